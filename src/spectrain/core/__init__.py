@@ -1,0 +1,31 @@
+"""The nouns of spectrain: block, measure, record, sink, errors."""
+
+from spectrain.core.block import Block, Feed, Role, Skipped, Tap, View
+from spectrain.core.errors import InputError, MonitorWarning, RunError, SpectrainError
+from spectrain.core.measure import Measure, Reduction, Registry, UnknownMeasureError
+from spectrain.core.plan import Plan, Step
+from spectrain.core.record import Record, Source, SpectrumRecord
+from spectrain.core.sink import Sink
+
+__all__ = [
+    "Block",
+    "Feed",
+    "InputError",
+    "Measure",
+    "MonitorWarning",
+    "Plan",
+    "Record",
+    "Reduction",
+    "Registry",
+    "Role",
+    "RunError",
+    "Sink",
+    "Skipped",
+    "Source",
+    "SpectrainError",
+    "SpectrumRecord",
+    "Step",
+    "Tap",
+    "UnknownMeasureError",
+    "View",
+]

@@ -1,0 +1,164 @@
+"""A block: one trainable matrix as the mathematics sees it, and where it lives in the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Role(StrEnum):
+    """What a block does in its network."""
+
+    EMBEDDING = "embedding"
+    ATTENTION_QKV = "attention.qkv"
+    ATTENTION_Q = "attention.q"
+    ATTENTION_K = "attention.k"
+    ATTENTION_V = "attention.v"
+    ATTENTION_O = "attention.o"
+    MLP_IN = "mlp.in"
+    MLP_GATE = "mlp.gate"
+    MLP_OUT = "mlp.out"
+    HEAD = "head"
+    NORM = "norm"
+    CONV = "conv"
+    EXPERT = "expert"
+    OTHER = "other"
+
+
+class Tap(StrEnum):
+    """Which activation of a module feeds a block.
+
+    ``INPUT``: the positional argument itself, features last. ``TOKENS``: the token indicator
+    matrix of integer ids. ``UNFOLDED``: the patches that a convolution multiplies.
+    ``NORMALIZED``: the input of a norm layer after normalisation and before its gain.
+    """
+
+    INPUT = "input"
+    TOKENS = "tokens"
+    UNFOLDED = "unfolded"
+    NORMALIZED = "normalized"
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """The activation A (features × columns) that a block multiplies: read at ``module``.
+
+    Attributes:
+        module: qualified name of the module that is hooked.
+        tap: what is taken there.
+        argument: which positional argument of the module's forward.
+        columns: ranges of features, where the block sees a part of them only.
+    """
+
+    module: str
+    tap: Tap = Tap.INPUT
+    argument: int = 0
+    columns: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a block's matrix (output × input) is read out of its parameter.
+
+    Applied in this order: ``index`` along the first dimension (one expert), flattening of all
+    dimensions but the first (convolutions), ``transpose``, then the row and column ranges (q, k, v
+    or one head of a fused projection). A ``diagonal`` block keeps its
+    vector, which stands for diag(γ).
+
+    Example:
+        >>> import torch
+        >>> View(rows=((0, 2),)).of(torch.arange(12.0).reshape(4, 3)).shape
+        torch.Size([2, 3])
+    """
+
+    index: int | None = None
+    transpose: bool = False
+    rows: tuple[tuple[int, int], ...] = ()
+    columns: tuple[tuple[int, int], ...] = ()
+    diagonal: bool = False
+
+    def of(self, parameter: Tensor) -> Tensor:
+        """The block's matrix (a view where torch allows it); a vector if the block is diagonal."""
+        if self.diagonal:
+            return parameter.reshape(-1)
+        matrix = parameter if self.index is None else parameter[self.index]
+        if matrix.ndim > 2:
+            matrix = matrix.flatten(1)
+        if self.transpose:
+            matrix = matrix.mT
+        matrix = _ranges(matrix, 0, self.rows)
+        return _ranges(matrix, 1, self.columns)
+
+
+def _ranges(matrix: Tensor, dim: int, ranges: tuple[tuple[int, int], ...]) -> Tensor:
+    if not ranges:
+        return matrix
+    parts = [matrix.narrow(dim, start, stop - start) for start, stop in ranges]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One trainable matrix W (output × input), named uniquely within its network.
+
+    Attributes:
+        name: the parameter's qualified name, with a suffix such as ``[q]``, ``[expert 3]`` or
+            ``[q.head 0]`` where the block is a part of it.
+        role: what it does.
+        depth: number of the layer that holds it, counted from 0; ``None`` outside the layers.
+        shape: (outputs, inputs) of the matrix; (n, n) for a diagonal block.
+        parameter: qualified name of the parameter.
+        view: how the matrix is read from the parameter.
+        aliases: the parameter's other names, where it is tied.
+        literal_input: the activation that the matrix really multiplies.
+        criterion_input: the activation whose stable rank enters the descent criterion
+            (Davis & Drusvyatskiy, Table 1). Equal to ``literal_input`` for most blocks.
+    """
+
+    name: str
+    role: Role
+    depth: int | None
+    shape: tuple[int, int]
+    parameter: str
+    view: View = View()
+    aliases: tuple[str, ...] = ()
+    literal_input: Feed | None = None
+    criterion_input: Feed | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for the manifest; :meth:`from_dict` is its inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Block:
+        """Rebuild a block from :meth:`to_dict`, also after a round trip through JSON."""
+        fields = dict(data)
+        fields["role"] = Role(fields["role"])
+        fields["shape"] = tuple(fields["shape"])
+        fields["aliases"] = tuple(fields["aliases"])
+        view = dict(fields["view"])
+        view["rows"], view["columns"] = _pairs(view["rows"]), _pairs(view["columns"])
+        fields["view"] = View(**view)
+        for key in ("literal_input", "criterion_input"):
+            if fields[key] is not None:
+                feed = dict(fields[key])
+                feed["tap"], feed["columns"] = Tap(feed["tap"]), _pairs(feed["columns"])
+                fields[key] = Feed(**feed)
+        return cls(**fields)
+
+
+def _pairs(ranges: Any) -> tuple[tuple[int, int], ...]:
+    return tuple((int(start), int(stop)) for start, stop in ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A parameter that is no block, and why."""
+
+    parameter: str
+    reason: str

@@ -1,0 +1,50 @@
+"""Spectra of matrices and everything that is a function of them; torch only."""
+
+from spectrain.matrix.backends import diagonal_spectrum, gram_spectrum, spectrum
+from spectrain.matrix.measures import (
+    MEASURES,
+    condition_number,
+    effective_rank,
+    frobenius_norm,
+    intrinsic_dimension,
+    nuclear_norm,
+    nuclear_rank,
+    operator_norm,
+    participation_ratio,
+    spectral_entropy,
+    stable_rank,
+    top1_mass,
+    top5_mass,
+    top10_mass,
+)
+from spectrain.matrix.polar import PolarFactor, newton_schulz, polar, residual
+from spectrain.matrix.spectrum import REASONS, Spectrum, Status
+from spectrain.matrix.top import top_eigenvalue
+
+__all__ = [
+    "MEASURES",
+    "REASONS",
+    "PolarFactor",
+    "Spectrum",
+    "Status",
+    "condition_number",
+    "diagonal_spectrum",
+    "effective_rank",
+    "frobenius_norm",
+    "gram_spectrum",
+    "intrinsic_dimension",
+    "newton_schulz",
+    "nuclear_norm",
+    "nuclear_rank",
+    "operator_norm",
+    "participation_ratio",
+    "polar",
+    "residual",
+    "spectral_entropy",
+    "spectrum",
+    "stable_rank",
+    "top1_mass",
+    "top5_mass",
+    "top10_mass",
+    "top_eigenvalue",
+]

@@ -1,0 +1,181 @@
+"""From matrices to spectra: choice of back end and precision by the error that is wanted."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int8
+from torch import Tensor
+
+from spectrain.core.errors import InputError
+from spectrain.matrix import gram
+from spectrain.matrix.scale import unit_scale
+from spectrain.matrix.spectrum import Spectrum, Status, relative_error
+
+Method = Literal["auto", "exact", "gram"]
+
+FLOAT32_FLOOR = 1e-4
+"""Below this wanted error the float32 Gram matrix is not worth trying: its bound never meets it."""
+
+
+def spectrum(
+    matrix: Float[Tensor, "*batch m n"], *, method: Method = "auto", rtol: float = 1e-6
+) -> Spectrum:
+    """Singular values of a matrix, or of each matrix of a batch.
+
+    ``exact`` is LAPACK's SVD in float64, ``gram`` the eigenvalues of the small Gram matrix: in
+    float32 where its own error bound meets ``rtol``, else in float64, and with a second pass over
+    the remainder where even that does not (steep and low-rank spectra). ``auto`` takes ``gram``
+    where its bound meets ``rtol``, else ``exact``.
+
+    Args:
+        matrix: any floating dtype; half precision is read exactly. Follows the device.
+        method: the back end.
+        rtol: wanted relative error of nuclear norm and effective rank.
+
+    Raises:
+        InputError: the input has fewer than two dimensions, is complex or integer, or ``rtol`` is
+            not positive.
+
+    Source:
+        Golub & Van Loan, Matrix Computations, §8.6 (error of the eigenvalues of AᵀA).
+
+    Example:
+        >>> import torch
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> s = spectrum(torch.randn(64, 256, generator=generator))
+        >>> s.method, s.values.shape
+        ('gram/float64', torch.Size([64]))
+    """
+    _check(matrix, rtol)
+    m, n = matrix.shape[-2:]
+    batch = matrix.shape[:-2]
+    if matrix.numel() == 0:
+        return _empty(matrix, batch, (m, n))
+    flat = matrix.detach().reshape(-1, m, n)
+    largest = torch.linalg.vector_norm(flat, math.inf, dim=(-2, -1)).double()
+    values, error, name = _values(flat, largest, method, rtol)
+    status = _status(largest)
+    values = torch.where(largest.isfinite().unsqueeze(-1), values, torch.nan)
+    rank = min(m, n)
+    return Spectrum(
+        values.reshape(*batch, rank),
+        error.reshape(*batch, rank),
+        (m, n),
+        name,
+        status.reshape(batch),
+    )
+
+
+def diagonal_spectrum(diagonal: Float[Tensor, "*batch n"]) -> Spectrum:
+    """Spectrum of diag(γ): the magnitudes of γ in descending order.
+
+    With it nuclear and stable rank are ‖γ‖₁²/‖γ‖₂² and ‖γ‖₂²/‖γ‖∞², the diagonal forms of
+    Davis & Drusvyatskiy, §4.5.
+
+    Example:
+        >>> import torch
+        >>> diagonal_spectrum(torch.tensor([1.0, -2.0])).values
+        tensor([2., 1.], dtype=torch.float64)
+    """
+    vector = diagonal.detach().double()
+    n = vector.shape[-1]
+    if n == 0:
+        return _empty(diagonal, diagonal.shape[:-1], (0, 0))
+    values = vector.abs().sort(-1, descending=True).values
+    largest = torch.linalg.vector_norm(vector, math.inf, dim=-1)
+    values = torch.where(largest.isfinite().unsqueeze(-1), values, torch.nan)
+    return Spectrum(values, torch.zeros_like(values), (n, n), "diagonal", _status(largest))
+
+
+def gram_spectrum(
+    gram_matrix: Float[Tensor, "*batch d d"], columns: int, *, accumulated_in: torch.dtype
+) -> Spectrum:
+    """Spectrum of A (d × columns) of which only A Aᵀ is at hand, as from a stream of activations.
+
+    Args:
+        gram_matrix: A Aᵀ; NaN and Inf are answered as by :func:`spectrum`.
+        columns: number of columns of A.
+        accumulated_in: the precision in which A Aᵀ was summed.
+
+    Example:
+        >>> import torch
+        >>> a = torch.tensor([[3.0, 0.0, 0.0], [0.0, 4.0, 0.0]], dtype=torch.float64)
+        >>> gram_spectrum(a @ a.T, 3, accumulated_in=torch.float64).values.round(decimals=6)
+        tensor([4., 3.], dtype=torch.float64)
+    """
+    size = gram_matrix.shape[-1]
+    if size == 0 or columns == 0:
+        return _empty(gram_matrix, gram_matrix.shape[:-2], (size, columns))
+    largest = torch.linalg.vector_norm(gram_matrix, math.inf, dim=(-2, -1)).double()
+    unit, scale = unit_scale(gram_matrix, largest, torch.float64)
+    values, error = gram.singular_values(unit, max(size, columns), accumulated_in)
+    root, rank = scale.sqrt().unsqueeze(-1), min(size, columns)
+    values = torch.where(largest.isfinite().unsqueeze(-1), values * root, torch.nan)
+    name = f"gram/{_name(accumulated_in)}"
+    return Spectrum(
+        values[..., :rank], (error * root)[..., :rank], (size, columns), name, _status(largest)
+    )
+
+
+def _values(
+    flat: Float[Tensor, "b m n"], largest: Float[Tensor, " b"], method: Method, rtol: float
+) -> tuple[Float[Tensor, "b r"], Float[Tensor, "b r"], str]:
+    longer = max(flat.shape[-2:])
+    if method == "exact" or (method == "auto" and rtol < _floor(longer)):
+        return _exact(flat, largest)
+    if rtol >= FLOAT32_FLOOR and flat.dtype != torch.float64:
+        unit, scale = unit_scale(flat, largest, torch.float32)
+        values, error = gram.singular_values(gram.small_gram(unit), longer, torch.float32)
+        if (relative_error(values, error) <= rtol).all():
+            return values * scale[:, None], error * scale[:, None], "gram/float32"
+    unit, scale = unit_scale(flat, largest, torch.float64)
+    values, error = gram.singular_values(gram.small_gram(unit), longer, torch.float64)
+    for index in (relative_error(values, error) > rtol).nonzero().flatten().tolist():
+        values[index], error[index] = gram.deflated(unit[index])
+    if method == "auto" and (relative_error(values, error) > rtol).any():
+        return _exact(flat, largest)
+    return values * scale[:, None], error * scale[:, None], "gram/float64"
+
+
+def _exact(
+    flat: Float[Tensor, "b m n"], largest: Float[Tensor, " b"]
+) -> tuple[Float[Tensor, "b r"], Float[Tensor, "b r"], str]:
+    unit, scale = unit_scale(flat, largest, torch.float64)
+    values = torch.linalg.svdvals(unit) * scale[:, None]
+    error = (_floor(max(flat.shape[-2:])) * values[:, :1]).expand_as(values)
+    return values, error, "exact/float64"
+
+
+def _floor(longer: int) -> float:
+    """Relative error that float64 cannot beat."""
+    return gram.ROUNDING * math.sqrt(longer) * torch.finfo(torch.float64).eps
+
+
+def _status(largest: Float[Tensor, "*batch"]) -> Int8[Tensor, "*batch"]:
+    status = torch.where(largest == 0, int(Status.ZERO), int(Status.OK))
+    return torch.where(largest.isfinite(), status, int(Status.NOT_FINITE)).to(torch.int8)
+
+
+def _check(matrix: Tensor, rtol: float) -> None:
+    if matrix.ndim < 2:
+        raise InputError(
+            f"a spectrum needs a matrix, not a tensor of shape {tuple(matrix.shape)}",
+            remedy="reshape it to two dimensions, or use diagonal_spectrum for diag(γ)",
+        )
+    if not matrix.is_floating_point():
+        raise InputError(f"a spectrum of {matrix.dtype} is not defined", remedy="convert to float")
+    if not rtol > 0:
+        raise InputError(f"rtol is {rtol}", remedy="pass a positive relative error")
+
+
+def _empty(like: Tensor, batch: torch.Size, shape: tuple[int, int]) -> Spectrum:
+    values = like.new_zeros((*batch, 0), dtype=torch.float64)
+    status = torch.full(batch, int(Status.EMPTY), dtype=torch.int8, device=like.device)
+    return Spectrum(values, values, shape, "none", status)
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
