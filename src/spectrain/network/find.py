@@ -1,0 +1,156 @@
+"""The blocks of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from torch import nn
+
+from spectrain.core import Block, InputError, Role, Skipped
+from spectrain.network.depth import Layering
+from spectrain.network.layout import matrices_of
+from spectrain.network.read_module import read_module
+from spectrain.network.read_shapes import read_shapes
+from spectrain.network.roles import assign_roles
+from spectrain.network.site import Kind, Matrix, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The blocks of a network, and what is none.
+
+    Attributes:
+        blocks: in the order of the parameters; their names are unique.
+        skipped: parameters that are no block, each with the reason.
+        unsplit: parameters whose blocks stay fused, or whole where heads were asked for, each with
+            the reason.
+    """
+
+    blocks: tuple[Block, ...]
+    skipped: tuple[Skipped, ...]
+    unsplit: tuple[Skipped, ...] = ()
+
+
+def find_blocks(
+    model: nn.Module,
+    *,
+    heads: bool | int = False,
+    overrides: Mapping[str, Role] | None = None,
+) -> Network:
+    """The blocks of a model: every trainable matrix with its role, depth and what feeds it.
+
+    Every parameter is either read by blocks, each of its entries by exactly one, or skipped with a
+    reason. A tied parameter counts once; its other names are aliases. Fused projections come as
+    separate blocks for q, k and v, or gate and input.
+
+    Args:
+        model: any module; nothing is computed with it.
+        heads: split the attention's blocks into heads; a number says how many query heads each
+            attention has, where the model does not declare it.
+        overrides: roles by pattern (shell wildcards, or the exact name) on the blocks' names; of
+            several that match, the last one decides.
+
+    Raises:
+        InputError: ``heads`` is not positive, or a pattern matches no block.
+
+    Source:
+        What feeds a block in the criterion: Davis & Drusvyatskiy, "When do spectral gradient
+        updates help in deep learning?", Table 1.
+
+    Example:
+        >>> network = find_blocks(nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 8)))
+        >>> [(block.name, block.role.value, block.shape) for block in network.blocks]
+        [('0.weight', 'mlp.in', (32, 8)), ('2.weight', 'mlp.out', (8, 32))]
+        >>> network.skipped[0]
+        Skipped(parameter='0.bias', reason='1-D bias')
+    """
+    return _network(read_module(model), heads, overrides or {})
+
+
+def blocks_from_shapes(
+    pairs: Iterable[tuple[str, Sequence[int]]],
+    *,
+    heads: bool | int = False,
+    overrides: Mapping[str, Role] | None = None,
+) -> Network:
+    """The blocks of a checkpoint, from the names and shapes of its tensors alone.
+
+    Nothing feeds them: there is no model. Buffers under their usual names are skipped.
+
+    Args:
+        pairs: name and shape of every tensor.
+        heads: the number of query heads of each attention, where its blocks are to be split.
+        overrides: as in :func:`find_blocks`.
+
+    Raises:
+        InputError: as :func:`find_blocks`.
+
+    Example:
+        >>> shapes = {"h.0.attn.c_attn.weight": (64, 192), "h.0.attn.c_proj.weight": (64, 64)}
+        >>> [block.name for block in blocks_from_shapes(shapes.items()).blocks][:2]
+        ['h.0.attn.c_attn.weight[q]', 'h.0.attn.c_attn.weight[k]']
+    """
+    network = _network(read_shapes(pairs), heads, overrides or {})
+    blocks = tuple(replace(b, literal_input=None, criterion_input=None) for b in network.blocks)
+    return replace(network, blocks=blocks)
+
+
+def _network(sites: Sequence[Site], heads: bool | int, overrides: Mapping[str, Role]) -> Network:
+    if heads is not False and heads < 1:
+        raise InputError(f"heads is {heads}", remedy="pass True, False or a positive number")
+    width = _width(sites)
+    found = [item for site in sites for item in matrices_of(site, width)]
+    unusable = {w.parameter: w.unusable for site in sites for w in site.weights if w.unusable}
+    skipped = [item for item in found if isinstance(item, Skipped)]
+    matrices = [item for item in found if isinstance(item, Matrix)]
+
+    layering = Layering(matrix.path for matrix in matrices)
+    pieces, unsplit = assign_roles(matrices, layering, heads)
+    blocks = [
+        _block(piece, layering.depth(matrix.path))
+        for matrix in matrices
+        if matrix.weight.parameter not in unusable
+        for piece in pieces[matrix.name]
+    ]
+    return Network(
+        _overridden(blocks, overrides),
+        tuple(Skipped(name, reason) for name, reason in unusable.items())
+        + tuple(skip for skip in skipped if skip.parameter not in unusable),
+        tuple(skip for skip in unsplit if skip.parameter not in unusable),
+    )
+
+
+def _width(sites: Iterable[Site]) -> int | None:
+    """Width of the residual stream: that of the first embedding."""
+    tables = (w for site in sites if site.kind is Kind.EMBEDDING for w in site.weights)
+    return next((table.shape[1] for table in tables if len(table.shape) == 2), None)
+
+
+def _block(matrix: Matrix, depth: int | None) -> Block:
+    assert matrix.role is not None, matrix.name
+    return Block(
+        name=matrix.name,
+        role=matrix.role,
+        depth=depth,
+        shape=matrix.shape,
+        parameter=matrix.weight.parameter,
+        view=matrix.view,
+        aliases=matrix.weight.aliases,
+        literal_input=matrix.feed,
+        criterion_input=matrix.criterion or matrix.feed,
+    )
+
+
+def _overridden(blocks: Sequence[Block], overrides: Mapping[str, Role]) -> tuple[Block, ...]:
+    roles = {}
+    for pattern, role in overrides.items():
+        names = [b.name for b in blocks if b.name == pattern or fnmatchcase(b.name, pattern)]
+        if not names:
+            raise InputError(
+                f"the override {pattern!r} matches no block",
+                remedy="compare it with the names of the blocks (wildcards: * and ?)",
+            )
+        roles.update(dict.fromkeys(names, role))
+    return tuple(replace(block, role=roles.get(block.name, block.role)) for block in blocks)

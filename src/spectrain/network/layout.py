@@ -1,0 +1,135 @@
+"""From the weights of one module to matrices: how each is stored, and what it multiplies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+
+from spectrain.core import Feed, Role, Skipped, Tap, View
+from spectrain.network.names import GAINS, MLP, is_bias, is_table, role_in
+from spectrain.network.site import Kind, Matrix, Site, Weight
+
+_MHA_PARTS = (Role.ATTENTION_Q, Role.ATTENTION_K, Role.ATTENTION_V)
+
+
+def matrices_of(site: Site, width: int | None) -> Iterator[Matrix | Skipped]:
+    """The matrices of one module, and its parameters that hold none.
+
+    Args:
+        site: the module.
+        width: of the network's residual stream, where it is known: it tells on which side of a
+            stacked expert the input is.
+    """
+    gain = next((weight.local for weight in site.weights if weight.local in GAINS), None)
+    for weight in site.weights:
+        if site.kind is Kind.NORM and weight.local == gain:
+            yield _diagonal(site, weight)
+        elif site.kind is Kind.ATTENTION and weight.local.endswith("proj_weight"):
+            yield from _attention(site, weight)
+        elif site.kind is Kind.RECURRENT and len(weight.shape) == 2:
+            yield _recurrent(site, weight)
+        elif site.kind is Kind.EXPERTS and len(weight.shape) == 3:
+            yield from _experts(site, weight, width)
+        elif weight.local == "weight" and len(weight.shape) > 1 and site.kind in _LAYERS:
+            yield _LAYERS[site.kind](site, weight)
+        else:
+            yield _bare(site, weight)
+
+
+def _matrix(site: Site, weight: Weight, view: View, feed: Feed | None = None) -> Matrix:
+    shape = weight.shape if view.index is None else weight.shape[1:]
+    rows, columns = shape[0], prod(shape[1:])
+    if view.transpose:
+        rows, columns = columns, rows
+    address = f"{site.path}.{weight.local}".lstrip(".")
+    return Matrix(address, weight, view, (rows, columns), feed, heads=site.heads)
+
+
+def _linear(site: Site, weight: Weight) -> Matrix:
+    return _matrix(site, weight, View(), Feed(site.path))
+
+
+def _linear_transposed(site: Site, weight: Weight) -> Matrix:
+    return _matrix(site, weight, View(transpose=True), Feed(site.path))
+
+
+def _embedding(site: Site, weight: Weight) -> Matrix:
+    matrix = _matrix(site, weight, View(transpose=True), Feed(site.path, Tap.TOKENS))
+    return replace(matrix, role=Role.EMBEDDING)
+
+
+def _convolution(site: Site, weight: Weight) -> Matrix:
+    return replace(_matrix(site, weight, View(), Feed(site.path, Tap.UNFOLDED)), role=Role.CONV)
+
+
+def _convolution_transposed(site: Site, weight: Weight) -> Matrix:
+    # With groups the inputs of all groups stand side by side, and no one activation is multiplied.
+    feed = Feed(site.path, Tap.UNFOLDED) if site.groups == 1 else None
+    return replace(_matrix(site, weight, View(transpose=True), feed), role=Role.CONV)
+
+
+_LAYERS = {
+    Kind.LINEAR: _linear,
+    Kind.LINEAR_TRANSPOSED: _linear_transposed,
+    Kind.EMBEDDING: _embedding,
+    Kind.CONV: _convolution,
+    Kind.CONV_TRANSPOSED: _convolution_transposed,
+}
+
+
+def _diagonal(site: Site, weight: Weight) -> Matrix:
+    size = prod(weight.shape)
+    matrix = _matrix(site, weight, View(diagonal=True), Feed(site.path, Tap.NORMALIZED))
+    return replace(matrix, shape=(size, size), role=Role.NORM)
+
+
+def _attention(site: Site, weight: Weight) -> Iterator[Matrix]:
+    """Query, key and value of PyTorch's own attention: its three arguments feed them."""
+    matrix = _matrix(site, weight, View())
+    height = weight.shape[0] // 3
+    for argument, role in enumerate(_MHA_PARTS):
+        letter = role.value[-1]
+        part = replace(matrix, feed=Feed(site.path, argument=argument), role=role)
+        if weight.local == "in_proj_weight":
+            yield part.take_rows(((argument * height, (argument + 1) * height),), letter)
+        elif weight.local == f"{letter}_proj_weight":
+            yield part
+
+
+def _recurrent(site: Site, weight: Weight) -> Matrix:
+    first = weight.local in {"weight_ih", "weight_ih_l0", "weight_ih_l0_reverse"}
+    matrix = _matrix(site, weight, View(), Feed(site.path) if first else None)
+    return replace(matrix, role=Role.OTHER)
+
+
+def _experts(site: Site, weight: Weight, width: int | None) -> Iterator[Matrix]:
+    """One matrix for each expert: the side as wide as the network is the input, or the output."""
+    contracts = role_in(MLP, weight.local) is Role.MLP_OUT
+    stored_input_first = weight.shape[1] == width != weight.shape[2]
+    stored_output_last = weight.shape[2] == width != weight.shape[1]
+    transpose = stored_output_last if contracts else stored_input_first
+    for index in range(weight.shape[0]):
+        matrix = _matrix(site, weight, View(index=index, transpose=transpose))
+        yield replace(matrix, role=Role.EXPERT, part=f"expert {index}")
+
+
+def _bare(site: Site, weight: Weight) -> Matrix | Skipped:
+    """A parameter of which no module says how it is used: its shape and name must do."""
+    shape, dims = weight.shape, len(weight.shape)
+    table = is_table(weight.local)
+    reason = None
+    if dims == 0:
+        reason = "0-d scalar"
+    elif is_bias(weight.local) and not (table and dims == 2):
+        reason = f"{dims}-D bias"
+    elif dims == 1:
+        reason = "1-D vector"
+    elif max(shape) == prod(shape):
+        reason = f"vector of shape {shape}"
+    elif dims > 3 or (dims == 3 and shape[0] > 1):
+        reason = f"{dims}-D tensor that is no stack of experts"
+    if reason is not None:
+        return Skipped(weight.parameter, reason)
+    view = View(index=0 if dims == 3 else None, transpose=table)
+    return replace(_matrix(site, weight, view), role=Role.EMBEDDING if table else None, bare=True)

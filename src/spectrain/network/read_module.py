@@ -1,0 +1,146 @@
+"""A live model, read into sites."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from spectrain.network.names import EXPERT, GAINS, NORM, is_bias
+from spectrain.network.site import Kind, Site, Weight
+
+_CONV = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_CONV_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_SHAPED_NORM = (nn.LayerNorm, nn.RMSNorm)
+_HEAD_COUNTS = (
+    "num_heads",
+    "n_heads",
+    "n_head",
+    "heads",
+    "nhead",
+    "num_attention_heads",
+    "encoder_attention_heads",
+)
+
+
+def read_module(model: nn.Module) -> list[Site]:
+    """All modules of ``model`` that own parameters, in the order of registration.
+
+    A tied parameter belongs to the embedding that uses it, else to its first module; its name is
+    the one under which ``model.named_parameters()`` lists it.
+    """
+    modules = dict(model.named_modules())
+    kinds = {path: kind_of(module, path) for path, module in modules.items()}
+    names: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+
+    home: dict[int, tuple[str, str]] = {}
+    for path, module in modules.items():
+        for local, parameter in _own(module):
+            at = home.setdefault(id(parameter), (path, local))
+            if kinds[path] is Kind.EMBEDDING and kinds[at[0]] is not Kind.EMBEDDING:
+                home[id(parameter)] = (path, local)
+
+    for path, module in modules.items():
+        if isinstance(module, nn.MultiheadAttention):
+            # The attention multiplies by this weight itself: no forward is called, no hook fires.
+            kinds[f"{path}.out_proj".lstrip(".")] = Kind.BARE
+
+    sites = []
+    for path, module in modules.items():
+        weights = tuple(
+            _weight(local, parameter, names[id(parameter)])
+            for local, parameter in _own(module)
+            if home[id(parameter)] == (path, local)
+        )
+        if weights:
+            heads = _head_count(modules, path)
+            groups = getattr(module, "groups", 1) if isinstance(module, _CONV_TRANSPOSED) else 1
+            sites.append(Site(path, kinds[path], weights, heads, groups))
+    return sites
+
+
+def kind_of(module: nn.Module, path: str = "") -> Kind:
+    """How a module uses its weights: by its type, else by its form.
+
+    Example:
+        >>> kind_of(nn.Conv2d(3, 8, 3)).name, kind_of(nn.RMSNorm(8)).name
+        ('CONV', 'NORM')
+    """
+    if isinstance(module, nn.MultiheadAttention):
+        return Kind.ATTENTION
+    if isinstance(module, nn.Embedding):
+        return Kind.EMBEDDING
+    if isinstance(module, nn.Linear):
+        return Kind.LINEAR
+    if isinstance(module, _CONV):
+        return Kind.CONV
+    if isinstance(module, _CONV_TRANSPOSED):
+        return Kind.CONV_TRANSPOSED
+    if isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
+        return Kind.RECURRENT
+    return _kind_by_form(module, path)
+
+
+def _kind_by_form(module: nn.Module, path: str) -> Kind:
+    class_name = type(module).__name__
+    shapes = {name: _shape(parameter) for name, parameter in _own(module)}
+    if NORM.search(class_name) or NORM.search(path.rpartition(".")[2]):
+        gains = [shape for name, shape in shapes.items() if name in GAINS and shape]
+        if any(isinstance(module, _SHAPED_NORM) or max(s) == prod(s) for s in gains):
+            return Kind.NORM
+    if EXPERT.search(f"{path} {class_name}") and any(len(s) == 3 for s in shapes.values()):
+        return Kind.EXPERTS
+    matrices = [name for name, shape in shapes.items() if len(shape) > 1 and not is_bias(name)]
+    leaf = next(module.children(), None) is None
+    if matrices != ["weight"] or len(shapes["weight"]) != 2 or not leaf:
+        return Kind.BARE
+    if "embed" in class_name.lower():
+        return Kind.EMBEDDING
+    rows, columns = shapes["weight"]
+    outputs = getattr(module, "nf", None) or shapes.get("bias", (rows,))[0]
+    input_first = outputs == columns and (rows != columns or hasattr(module, "nf"))
+    return Kind.LINEAR_TRANSPOSED if input_first else Kind.LINEAR
+
+
+def _own(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    return module.named_parameters(recurse=False, remove_duplicate=False)
+
+
+def _shape(parameter: nn.Parameter) -> tuple[int, ...]:
+    return () if is_lazy(parameter) else tuple(parameter.shape)
+
+
+def _weight(local: str, parameter: nn.Parameter, names: list[str]) -> Weight:
+    shape = _shape(parameter)
+    unusable = None
+    if is_lazy(parameter):
+        unusable = "not initialised yet (lazy)"
+    elif not parameter.requires_grad:
+        unusable = "frozen"
+    elif parameter.numel() == 0:
+        unusable = "empty"
+    elif torch.is_complex(parameter):
+        unusable = "complex"
+    return Weight(local, names[0], shape, tuple(names[1:]), unusable)
+
+
+def _head_count(modules: Mapping[str, nn.Module], path: str) -> int | None:
+    """The number of heads that the module, or the nearest one around it, declares."""
+    while True:
+        module: Any = modules[path]
+        for holder in (module, getattr(module, "config", None)):
+            for name in _HEAD_COUNTS:
+                count = (
+                    holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
+                )
+                if isinstance(count, int) and count > 0:
+                    return count
+        if not path:
+            return None
+        path = path.rpartition(".")[0]

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from torch import nn
+
+from spectrain.core import Block, Role
+from spectrain.network import find_blocks
+from support.architectures import ARCHITECTURES, Tree, chain
+
+Q, K, V = Role.ATTENTION_Q, Role.ATTENTION_K, Role.ATTENTION_V
+MIX = Role.ATTENTION_O
+IN, GATE, OUT = Role.MLP_IN, Role.MLP_GATE, Role.MLP_OUT
+EMBEDDING, HEAD, NORM = Role.EMBEDDING, Role.HEAD, Role.NORM
+CONV, EXPERT, OTHER = Role.CONV, Role.EXPERT, Role.OTHER
+
+LAYER: dict[str, dict[str, list[Role]]] = {
+    "transformer.h.*.": {
+        "gpt2": [NORM, Q, K, V, MIX, NORM, IN, OUT],
+        "nano_gpt": [NORM, Q, K, V, MIX, NORM, IN, OUT],
+    },
+    "model.layers.*.": {
+        "llama": [NORM, Q, K, V, MIX, NORM, GATE, IN, OUT],
+        "phi3": [NORM, Q, K, V, MIX, NORM, GATE, IN, OUT],
+    },
+    "gpt_neox.layers.*.": {"neox": [NORM, Q, K, V, MIX, NORM, IN, OUT]},
+    "bert.encoder.layer.*.": {"bert": [Q, K, V, MIX, NORM, IN, OUT, NORM]},
+    "blocks.*.": {
+        "vit": [NORM, Q, K, V, MIX, NORM, IN, OUT],
+        "lab_gpt": [NORM, Q, K, V, MIX, NORM, IN, GATE, OUT],
+        "lab_nanogpt": [NORM, *4 * [Q], *4 * [K], *4 * [V], MIX, NORM, IN, OUT],
+    },
+    "encoder.block.*.": {"t5": [Q, K, V, MIX, EMBEDDING, NORM, GATE, IN, OUT, NORM]},
+    "layers.*.": {
+        "torch_encoder": [Q, K, V, MIX, IN, OUT, NORM, NORM],
+        "torch_decoder": [Q, K, V, MIX, Q, K, V, MIX, IN, OUT, NORM, NORM, NORM],
+        "mixture": [OTHER, *12 * [EXPERT]],
+    },
+}
+OUTSIDE: dict[str, list[Role]] = {
+    "gpt2": [EMBEDDING, EMBEDDING, NORM],
+    "nano_gpt": [EMBEDDING, EMBEDDING, NORM, HEAD],
+    "llama": [EMBEDDING, NORM, HEAD],
+    "phi3": [EMBEDDING, NORM, HEAD],
+    "neox": [EMBEDDING, NORM, HEAD],
+    "bert": [*3 * [EMBEDDING], NORM, OTHER, HEAD],
+    "vit": [EMBEDDING, CONV, NORM, HEAD],
+    "t5": [EMBEDDING, NORM, HEAD],
+    "torch_encoder": [],
+    "torch_decoder": [],
+    "mixture": [EMBEDDING],
+    "lab_gpt": [*3 * [EMBEDDING], NORM, HEAD],
+    "lab_nanogpt": [EMBEDDING, EMBEDDING, NORM, HEAD],
+}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "name", "roles"),
+    [(prefix, name, roles) for prefix, row in LAYER.items() for name, roles in row.items()],
+)
+def test_roles_and_depths(prefix: str, name: str, roles: list[Role]) -> None:
+    blocks = _blocks(name)
+    depths = sorted({block.depth for block in blocks if block.depth is not None})
+    assert depths == list(range(len(depths)))
+    for depth in depths:
+        layer = [block for block in blocks if block.depth == depth]
+        assert [block.role for block in layer] == roles
+        assert all(b.parameter.startswith(prefix.replace("*", str(depth))) for b in layer)
+    assert [block.role for block in blocks if block.depth is None] == OUTSIDE[name]
+
+
+@pytest.mark.parametrize("name", [name for name in OUTSIDE if name != "mixture"])
+def test_criterion_of_the_attention_output_is_what_the_values_are_made_of(name: str) -> None:
+    blocks = _blocks(name)
+    outputs = [block for block in blocks if block.role is MIX]
+    assert outputs
+    for output in outputs:
+        module = output.parameter.rpartition(".out_proj")[0]
+        values = [b for b in blocks if b.role is V and b.depth == output.depth]
+        values = [b for b in values if b.parameter.startswith(module)] if module else values
+        assert output.criterion_input == values[0].literal_input
+        assert output.criterion_input != output.literal_input
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_criterion_of_all_other_blocks_is_their_literal_input(name: str) -> None:
+    for block in _blocks(name):
+        assert block.role is MIX or block.criterion_input == block.literal_input
+
+
+def test_convolutions_and_their_norms() -> None:
+    roles = [block.role for block in _blocks("convolutions")]
+    assert roles == [*4 * [CONV, NORM], CONV, CONV, NORM, CONV, CONV]
+
+
+def test_recurrent_weights_are_other() -> None:
+    blocks = find_blocks(nn.LSTM(5, 3, num_layers=2, bidirectional=True, proj_size=2)).blocks
+    assert {block.role for block in blocks} == {OTHER}
+    assert [block.name for block in blocks if block.literal_input is not None] == [
+        "weight_ih_l0",
+        "weight_ih_l0_reverse",
+    ]
+
+
+def test_head_by_vocabulary_whatever_its_name() -> None:
+    model = Tree(chain, words=nn.Embedding(11, 4), squash=nn.Linear(4, 11), last=nn.Linear(4, 3))
+    assert _roles(model) == {"words": EMBEDDING, "squash": HEAD, "last": OTHER}
+
+
+def test_patches_by_a_linear_layer_are_an_embedding() -> None:
+    model = Tree(chain, patch_embedding=nn.Linear(12, 4), mixer=nn.Linear(4, 4))
+    assert _roles(model) == {"patch_embedding": EMBEDDING, "mixer": OTHER}
+
+
+def test_plain_network_has_a_layer_for_each_element() -> None:
+    sizes = (128, 512, 512, 512, 1)
+    modules = []
+    for inputs, outputs in pairwise(sizes):
+        modules += [nn.Linear(inputs, outputs), nn.ReLU()]
+    blocks = find_blocks(nn.Sequential(*modules)).blocks
+    assert [block.depth for block in blocks] == [0, 1, 2, 3]
+    assert {block.role for block in blocks} == {OTHER}
+
+
+def _blocks(name: str) -> tuple[Block, ...]:
+    return find_blocks(ARCHITECTURES[name]()[0]).blocks
+
+
+def _roles(model: nn.Module) -> dict[str, Role]:
+    return {b.name.removesuffix(".weight"): b.role for b in find_blocks(model).blocks}
