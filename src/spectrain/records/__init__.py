@@ -1,0 +1,25 @@
+"""The run folder: what a run leaves on disk, its writer and its reader.
+
+    manifest.json        configuration, block table, skipped parameters, versions, seeds, host
+    attempts/*.json      every start of every rank: when, at which step, what watching cost
+    metrics/*.parquet    one row a number
+    spectra/*.parquet    one row a spectrum
+
+Every file appears whole or not at all, under a name that never stands for other content, so a run
+reads while it is written and after it was killed. :func:`open_run` also resolves resumed attempts;
+the parts alone, read with another tool, still hold the steps that a later attempt repeated.
+"""
+
+from spectrain.records.attempt import Attempt
+from spectrain.records.reader import Run, Thinned, open_run
+from spectrain.records.schema import SCHEMA_VERSION
+from spectrain.records.writer import RunWriter
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Attempt",
+    "Run",
+    "RunWriter",
+    "Thinned",
+    "open_run",
+]

@@ -1,0 +1,272 @@
+"""Reading a run folder: finished, still being written, or killed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+
+from spectrain.core import Block, InputError, RunError, Skipped
+from spectrain.records.attempt import Attempt, attempt_names, load_attempt, replaced_from
+from spectrain.records.layout import (
+    ATTEMPTS,
+    METRICS,
+    SPECTRA,
+    Part,
+    current,
+    is_sound,
+    list_parts,
+)
+from spectrain.records.manifest import blocks_of, read_manifest, skipped_of
+from spectrain.records.schema import SAMPLE, SCHEMAS, storable
+
+Names = str | Sequence[str] | None
+"""One name, several, or ``None`` for all."""
+
+T = TypeVar("T")
+
+_RETRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Thinned:
+    """What the disk budget cost: of each series of a rank's table one sample in ``one_in`` is kept.
+
+    ``one_in`` is 0 where none is.
+    """
+
+    rank: int
+    table: str
+    one_in: int
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Open a run folder, also one that is still being written or whose writer was killed.
+
+    Every query reads what is on disk at its moment, so that a run that is being written grows.
+
+    Args:
+        path: the folder that ``spectrain.watch``, ``spectrain train`` or a
+            :class:`~spectrain.records.RunWriter` wrote.
+
+    Raises:
+        RunError: the path is no run, or a newer spectrain wrote it.
+    """
+    return Run(Path(path))
+
+
+class Run:
+    """A run on disk. Get one from :func:`open_run`.
+
+    All frames are Polars frames; ``.to_pandas()`` needs the extra ``spectrain[pandas]``.
+
+    Attributes:
+        path: the folder.
+        manifest: configuration, block table, skipped parameters, versions, seeds and host facts.
+        blocks: the block table.
+        skipped: parameters that are no blocks, each with its reason.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest: dict[str, Any] = read_manifest(path)
+        self.blocks: tuple[Block, ...] = blocks_of(self.manifest)
+        self.skipped: tuple[Skipped, ...] = skipped_of(self.manifest)
+        self._sound: dict[Path, bool] = {}
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {len(self.blocks)} blocks)"
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All starts of all ranks, by rank and number; those whose file is damaged are left out."""
+        return tuple(attempt for attempt in self._attempts().values() if attempt)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What watching cost, by the last attempt of the lowest rank; empty until it is closed."""
+        attempts = self.attempts
+        own = [attempt for attempt in attempts if attempt.rank == attempts[0].rank]
+        return dict(own[-1].summary) if own else {}
+
+    @property
+    def thinned(self) -> tuple[Thinned, ...]:
+        """What the disk budget cost; empty where everything was kept."""
+        last = {attempt.rank: attempt for attempt in self.attempts}
+        return tuple(
+            Thinned(rank, table, one_in)
+            for rank, attempt in last.items()
+            for table, one_in in attempt.thinned.items()
+        )
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """Files that do not hold what was written; frames leave their rows out.
+
+        Checking them costs one read of every part that was not read before.
+        """
+        return self._steadily(self._damaged)
+
+    def metrics(
+        self, source: Names = None, measure: Names = None, block: Names = None
+    ) -> pl.DataFrame:
+        """Numbers as a long frame: step, block, source, measure, value, error, count, reason, rank.
+
+        A missing ``value`` is undefined for the ``reason`` beside it. Rows come by step, those of a
+        step by rank and in the order in which they were written.
+
+        Args:
+            source: one source or several; all if not given.
+            measure: one measure or several.
+            block: one block or several; rows of the run as a whole have none.
+
+        Raises:
+            RunError: the parts cannot be read.
+        """
+        where = _among(source=source, measure=measure, block=block)
+        return self._steadily(lambda: self._collect(METRICS, where))
+
+    def spectra(self, source: Names = None, block: Names = None) -> pl.DataFrame:
+        """Spectra: step, block, source, values (float32), method, error, count, reason, rank.
+
+        Args:
+            source: one source or several; all if not given.
+            block: one block or several.
+
+        Raises:
+            RunError: the parts cannot be read.
+        """
+        where = _among(source=source, block=block)
+        return self._steadily(lambda: self._collect(SPECTRA, where))
+
+    def history(self, block: str | None, *, rank: int = 0) -> pl.DataFrame:
+        """One block through time: a row per step, a column ``source/measure`` per series.
+
+        Args:
+            block: name of a block or of a parameter group; ``None`` for the rows of the run.
+            rank: whose records.
+
+        Raises:
+            InputError: the run knows no such block.
+            RunError: the parts cannot be read.
+        """
+        where = [pl.col("rank") == rank]
+        where += [pl.col("block").is_null()] if block is None else _among(block=block)
+        rows = self._steadily(lambda: self._collect(METRICS, where))
+        names = [known.name for known in self.blocks]
+        if block is not None and rows.is_empty() and storable(block) not in names:
+            close = get_close_matches(block, names) or names[:3]
+            raise InputError(
+                f"{self.path} has no records of a block {block!r}",
+                remedy=f"choose one of run.blocks, such as {', '.join(close)}",
+            )
+        series = pl.concat_str("source", pl.lit("/"), "measure").alias("series")
+        return rows.with_columns(series).pivot(
+            "series", index="step", values="value", aggregate_function="last"
+        )
+
+    def _steadily(self, read: Callable[[], T]) -> T:
+        """Read again where a thinning removed a part between its listing and its reading."""
+        for _ in range(_RETRIES):
+            try:
+                return read()
+            except FileNotFoundError:
+                continue
+            except pl.exceptions.PolarsError as error:
+                raise RunError(
+                    f"{self.path} cannot be read: {str(error).splitlines()[0]}",
+                    remedy="restore it from a copy",
+                ) from error
+        raise RunError(
+            f"parts of {self.path} vanish while they are read", remedy="try again in a moment"
+        )
+
+    def _collect(self, table: str, where: Sequence[pl.Expr]) -> pl.DataFrame:
+        listing = self._listing()
+        ends = replaced_from(self._start_steps(listing))
+        scans = [pl.LazyFrame(schema=SCHEMAS[table])]
+        for writer, parts in groupby(listing[table], key=_writer):
+            if files := self._sound_files(table, parts):
+                end = ends[writer]
+                scans.append(_scan(files).filter(end is None or pl.col("step") < end))
+        rows = pl.concat(scans).drop(SAMPLE)
+        for condition in where:
+            rows = rows.filter(condition)
+        return rows.sort("step", maintain_order=True).collect()
+
+    def _listing(self) -> dict[str, list[Part]]:
+        return {table: current(list_parts(self.path / table)) for table in (METRICS, SPECTRA)}
+
+    def _sound_files(self, table: str, parts: Iterable[Part]) -> list[Path]:
+        """Files of the undamaged parts. Names stand for one content, so each is checked once."""
+        files = [self.path / table / part.name for part in parts]
+        for file in files:
+            if file not in self._sound:
+                self._sound[file] = is_sound(file)
+        return [file for file in files if self._sound[file]]
+
+    def _start_steps(self, listing: Mapping[str, list[Part]]) -> dict[tuple[int, int], int]:
+        """Start step of every attempt that wrote anything."""
+        attempts = self._attempts()  # after the parts: a part never precedes its attempt's file
+        writers = {_writer(part) for parts in listing.values() for part in parts}
+        return {
+            writer: attempt.start_step
+            if (attempt := attempts.get(writer))
+            else self._first_step(writer, listing)
+            for writer in writers
+        }
+
+    def _first_step(self, writer: tuple[int, int], listing: Mapping[str, list[Part]]) -> int:
+        """The lowest step that an attempt wrote, for one whose own file is damaged."""
+        files = {
+            table: self._sound_files(table, (part for part in parts if _writer(part) == writer))
+            for table, parts in listing.items()
+        }
+        steps = [_scan(found).select("step") for found in files.values() if found]
+        lowest = pl.concat([pl.LazyFrame(schema={"step": pl.Int64}), *steps]).min().collect().item()
+        return lowest or 0
+
+    def _attempts(self) -> dict[tuple[int, int], Attempt | None]:
+        """Every attempt by (rank, number); ``None`` where its file is damaged."""
+        folder = self.path / ATTEMPTS
+        return {key: load_attempt(folder / name) for key, name in attempt_names(folder).items()}
+
+    def _damaged(self) -> tuple[str, ...]:
+        parts = [
+            f"{table}/{part.name}"
+            for table, listed in self._listing().items()
+            for part in listed
+            if not self._sound_files(table, [part])
+        ]
+        folder = self.path / ATTEMPTS
+        attempts = [
+            f"{ATTEMPTS}/{name}"
+            for key, name in attempt_names(folder).items()
+            if not self._attempts()[key] and (folder / name).stat().st_size  # empty: just claimed
+        ]
+        return (*attempts, *parts)
+
+
+def _scan(files: list[Path]) -> pl.LazyFrame:
+    return pl.scan_parquet(files, glob=False, hive_partitioning=False)
+
+
+def _among(**chosen: Names) -> list[pl.Expr]:
+    """Conditions that each column holds one of the names given for it."""
+    return [
+        pl.col(column).is_in(
+            [storable(name) for name in ([names] if isinstance(names, str) else names)]
+        )
+        for column, names in chosen.items()
+        if names is not None
+    ]
+
+
+def _writer(part: Part) -> tuple[int, int]:
+    return part.rank, part.attempt
