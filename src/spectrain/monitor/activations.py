@@ -1,0 +1,155 @@
+"""Activations reduced on the fly: of each input its Gram matrix or its token counts are kept."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from weakref import ref
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from spectrain.core import Feed, Tap
+from spectrain.matrix import top_eigenvalue
+
+RTOL = 1e-5
+"""Relative error of ‖A‖_op² beyond the rounding of the activation's own precision."""
+
+
+@dataclass(slots=True)
+class Moments:
+    """What is kept of the columns of A: A Aᵀ, or the diagonal of it for a token indicator.
+
+    Several feeds that read the very same tensor (q, k and v of one layer) share one of these.
+    """
+
+    second: Tensor | None = None
+    columns: int = 0
+    last: ref[Tensor] | None = None
+
+    def add(self, source: Tensor, activation: Tensor, tap: Tap) -> None:
+        """Add the columns of one forward pass (rows of ``activation``, or token ids)."""
+        second = _counts(activation) if tap is Tap.TOKENS else _gram(activation)
+        if self.second is None:
+            self.second = second
+        elif second.shape == self.second.shape:
+            self.second += second
+        else:
+            self.second = _padded_sum(self.second, second)
+        self.columns += activation.shape[0]
+        self.last = ref(source)
+
+    def saw_last(self, source: Tensor) -> bool:
+        """Whether the last columns added came from this very tensor."""
+        return self.last is not None and self.last() is source
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationNorms:
+    """Squared norms of one activation matrix A (features × columns), still on its device."""
+
+    frobenius: Float[Tensor, ""]
+    operator: Float[Tensor, ""]
+    error: Float[Tensor, ""]
+    columns: int
+
+
+@dataclass(slots=True)
+class ActivationStore:
+    """The moments of all feeds over one sampled step.
+
+    Attributes:
+        inseparable: feeds that shared a tensor with another feed at first and not later on, so
+            that their own moments are not known.
+    """
+
+    moments: dict[Feed, Moments] = field(default_factory=dict)
+    inseparable: set[Feed] = field(default_factory=set)
+    _latest: Moments | None = None
+
+    def add(self, feed: Feed, source: Tensor, activation: Tensor) -> None:
+        """Take in what ``feed`` saw in one forward pass; ``source`` tells who saw the same."""
+        if feed in self.inseparable:
+            return
+        own, latest = self.moments.get(feed), self._latest
+        shareable = feed.tap is Tap.INPUT and not feed.columns
+        if shareable and latest is not None and latest.saw_last(source):
+            if own is latest:
+                return
+            if own is None and latest.columns == activation.shape[0]:
+                self.moments[feed] = latest
+                return
+        if own is None:
+            own = self.moments[feed] = Moments()
+        elif sum(moments is own for moments in self.moments.values()) > 1 and self._lags(feed, own):
+            self.inseparable.add(feed)
+            del self.moments[feed]
+            return
+        own.add(source, activation, feed.tap)
+        if shareable:
+            self._latest = own
+
+    def _lags(self, feed: Feed, own: Moments) -> bool:
+        """Whether the others of a shared group are a forward pass ahead of this feed."""
+        first = next(other for other, moments in self.moments.items() if moments is own)
+        return first != feed
+
+    def norms(self) -> dict[Feed, ActivationNorms]:
+        """Squared Frobenius and operator norm of every feed; equal sizes in one batch."""
+        groups: dict[tuple[torch.Size, torch.dtype, torch.device], list[Moments]] = defaultdict(
+            list
+        )
+        for moments in _distinct(self.moments.values()):
+            second = moments.second
+            assert second is not None
+            groups[second.shape, second.dtype, second.device].append(moments)
+        found: dict[int, ActivationNorms] = {}
+        for group in groups.values():
+            stack = torch.stack([m.second for m in group if m.second is not None])
+            frobenius, operator, error = _squared_norms(stack)
+            for index, m in enumerate(group):
+                found[id(m)] = ActivationNorms(
+                    frobenius[index], operator[index], error[index], m.columns
+                )
+        return {feed: found[id(moments)] for feed, moments in self.moments.items()}
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the moments hold."""
+        kept = [m.second for m in _distinct(self.moments.values()) if m.second is not None]
+        return sum(second.nbytes for second in kept)
+
+
+def _squared_norms(stack: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    if stack.ndim == 2:
+        counts = stack.double()
+        return counts.sum(-1), counts.amax(-1), torch.zeros_like(counts[:, 0])
+    trace = stack.diagonal(dim1=-2, dim2=-1).double().sum(-1)
+    scale = trace.clamp_min(1e-300).to(stack.dtype)[:, None, None]
+    finite = trace.isfinite()[:, None, None]
+    unit = torch.where(finite & stack.isfinite(), stack / scale, 0.0)
+    operator, error = top_eigenvalue(unit, rtol=RTOL)
+    operator = torch.where(trace.isfinite(), operator.double(), torch.nan)
+    return trace, operator * trace, error.double() * trace
+
+
+def _gram(activation: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:
+    work = activation.float() if activation.dtype.itemsize < 4 else activation
+    return work.mT @ work
+
+
+def _counts(tokens: Int[Tensor, " n"]) -> Int[Tensor, " v"]:
+    return torch.bincount(tokens)
+
+
+def _padded_sum(one: Int[Tensor, " v"], other: Int[Tensor, " w"]) -> Int[Tensor, " x"]:
+    longer, shorter = (one, other) if len(one) >= len(other) else (other, one)
+    total = longer.clone()
+    total[: len(shorter)] += shorter
+    return total
+
+
+def _distinct(moments: Iterable[Moments]) -> list[Moments]:
+    return list({id(m): m for m in moments}.values())

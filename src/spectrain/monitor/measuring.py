@@ -1,0 +1,143 @@
+"""Matrices in, records out: equal shapes in one batch, one transfer to the host for a sample."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import torch
+from torch import Tensor
+
+from spectrain.core import Block, Record, Source, SpectrumRecord
+from spectrain.matrix import MEASURES, Spectrum, diagonal_spectrum, spectrum
+
+BATCH_BYTES = 1 << 28
+"""Equal-shaped matrices are stacked up to this size in float64."""
+
+UNRESOLVED = "unresolved: the smallest singular value is below a hundred times its error"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Spectra and measures of blocks of one shape, still on their device."""
+
+    blocks: tuple[Block, ...]
+    source: Source
+    names: tuple[str, ...]
+    values: Tensor
+    spectrum: Spectrum
+
+
+def measure_blocks(
+    matrices: Mapping[Block, Tensor], source: Source, names: Sequence[str]
+) -> list[Measured]:
+    """Spectra and the named measures of every block's matrix."""
+    return [
+        _measure(blocks, [matrices[block] for block in blocks], source, names)
+        for blocks in _batches(matrices)
+    ]
+
+
+def matching(source: Source, patterns: Sequence[str]) -> tuple[str, ...]:
+    """Names of the spectral measures that match a pattern such as ``"gradient/*_rank"``.
+
+    Example:
+        >>> matching(Source.GRADIENT, ["gradient/*_rank"])
+        ('nuclear_rank', 'stable_rank', 'effective_rank')
+    """
+    return tuple(
+        name
+        for name in MEASURES
+        if any(fnmatchcase(f"{source}/{name}", pattern) for pattern in patterns)
+    )
+
+
+def to_records(
+    measured: Sequence[Measured], step: int, batch_size: int | None
+) -> tuple[list[Record], list[SpectrumRecord]]:
+    """Bring everything to the host at once and spell it out, row by row."""
+    if not measured:
+        return [], []
+    host = _to_host([_flat(m) for m in measured])
+    records: list[Record] = []
+    spectra: list[SpectrumRecord] = []
+    start = 0
+    for m in measured:
+        blocks, rank = m.spectrum.values.shape
+        count = batch_size if m.source is Source.GRADIENT else None
+        sizes = [m.values.numel(), blocks * rank, blocks, blocks]
+        values, sigma, error, status = host[start : start + sum(sizes)].split(sizes)
+        start += sum(sizes)
+        on_host = Spectrum(
+            sigma.reshape(blocks, rank),
+            m.spectrum.error,
+            m.spectrum.shape,
+            m.spectrum.method,
+            status.to(torch.int8),
+        )
+        reasons = on_host.reasons
+        table = values.reshape(len(m.names), blocks).tolist()
+        records.extend(_rows(m, table, reasons, step, count))
+        for index, block in enumerate(m.blocks):
+            spectra.append(
+                SpectrumRecord(
+                    step,
+                    block.name,
+                    m.source,
+                    on_host.values[index].numpy(),
+                    m.spectrum.method,
+                    float(error[index]),
+                    count,
+                    reasons[index],
+                )
+            )
+    return records, spectra
+
+
+def _rows(
+    m: Measured,
+    table: list[list[float]],
+    reasons: list[str | None],
+    step: int,
+    count: int | None,
+) -> Iterator[Record]:
+    for name, row in zip(m.names, table, strict=True):
+        for block, value, reason in zip(m.blocks, row, reasons, strict=True):
+            missing = value != value
+            why = reason or (UNRESOLVED if missing else None)
+            yield Record(
+                step, block.name, m.source, name, None if missing else value, None, count, why
+            )
+
+
+def _flat(m: Measured) -> Tensor:
+    s = m.spectrum
+    bound = s.error.amax(-1) if s.error.shape[-1] else s.error.sum(-1)
+    return torch.cat([m.values.flatten(), s.values.flatten(), bound, s.status.double()])
+
+
+def _to_host(parts: list[Tensor]) -> Tensor:
+    if len({part.device for part in parts}) == 1:
+        return torch.cat(parts).cpu()
+    return torch.cat([part.cpu() for part in parts])
+
+
+def _measure(
+    blocks: tuple[Block, ...], matrices: list[Tensor], source: Source, names: Sequence[str]
+) -> Measured:
+    stack = torch.stack(matrices)
+    s = diagonal_spectrum(stack) if blocks[0].view.diagonal else spectrum(stack)
+    values = torch.stack([MEASURES[name](s) for name in names])
+    return Measured(blocks, source, tuple(names), values, s)
+
+
+def _batches(matrices: Mapping[Block, Tensor]) -> Iterator[tuple[Block, ...]]:
+    groups: dict[tuple[torch.Size, torch.dtype, torch.device], list[Block]] = defaultdict(list)
+    for block, matrix in matrices.items():
+        groups[matrix.shape, matrix.dtype, matrix.device].append(block)
+    for (shape, _, _), blocks in groups.items():
+        size = max(1, BATCH_BYTES // max(1, 8 * shape.numel()))
+        for start in range(0, len(blocks), size):
+            yield tuple(blocks[start : start + size])

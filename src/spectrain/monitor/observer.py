@@ -1,0 +1,213 @@
+"""The observer: follows a training loop through the hooks of its model and optimizers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from spectrain.core import Block, InputError, Record, Sink, Source
+from spectrain.monitor.guard import Guard
+from spectrain.monitor.probes import GradientProbe, Probe
+from spectrain.monitor.sample import Sample
+from spectrain.monitor.schedule import Schedule
+
+FLUSH_SECONDS = 20.0
+"""Records are handed to disk at least this often, so that a kill loses no more."""
+
+
+class Observer:
+    """Turns the events of a training loop into sampled steps and these into records.
+
+    A step begins with the first forward pass under gradients after the previous one and ends when
+    every optimizer has stepped once. Between samples only one hook on the model and two on each
+    optimizer are left in place, each a few instructions long.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizers: Sequence[Optimizer],
+        blocks: Mapping[str, Sequence[Block]],
+        parameters: Mapping[str, nn.Parameter],
+        probes: Sequence[Probe],
+        sinks: Sequence[Sink],
+        schedule: Schedule,
+        guard: Guard,
+        start_step: int,
+    ) -> None:
+        self.step = start_step
+        self.schedule = schedule
+        self.peak_bytes = 0
+        self._first = start_step
+        self._optimizers = list(optimizers)
+        self._blocks = blocks
+        self._parameters = parameters
+        self._probes = list(probes)
+        self._sinks = list(sinks)
+        self._guard = guard
+        self._sampling = False
+        self._opened: float | None = None
+        self._before_opening = 0.0
+        self._last_end = perf_counter()
+        self._stepped: set[int] = set()
+        self._held: Sample | None = None
+        self._batch_size: int | None = None
+        self._logged: list[tuple[int, str, float | Tensor]] = []
+        self._flushed = perf_counter()
+        self._handles: list[RemovableHandle] = [model.register_forward_pre_hook(self._forward)]
+        for optimizer in self._optimizers:
+            self._handles.append(optimizer.register_step_pre_hook(self._before))
+            self._handles.append(optimizer.register_step_post_hook(self._after))
+        self._prepare()
+
+    def log(self, values: Mapping[str, Any]) -> None:
+        """Keep what the loop says of the current step (of the last one, between two steps)."""
+        step = self.step if self._opened is not None else max(self.step - 1, self._first)
+        for name, value in values.items():
+            self._logged.append((step, name, _scalar(name, value)))
+            if name == "batch_size":
+                self._batch_size = int(value)
+
+    def flush(self) -> None:
+        """Put the records of the steps that are complete on disk."""
+        self._release()
+        with self._guard("records"):
+            for sink in self._sinks:
+                sink.flush()
+        self._flushed = perf_counter()
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Hand on what is held and remove every hook."""
+        for handle in self._handles:
+            handle.remove()
+        if self._sampling:
+            self._each_probe(lambda probe: probe.detach(Sample(self.step)))
+        self._release()
+        for sink in self._sinks:
+            with self._guard("records"):
+                sink.close(summary)
+
+    def _prepare(self) -> None:
+        self._sampling = self.schedule.samples(self.step)
+        if self._sampling:
+            self._each_probe(lambda probe: probe.attach())
+
+    def _forward(self, module: nn.Module, args: Any) -> None:
+        if self._opened is None and torch.is_grad_enabled():
+            self._release()
+            self._before_opening = self._guard.seconds
+            self._opened = perf_counter()
+
+    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if id(optimizer) in self._stepped:
+            self._finish()
+        if self._sampling:
+            closure = _has_closure(args, kwargs)
+            blocks = self._owned(optimizer)
+            for probe in self._probes:
+                if not (closure and isinstance(probe, GradientProbe)):
+                    self._guarded(probe, lambda p: p.before_step(optimizer, blocks))
+
+    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if self._sampling:
+            blocks = self._owned(optimizer)
+            if _has_closure(args, kwargs):
+                for probe in self._probes:
+                    if isinstance(probe, GradientProbe):
+                        self._guarded(probe, lambda p: p.before_step(optimizer, blocks))
+            self._each_probe(lambda probe: probe.after_step(optimizer, blocks))
+        self._stepped.add(id(optimizer))
+        if len(self._stepped) == len(self._optimizers):
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._sampling:
+            self._held = Sample(self.step)
+            held = self._held
+            self._each_probe(lambda probe: probe.detach(held))
+            self.peak_bytes = max(self.peak_bytes, held.memory_bytes)
+        now = perf_counter()
+        monitor = self._guard.seconds
+        begun = self._last_end if self._opened is None else self._opened
+        training = max(now - begun - (monitor - self._before_opening), 0.0)
+        sampled = self._sampling
+        if self._held is not None:
+            self._held.records += [
+                Record(self.step, None, Source.MONITOR, "training_seconds", training),
+                Record(self.step, None, Source.MONITOR, "monitor_seconds", monitor),
+            ]
+        self.step += 1
+        self._stepped.clear()
+        self._opened, self._before_opening = None, 0.0
+        self._last_end = now
+        self._guard.seconds = 0.0
+        self.schedule.account(training_seconds=training, monitor_seconds=monitor, sampled=sampled)
+        self._prepare()
+
+    def _release(self) -> None:
+        """Spell out the last sample and what was logged, and pass it to the sinks."""
+        if self._held is None and not self._logged:
+            return
+        with self._guard("records"):
+            records = [
+                Record(step, None, Source.TRAINING, name, float(value))
+                for step, name, value in self._logged
+            ]
+            self._logged.clear()
+            held, self._held = self._held, None
+            if held is not None:
+                numbers, spectra = held.spell_out(self._batch_size)
+                records += numbers
+                for sink in self._sinks:
+                    sink.write_spectra(spectra)
+            for sink in self._sinks:
+                sink.write(records)
+            if perf_counter() - self._flushed > FLUSH_SECONDS:
+                for sink in self._sinks:
+                    sink.flush()
+                self._flushed = perf_counter()
+        self._batch_size = None
+
+    def _owned(self, optimizer: Optimizer) -> list[Block]:
+        owned = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        return [
+            block
+            for name, blocks in self._blocks.items()
+            if id(self._parameters[name]) in owned
+            for block in blocks
+        ]
+
+    def _each_probe(self, call: Callable[[Probe], None]) -> None:
+        for probe in self._probes:
+            self._guarded(probe, call)
+
+    def _guarded(self, probe: Probe, call: Callable[[Probe], None]) -> None:
+        if probe.name not in self._guard.disabled:
+            with self._guard(probe.name):
+                call(probe)
+
+
+def _has_closure(args: Any, kwargs: Any) -> bool:
+    return len(args) > 1 or kwargs.get("closure") is not None
+
+
+def _scalar(name: str, value: Any) -> float | Tensor:
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise InputError(
+                f"log({name}=...) got a tensor of shape {tuple(value.shape)}",
+                remedy="log one number, such as its mean",
+            )
+        return value.detach().clone() if value.is_cuda else float(value.detach())
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"log({name}=...) got {type(value).__name__}", remedy="log a number"
+        ) from None
