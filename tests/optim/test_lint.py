@@ -1,0 +1,74 @@
+"""Each planted routing mistake is found, and a sound routing passes."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.optim import SGD, AdamW, Muon, Optimizer
+
+from spectrain.optim import lint
+
+
+class Model(nn.Module):
+    def __init__(self, *, tied: bool = False) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(11, 4)
+        self.blocks = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
+        self.norm = nn.LayerNorm(4)
+        self.lm_head = nn.Linear(4, 11, bias=False)
+        if tied:
+            self.lm_head.weight = self.embedding.weight
+
+
+class HomeMadeMuon(SGD):
+    """Takes anything, as Muons outside torch do."""
+
+
+def rules(model: nn.Module, *optimizers: Optimizer, **options: object) -> dict[str, str]:
+    return {c.rule: c.parameter for c in lint(model, optimizers, **options)}
+
+
+def rest(model: nn.Module, *taken: nn.Parameter) -> list[nn.Parameter]:
+    return [p for p in model.parameters() if all(p is not t for t in taken)]
+
+
+def test_a_sound_routing_passes() -> None:
+    model = Model()
+    hidden = [block.weight for block in model.blocks]
+    assert lint(model, [Muon(hidden), AdamW(rest(model, *hidden))], filters=["blocks."]) == []
+
+
+def test_the_planted_mistakes_are_found() -> None:
+    model, tied = Model(), Model(tied=True)
+    embedding, head = model.embedding.weight, model.lm_head.weight
+    gain = model.norm.weight
+    every = list(model.parameters())
+    assert rules(tied, Muon([tied.embedding.weight]), AdamW(rest(tied, tied.embedding.weight))) == {
+        "tied": "embedding.weight"
+    }
+    assert rules(model, Muon([head]), AdamW(rest(model, head))) == {"head": "lm_head.weight"}
+    assert rules(model, Muon([embedding]), AdamW(rest(model, embedding))) == {
+        "embedding": "embedding.weight"
+    }
+    assert rules(model, HomeMadeMuon([gain]), AdamW(rest(model, gain))) == {"vector": "norm.weight"}
+    assert rules(model, AdamW(rest(model, gain))) == {"ungrouped": "norm.weight"}
+    assert rules(model, AdamW(every), SGD([gain])) == {"twice": "norm.weight"}
+    assert rules(model, AdamW(every), filters=["lm_head", "transformer.h.*"]) == {
+        "filter": "transformer.h.*"
+    }
+    assert rules(model, AdamW([*every, nn.Parameter(torch.ones(2, 3))])) == {
+        "foreign": "a tensor of shape (2, 3)"
+    }
+
+
+def test_a_flag_of_the_group_decides_over_the_class() -> None:
+    model = Model()
+    flagged = [{"params": [model.lm_head.weight], "use_muon": True}]
+    plain = [{"params": rest(model, model.lm_head.weight), "use_muon": False}]
+    assert rules(model, HomeMadeMuon([*flagged, *plain])) == {"head": "lm_head.weight"}
+
+
+def test_frozen_parameters_need_no_group() -> None:
+    model = Model()
+    model.norm.requires_grad_(requires_grad=False)
+    assert lint(model, AdamW([p for p in model.parameters() if p.requires_grad])) == []
