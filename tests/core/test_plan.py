@@ -10,9 +10,7 @@ from spectrain.core import InputError, Plan, Step
 
 
 def test_round_trip_through_json_keeps_evidence() -> None:
-    plan = Plan(
-        {"a": Step.SPECTRAL, "b": Step.EUCLIDEAN}, {"a": {"margin": 3.5, "low": 2.0}}
-    )
+    plan = Plan({"a": Step.SPECTRAL, "b": Step.EUCLIDEAN}, {"a": {"margin": 3.5, "low": 2.0}})
     again = Plan.from_dict(json.loads(json.dumps(plan.to_dict())))
     assert again == plan
     assert again["a"] is Step.SPECTRAL

@@ -128,6 +128,7 @@ def test_gradient_of_teacher_and_student_follows_its_closed_form(
     generator: torch.Generator,
 ) -> None:
     """∇L(W_t) = −W̄B̄(I − ηB)ᵗ with the teacher's features Ā ≠ A and B̄ = ĀAᵀ/n."""
+
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 

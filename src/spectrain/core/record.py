@@ -17,7 +17,8 @@ class Source(StrEnum):
     over the step; ``DIRECTION`` is the same without decoupled weight decay. ``INPUT`` is the
     activation that a block multiplies, ``CRITERION_INPUT`` the one of the descent criterion where
     it is another. ``OPTIMIZER`` rows carry a parameter group's settings, ``TRAINING`` rows what
-    the loop logs, ``MONITOR`` rows what watching cost.
+    the loop logs, ``MONITOR`` rows what watching cost. ``NOISE`` rows hold statistics over replicas
+    of the gradient.
     """
 
     GRADIENT = "gradient"
@@ -30,6 +31,7 @@ class Source(StrEnum):
     OPTIMIZER = "optimizer"
     TRAINING = "training"
     MONITOR = "monitor"
+    NOISE = "noise"
 
 
 @dataclass(frozen=True, slots=True)

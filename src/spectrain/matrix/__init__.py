@@ -1,6 +1,11 @@
 """Spectra of matrices and everything that is a function of them; torch only."""
 
-from spectrain.matrix.backends import diagonal_spectrum, gram_spectrum, spectrum
+from spectrain.matrix.backends import (
+    RECORD_RTOL,
+    diagonal_spectrum,
+    gram_spectrum,
+    spectrum,
+)
 from spectrain.matrix.measures import (
     MEASURES,
     condition_number,
@@ -24,6 +29,7 @@ from spectrain.matrix.top import top_eigenvalue
 __all__ = [
     "MEASURES",
     "REASONS",
+    "RECORD_RTOL",
     "PolarFactor",
     "Spectrum",
     "Status",

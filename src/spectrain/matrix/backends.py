@@ -16,6 +16,9 @@ from spectrain.matrix.spectrum import Spectrum, Status, relative_error
 
 Method = Literal["auto", "exact", "gram"]
 
+RECORD_RTOL = 1e-5
+"""Wanted error of recorded spectra, the same live and from checkpoints; measured below 1e-6."""
+
 FLOAT32_FLOOR = 1e-4
 """Below this wanted error the float32 Gram matrix is not worth trying: its bound never meets it."""
 

@@ -42,7 +42,8 @@ class Guard:
             with ExitStack() as stack:
                 stack.enter_context(torch.no_grad())
                 for device_type in self.device_types:
-                    stack.enter_context(torch.autocast(device_type, enabled=False))
+                    if torch.is_autocast_enabled(device_type):
+                        stack.enter_context(torch.autocast(device_type, enabled=False))
                 yield
         except Exception as error:
             if self.strict:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from spectrain.core import Block, Record, Source, SpectrumRecord
-from spectrain.matrix import MEASURES, Spectrum, diagonal_spectrum, spectrum
+from spectrain.matrix import MEASURES, RECORD_RTOL, Spectrum, diagonal_spectrum, spectrum
 
 BATCH_BYTES = 1 << 28
 """Equal-shaped matrices are stacked up to this size in float64."""
@@ -128,7 +128,8 @@ def _measure(
     blocks: tuple[Block, ...], matrices: list[Tensor], source: Source, names: Sequence[str]
 ) -> Measured:
     stack = torch.stack(matrices)
-    s = diagonal_spectrum(stack) if blocks[0].view.diagonal else spectrum(stack)
+    diagonal = blocks[0].view.diagonal
+    s = diagonal_spectrum(stack) if diagonal else spectrum(stack, rtol=RECORD_RTOL)
     values = torch.stack([MEASURES[name](s) for name in names])
     return Measured(blocks, source, tuple(names), values, s)
 

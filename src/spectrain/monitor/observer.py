@@ -96,7 +96,8 @@ class Observer:
     def _prepare(self) -> None:
         self._sampling = self.schedule.samples(self.step)
         if self._sampling:
-            self._each_probe(lambda probe: probe.attach())
+            full = self.schedule.full()
+            self._each_probe(lambda probe: probe.attach(full=full))
 
     def _forward(self, module: nn.Module, args: Any) -> None:
         if self._opened is None and torch.is_grad_enabled():

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
@@ -28,8 +29,8 @@ class Probe:
 
     name: str
 
-    def attach(self) -> None:
-        """Before the step's forward pass."""
+    def attach(self, *, full: bool) -> None:
+        """Before the step's forward pass; what changes slowly is read in ``full`` samples only."""
 
     def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         """Just before an optimizer steps; ``blocks`` are those it owns."""
@@ -59,7 +60,7 @@ class ActivationProbe(Probe):
         self._store = ActivationStore()
         self._handles: list[RemovableHandle] = []
 
-    def attach(self) -> None:
+    def attach(self, *, full: bool) -> None:
         self._store = ActivationStore()
         for name, feeds in self._feeds.items():
             hook = self._hook(feeds)
@@ -74,6 +75,7 @@ class ActivationProbe(Probe):
                 arguments = _positional(module, args, kwargs)
                 for feed in feeds:
                     source = arguments[feed.argument]
+                    source = source.data if isinstance(source, PackedSequence) else source
                     self._store.add(feed, source, activation(feed, module, arguments))
 
         return read
@@ -109,7 +111,7 @@ class BackwardProbe(Probe):
         self._norms: dict[Block, Tensor] = {}
         self._handles: list[RemovableHandle] = []
 
-    def attach(self) -> None:
+    def attach(self, *, full: bool) -> None:
         for name, blocks in self._blocks.items():
             parameter = self._parameters[name]
             hook = self._hook(blocks)
@@ -122,9 +124,9 @@ class BackwardProbe(Probe):
             with self._guard(self.name):
                 gradient = _dense(parameter.grad)
                 for block in blocks:
-                    self._norms[block] = torch.linalg.vector_norm(
-                        block.view.of(gradient), dtype=torch.float64
-                    )
+                    matrix = block.view.of(gradient)
+                    dtype = torch.promote_types(matrix.dtype, torch.float32)
+                    self._norms[block] = torch.linalg.vector_norm(matrix, dtype=dtype)
 
         return read
 
@@ -162,7 +164,7 @@ class GradientProbe(Probe):
 
 
 class UpdateProbe(Probe):
-    """Spectra of the applied update, of it without decoupled decay, and of the weights."""
+    """Spectra of the applied update; in full samples of it without decay and of the weights."""
 
     name = "update"
 
@@ -174,6 +176,10 @@ class UpdateProbe(Probe):
         self._measured: list[Measured] = []
         self._undecided: list[Block] = []
         self._bytes = 0
+        self._full = True
+
+    def attach(self, *, full: bool) -> None:
+        self._full = full
 
     def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
@@ -189,12 +195,15 @@ class UpdateProbe(Probe):
         updates, directions, weights = {}, {}, {}
         for block in blocks:
             after = block.view.of(self._parameters[block.parameter].detach())
-            weights[block] = after
+            if self._full:
+                weights[block] = after
             if block.parameter not in self._before:
                 continue
             before = block.view.of(self._before[block.parameter])
             factor = self._factor[block.parameter]
             updates[block] = after.double() - before.double()
+            if not self._full:
+                continue
             if factor is None:
                 self._undecided.append(block)
             elif factor != 1.0:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from spectrain.core.errors import InputError
 
+FULL_EVERY = 4
+"""Weights, and updates without their decay, are read in every fourth sample under a budget."""
+
 
 @dataclass(slots=True)
 class Schedule:
@@ -53,6 +56,10 @@ class Schedule:
             return step % self.every == 0
         expected = self.monitor_seconds / max(self.sampled_steps, 1)
         return self.monitor_seconds + expected <= self.overhead * self.training_seconds
+
+    def full(self) -> bool:
+        """Whether the next sample also reads what changes slowly: under a budget one in four."""
+        return self.every is not None or self.sampled_steps % FULL_EVERY == 0
 
     def account(self, *, training_seconds: float, monitor_seconds: float, sampled: bool) -> None:
         """Book one finished step: the training's own seconds and those of the monitor."""
