@@ -46,6 +46,14 @@ def test_output_is_not_guessed_among_several() -> None:
     assert found["layers.0.attn.first"] is found["layers.0.attn.second"] is Role.OTHER
 
 
+def test_output_takes_as_many_inputs_as_there_are_queries() -> None:
+    inputs = dict.fromkeys(("query", "key", "value"), (6, 8))
+    shapes = inputs | {"extra": (6, 8), "recombine": (8, 6)}
+    found = roles({f"layers.0.attn.{name}": shape for name, shape in shapes.items()})
+    assert found["layers.0.attn.recombine"] is MIX
+    assert found["layers.0.attn.extra"] is Role.OTHER
+
+
 def test_fused_projection_by_shape_whatever_its_name() -> None:
     found = roles({"layers.0.mixer.first": (24, 8), "layers.0.mixer.second": (8, 8)})
     assert found == {
@@ -84,8 +92,10 @@ def test_layer_that_holds_attention_and_mlp_directly() -> None:
         {"att.receptance": SQUARE, "att.key": SQUARE, "att.value": SQUARE, "att.output": SQUARE},
         {"mixer.in_proj": (32, 8), "mixer.x_proj": (5, 16), "mixer.out_proj": (8, 16)},
         {"policy": (3, 8), "value": (1, 8)},
+        {"query": SQUARE, "out": SQUARE},
+        {"to_kv": (12, 8), "out": SQUARE},
     ],
-    ids=["RWKV", "Mamba", "actor-critic"],
+    ids=["RWKV", "Mamba", "actor-critic", "no keys", "no queries"],
 )
 def test_what_is_no_attention(shapes: dict[str, tuple[int, ...]]) -> None:
     found = roles({f"blocks.0.{name}": shape for name, shape in shapes.items()})

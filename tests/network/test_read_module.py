@@ -75,7 +75,7 @@ def test_head_count_comes_from_the_nearest_module_or_its_config() -> None:
     middle.projection = inner
     model = nn.Module()
     model.part = middle
-    model.heads = nn.ModuleList()  # not a number
+    model.heads = nn.ModuleList([nn.Identity()])  # not a number
     assert _heads(model) is None
     model.config = {"num_attention_heads": 4}
     assert _heads(model) == 4

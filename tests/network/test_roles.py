@@ -104,8 +104,9 @@ def test_recurrent_weights_are_other() -> None:
 
 
 def test_head_by_vocabulary_whatever_its_name() -> None:
-    model = Tree(chain, words=nn.Embedding(11, 4), squash=nn.Linear(4, 11), last=nn.Linear(4, 3))
-    assert _roles(model) == {"words": EMBEDDING, "squash": HEAD, "last": OTHER}
+    linears = {"first": nn.Linear(4, 11), "second": nn.Linear(4, 11), "third": nn.Linear(4, 3)}
+    model = Tree(chain, words=nn.Embedding(11, 4), **linears)
+    assert _roles(model) == {"words": EMBEDDING, "first": OTHER, "second": HEAD, "third": OTHER}
 
 
 def test_patches_by_a_linear_layer_are_an_embedding() -> None:

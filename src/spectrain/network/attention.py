@@ -15,6 +15,7 @@ from spectrain.core import Role
 from spectrain.network.names import ATTENTION, KEY_VALUE
 from spectrain.network.site import Matrix
 
+_INPUTS = frozenset({Role.ATTENTION_Q, Role.ATTENTION_K, Role.ATTENTION_V, Role.ATTENTION_QKV})
 _SHELLS = frozenset({"self", "head", "heads"})
 
 
@@ -66,9 +67,6 @@ def find_attentions(matrices: Sequence[Matrix]) -> list[Attention]:
         for matrix in _outputs(attention, matrices, root):
             attention.add(matrix, Role.ATTENTION_O)
     return list(attentions.values())
-
-
-_INPUTS = frozenset({Role.ATTENTION_Q, Role.ATTENTION_K, Role.ATTENTION_V, Role.ATTENTION_QKV})
 
 
 def _root(parent: str) -> str:

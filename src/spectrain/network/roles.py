@@ -68,7 +68,7 @@ def _heads(matrices: Iterable[Matrix], vocabulary: int | None, layering: Layerin
         if not matrix.bare and (layering.plain or layering.layer(matrix.path) is None)
     ]
     unembedding = [matrix for matrix in outside if matrix.shape[0] == vocabulary][-1:]
-    return unembedding + [m for m in outside if m.stem in HEAD and m not in unembedding]
+    return unembedding + [matrix for matrix in outside if matrix.stem in HEAD]
 
 
 def _by_module(matrices: Iterable[Matrix]) -> list[list[Matrix]]:
