@@ -46,14 +46,14 @@ def test_attempts_are_numbered_within_their_rank(tmp_path: Path) -> None:
 def test_two_that_claim_the_same_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     claim_attempt(tmp_path, rank=0, start_step=0)
     monkeypatch.setattr(attempt_module, "attempt_names", lambda _: {})  # listed a moment earlier
-    with pytest.raises(RunError, match="another process writes the records of rank 0"):
+    with pytest.raises(RunError, match="another writer is at work on rank 0"):
         claim_attempt(tmp_path, rank=0, start_step=0)
 
 
 def test_the_lock_of_a_rank_is_exclusive_and_ends_with_its_file(tmp_path: Path) -> None:
     with lock_rank(tmp_path, rank=0):
         lock_rank(tmp_path, rank=1).close()
-        with pytest.raises(RunError, match=r"rank 0.*wait until it ends"):
+        with pytest.raises(RunError, match=r"at work on rank 0 of .*wait until its process ends"):
             lock_rank(tmp_path, rank=0)
     lock_rank(tmp_path, rank=0).close()
 

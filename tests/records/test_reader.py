@@ -157,6 +157,9 @@ def test_a_folder_with_any_name(tmp_path: Path) -> None:
     run = written(tmp_path / "lr=0.1 *[a]?{b} %20 é", range(5))
     assert run.metrics().height == 5
     assert open_run(str(run.path)).spectra().height == 5
+    written(run.path, range(5, 6), resume=True, start_step=5, disk_budget=1)  # thins
+    assert run.metrics()["step"].to_list() == [0, 5]
+    assert run.metrics().columns == [*METRIC_FIELDS, "rank"]
 
 
 def test_history_is_wide(tmp_path: Path) -> None:
@@ -217,7 +220,7 @@ def test_an_attempt_that_wrote_nothing_replaces_nothing(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     assert run.metrics()["value"].to_list() == [1.0] * 10
     assert run.summary == {}
-    writer.flush()
+    writer.close({})
     assert run.metrics()["value"].to_list() == [1.0] * 5 + [2.0]
     assert run.spectra()["step"].to_list() == list(range(5))
 

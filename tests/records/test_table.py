@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -53,12 +54,12 @@ def kill_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Non
     """Let only so many operations on files happen, and nothing after them."""
     left = [0]
 
-    def limited(operation: Callable[..., None]) -> Callable[..., None]:
-        def run(*args: object, **kwargs: object) -> None:
+    def limited(operation: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: object, **kwargs: object) -> Any:
             if not left[0]:
                 raise Killed
             left[0] -= 1
-            operation(*args, **kwargs)
+            return operation(*args, **kwargs)
 
         return run
 
@@ -66,7 +67,7 @@ def kill_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Non
         left[0] = operations
         monkeypatch.setattr(os, "replace", limited(os.replace))
         monkeypatch.setattr(Path, "unlink", limited(Path.unlink))
-        monkeypatch.setattr(Path, "write_bytes", limited(Path.write_bytes))
+        monkeypatch.setattr(os, "fsync", limited(os.fsync))
 
     yield arm
     monkeypatch.undo()
@@ -113,10 +114,10 @@ def test_a_refused_write_while_thinning_is_made_good_by_the_next(
         patch.setattr(table_module, "_MERGE_BYTES", 1)
         accepted = iter([table_module.write_whole] * 3)
 
-        def disk_fills(path: Path, content: bytes) -> None:
+        def disk_fills(path: Path, content: bytes, *, durable: bool) -> None:
             if (write := next(accepted, None)) is None:
                 raise OSError("no space")
-            write(path, content)
+            write(path, content, durable=durable)
 
         patch.setattr(table_module, "write_whole", disk_fills)
         with pytest.raises(OSError, match="no space"):
@@ -127,6 +128,22 @@ def test_a_refused_write_while_thinning_is_made_good_by_the_next(
     table.thin_to(2)
     assert steps_on_disk(tmp_path) == list(range(0, 80, 4))
     assert len(list_parts(tmp_path)) == 1
+
+
+def test_the_disk_has_what_older_parts_are_given_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, done = written(tmp_path, parts=2), []
+
+    def noted(name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: (done.append(name), operation(*args))[1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", noted("fsync", os.fsync))
+        patch.setattr(os, "replace", noted("replace", os.replace))
+        patch.setattr(Path, "unlink", noted("unlink", Path.unlink))
+        table.thin_to(1)
+    assert done == ["fsync", "replace", "unlink", "unlink"]
 
 
 def test_later_rows_are_thinned_before_they_are_written(tmp_path: Path) -> None:

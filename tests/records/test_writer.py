@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from spectrain.core import InputError, Record, RunError, Sink, Source, SpectrumRecord
 from spectrain.records import RunWriter, Thinned, open_run
+from spectrain.records import table as table_module
 
 
 def loss(step: int, value: float = 0.0) -> Record:
@@ -33,10 +36,10 @@ def bytes_of(folder: Path) -> int:
 
 
 @contextmanager
-def full_disk() -> Iterator[None]:
-    """No file may grow beyond 100 bytes."""
+def full_disk(limit: int = 100) -> Iterator[None]:
+    """No file may grow beyond so many bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
         yield
     finally:
@@ -44,7 +47,9 @@ def full_disk() -> Iterator[None]:
 
 
 def test_it_is_a_sink(tmp_path: Path) -> None:
-    assert isinstance(RunWriter(tmp_path, manifest={}), Sink)
+    writer = RunWriter(tmp_path, manifest={})
+    assert isinstance(writer, Sink)
+    writer.close({})
 
 
 def test_the_folder_is_laid_out_as_documented(tmp_path: Path) -> None:
@@ -76,7 +81,7 @@ def test_rows_are_written_when_enough_have_come(tmp_path: Path) -> None:
     assert len(parts(tmp_path)) == 2
     writer.flush()
     assert len(parts(tmp_path)) == 3
-    writer.flush()
+    writer.close({})
     assert len(parts(tmp_path)) == 3
 
 
@@ -85,6 +90,8 @@ def test_wide_spectra_are_written_earlier(tmp_path: Path) -> None:
     for step in range(3):
         writer.write_spectra([spectrum(step, width=1 << 19)])
     assert len(parts(tmp_path)) == 1
+    writer.close({})
+    assert len(parts(tmp_path)) == 2
 
 
 def test_spectra_are_copied(tmp_path: Path) -> None:
@@ -131,7 +138,7 @@ def test_a_newer_run_is_not_resumed(tmp_path: Path) -> None:
 
 def test_a_rank_has_one_living_writer(tmp_path: Path) -> None:
     first = RunWriter(tmp_path, manifest={})
-    with pytest.raises(RunError, match="another process writes the records of rank 0"):
+    with pytest.raises(RunError, match="another writer is at work on rank 0"):
         RunWriter(tmp_path, manifest={}, resume=True)
     other = RunWriter(tmp_path, manifest={}, rank=1)
     other.close({})
@@ -192,6 +199,21 @@ def test_a_full_disk_costs_no_record(tmp_path: Path) -> None:
     assert run.metrics()["step"].to_list() == list(range(7))
     assert run.spectra()["step"].to_list() == [2]
     assert run.damaged == ()
+
+
+def test_where_space_is_short_numbers_come_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = RunWriter(tmp_path, manifest={})
+    writer.write([loss(0)])
+    writer.write_spectra([spectrum(0, width=5_000)])
+    with full_disk(limit=10_000), pytest.raises(RunError, match="records are kept"):
+        writer.flush()
+    run = open_run(tmp_path)
+    assert run.metrics().height == 1
+    assert run.spectra().is_empty()
+    writer.close({})
+    assert run.metrics().height == run.spectra().height == 1
 
 
 def test_a_bad_record_does_not_keep_later_ones_from_the_disk(tmp_path: Path) -> None:
@@ -268,6 +290,31 @@ def test_numbers_are_thinned_when_no_spectrum_is_left(tmp_path: Path) -> None:
     assert steps == list(range(0, 4000, one_in["metrics"]))
     steps = run.metrics(measure="m")["step"].to_list()
     assert steps == list(range(0, 4000, 10 * one_in["metrics"]))
+
+
+def test_a_kill_leaves_no_thinning_unsaid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    writer = RunWriter(tmp_path, manifest={}, disk_budget=1_000)
+    writer.write_spectra([spectrum(step) for step in range(10)])
+    with monkeypatch.context() as patch:
+        patch.setattr(table_module.Table, "thin_to", killed)
+        with pytest.raises(Killed):
+            writer.flush()
+    assert open_run(tmp_path).thinned == (Thinned(0, "spectra", 2),)
+    writer.close({})
+
+
+def test_a_dropped_writer_gives_the_rank_back(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path, manifest={})
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        del writer
+        gc.collect()
+    RunWriter(tmp_path, manifest={}, resume=True).close({})
 
 
 def test_a_hopeless_budget_keeps_the_first_sample_of_each_series(tmp_path: Path) -> None:

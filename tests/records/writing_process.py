@@ -47,6 +47,11 @@ def spectra_at(step: int, attempt: int) -> list[SpectrumRecord]:
     ]
 
 
+def say(line: str) -> None:
+    """Answer in one system call, so that a kill leaves the line out or complete."""
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
 def write_for_ever(
     path: str, *, attempt: int, start_step: int, disk_budget: int, forks: bool
 ) -> None:
@@ -64,13 +69,13 @@ def write_for_ever(
         time.sleep(60)
         os._exit(0)
     elif forks:
-        print(f"loader {loader}", flush=True)
+        say(f"loader {loader}")
     for step in itertools.count(start_step):
         writer.write(numbers_at(step, attempt))
         writer.write_spectra(spectra_at(step, attempt))
         if step % 3 == 0:
             writer.flush()
-            print(f"flushed {step}", flush=True)
+            say(f"flushed {step}")
 
 
 def serve() -> None:
@@ -78,9 +83,9 @@ def serve() -> None:
     for line in sys.stdin:
         if (pid := os.fork()) == 0:
             write_for_ever(**json.loads(line))
-        print(f"pid {pid}", flush=True)
+        say(f"pid {pid}")
         os.waitpid(pid, 0)
-        print("dead", flush=True)
+        say("dead")
 
 
 @dataclass

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+import weakref
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -54,7 +55,7 @@ class Attempt:
 
     def save(self, folder: Path) -> None:
         """Write the attempt's file, in one step."""
-        write_whole(folder / self.name, to_json(asdict(self)))
+        write_whole(folder / self.name, to_json(asdict(self)), durable=True)
 
 
 def attempt_names(folder: Path) -> dict[tuple[int, int], str]:
@@ -127,13 +128,23 @@ def lock_rank(folder: Path, *, rank: int) -> IO[bytes]:
             raise _second_writer(folder, rank) from None
         except OSError:
             return lock
-        # A forked data loader may outlive a killed run; it must not keep the lock.
-        os.register_at_fork(after_in_child=lock.close)
+        _keep_out_of_forks(lock)
     return lock
+
+
+def _keep_out_of_forks(lock: IO[bytes]) -> None:
+    """Close the lock in forked processes: a data loader may outlive the run that was killed."""
+    alive = weakref.ref(lock)
+
+    def close_copy() -> None:
+        if copy := alive():
+            copy.close()
+
+    os.register_at_fork(after_in_child=close_copy)
 
 
 def _second_writer(folder: Path, rank: int) -> RunError:
     return RunError(
-        f"another process writes the records of rank {rank} into {folder.parent}",
-        remedy="wait until it ends, or write into another folder",
+        f"another writer is at work on rank {rank} of {folder.parent}",
+        remedy="close it or wait until its process ends, or write into another folder",
     )

@@ -69,7 +69,7 @@ class Part:
         return cls(rank, attempt, first, last, level, texts["crc"])
 
 
-def checksum(content: bytes | memoryview) -> str:
+def checksum(content: bytes) -> str:
     """CRC-32 in hexadecimal digits, as it stands in a part's name."""
     return f"{zlib.crc32(content):08x}"
 
@@ -110,15 +110,25 @@ def list_parts(folder: Path) -> set[Part]:
     return {part for name in names if (part := Part.parse(name))}
 
 
-def write_whole(path: Path, content: bytes | memoryview) -> None:
+def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
     """Write a file under a temporary name beside ``path``, then put it in place in one step.
+
+    Args:
+        path: where the file is to be.
+        content: what it is to hold.
+        durable: wait until the disk has it. Needed where older files are given up for this one: a
+            power failure could otherwise keep the deletion and lose the content.
 
     Raises:
         OSError: the file could not be written; then ``path`` is as it was, and no rest stays.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.write_bytes(content)
+        with temporary.open("wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):

@@ -48,7 +48,7 @@ def compose_manifest(
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Put ``manifest.json`` in place, in one step."""
-    write_whole(folder / MANIFEST, to_json(manifest))
+    write_whole(folder / MANIFEST, to_json(manifest), durable=True)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -96,12 +96,10 @@ class Table:
         }
         for parts in neighbours(shallow, limit=_MERGE_BYTES):
             files = [self._folder / part.name for part in parts]
-            rows = pl.concat(
-                [pl.read_parquet(file, glob=False).filter(kept(level)) for file in files]
-            )
+            rows = pl.concat([_read(file).filter(kept(level)) for file in files])
             content = _parquet(rows)
             merged = self._part(content, parts[0].attempt, parts[0].first, parts[-1].last)
-            write_whole(self._folder / merged.name, content)
+            write_whole(self._folder / merged.name, content, durable=True)
             self._sizes[merged] = len(content)
             for part, file in zip(parts, files, strict=True):
                 file.unlink()
@@ -118,6 +116,10 @@ class Table:
 
     def _part(self, content: bytes, attempt: int, first: int, last: int) -> Part:
         return Part(self._attempt.rank, attempt, first, last, self.level, checksum(content))
+
+
+def _read(file: Path) -> pl.DataFrame:
+    return pl.read_parquet(file, glob=False, hive_partitioning=False)
 
 
 def _parquet(rows: pl.DataFrame) -> bytes:

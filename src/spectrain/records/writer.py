@@ -46,8 +46,8 @@ class RunWriter:
 
     Raises:
         InputError: the folder holds a run and ``resume`` is false, or an argument is out of range.
-        RunError: the folder cannot be written, belongs to a newer spectrain, or another process
-            is writing this rank's records into it.
+        RunError: the folder cannot be written, belongs to a newer spectrain, or has another writer
+            at work on this rank.
 
     Example:
         >>> import tempfile
@@ -98,8 +98,8 @@ class RunWriter:
                 write_manifest(self.path, compose_manifest(manifest, created_at=created_at))
             self._attempt = claim_attempt(attempts, rank=rank, start_step=start_step)
             self._tables = {
-                SPECTRA: Table(self.path / SPECTRA, self._attempt, may_vanish=True),
                 METRICS: Table(self.path / METRICS, self._attempt, may_vanish=False),
+                SPECTRA: Table(self.path / SPECTRA, self._attempt, may_vanish=True),
             }
             self._save_attempt()
             on_failure.pop_all()
@@ -144,8 +144,8 @@ class RunWriter:
         """
         self._hand_over()
         with self._reporting():
-            for table in self._tables.values():
-                table.flush()
+            for name in (METRICS, SPECTRA):  # where space is short, numbers first
+                self._tables[name].flush()
             self._keep_budget()
 
     def close(self, summary: Mapping[str, Any]) -> None:
@@ -216,7 +216,7 @@ class RunWriter:
 
     def _keep_budget(self) -> None:
         while sum(table.size for table in self._tables.values()) > self._disk_budget:
-            possible = ((name, table.next_level()) for name, table in self._tables.items())
+            possible = ((name, self._tables[name].next_level()) for name in (SPECTRA, METRICS))
             name, level = next((choice for choice in possible if choice[1] is not None), ("", None))
             if level is None:
                 return
