@@ -111,3 +111,17 @@ def test_half_precision_is_summed_in_float32(generator: torch.Generator) -> None
     x = (300 * torch.randn(64, 4, generator=generator)).half()
     store.add(Q, x, x)
     check(store, Q, x)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-15, 1e15, 1e30])
+def test_extreme_scales_are_measured_or_not_finite_and_never_an_error(
+    generator: torch.Generator, scale: float
+) -> None:
+    store = ActivationStore()
+    x = scale * torch.randn(50, 130, generator=generator)
+    store.add(Q, x, x)
+    norms = store.norms()[Q]
+    if scale in (1e-15, 1e15):  # squares stay within float32
+        check(store, Q, x)
+    else:
+        assert norms.operator.item() == 0.0 or norms.operator.isnan()

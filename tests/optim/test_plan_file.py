@@ -12,7 +12,7 @@ from spectrain.optim import read_plan, write_plan
 
 def test_round_trip_keeps_hostile_names(tmp_path: Path) -> None:
     names = ["a[q]", "<script>", "../x", "x: y\n- z", "ünïcode", "1", "null"]
-    plan = Plan({name: Step.SPECTRAL for name in names}, {"a[q]": {"ratio": 2.5, "course": "–"}})
+    plan = Plan(dict.fromkeys(names, Step.SPECTRAL), {"a[q]": {"ratio": 2.5, "course": "–"}})
     write_plan(plan, tmp_path / "plan.yaml")
     assert read_plan(tmp_path / "plan.yaml") == plan
 

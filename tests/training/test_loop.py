@@ -212,3 +212,23 @@ def test_threads_are_those_asked_for_and_then_those_before(small, monkeypatch):
     train(replace(small, threads=before + 1, steps=1))
     assert seen == [before + 1]
     assert torch.get_num_threads() == before
+
+
+def test_a_plan_decides_what_muon_takes(tmp_path):
+    from spectrain.core import Plan, Step
+    from spectrain.optim import write_plan
+    from spectrain.records import open_run
+    from spectrain.training import TrainConfig, train
+
+    text = tmp_path / "text.txt"
+    text.write_text("to be or not to be, that is the question. " * 200)
+    plan = tmp_path / "plan.yaml"
+    write_plan(Plan({"blocks.0.mlp.contract.weight": Step.SPECTRAL}), plan)
+    config = TrainConfig(
+        text=str(text), layers=1, width=16, heads=2, context=16, batch_size=2, steps=2,
+        plan=plan, out=tmp_path / "run",
+    )  # fmt: skip
+    run = open_run(train(config))
+    groups = {group["optimizer"]: group["parameters"] for group in run.manifest["groups"]}
+    assert groups["Muon"] == ["blocks.0.mlp.contract.weight"]
+    assert run.manifest["config"]["plan"] == str(plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 from weakref import ref
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from spectrain.core import Feed, Tap
 from spectrain.matrix import top_eigenvalue
+from spectrain.matrix.scale import unit_scale
 
 RTOL = 1e-5
 """Relative error of ‖A‖_op² beyond the rounding of the activation's own precision."""
@@ -126,13 +128,16 @@ def _squared_norms(stack: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     if stack.ndim == 2:
         counts = stack.double()
         return counts.sum(-1), counts.amax(-1), torch.zeros_like(counts[:, 0])
-    trace = stack.diagonal(dim1=-2, dim2=-1).double().sum(-1)
-    scale = trace.clamp_min(1e-300).to(stack.dtype)[:, None, None]
-    finite = trace.isfinite()[:, None, None]
-    unit = torch.where(finite & stack.isfinite(), stack / scale, 0.0)
+    largest = torch.linalg.vector_norm(stack, inf, dim=(-2, -1)).double()
+    unit, scale = unit_scale(stack, largest, stack.dtype)
+    trace = unit.diagonal(dim1=-2, dim2=-1).double().sum(-1) * scale
     operator, error = top_eigenvalue(unit, rtol=RTOL)
-    operator = torch.where(trace.isfinite(), operator.double(), torch.nan)
-    return trace, operator * trace, error.double() * trace
+    finite = largest.isfinite()
+    return (
+        torch.where(finite, trace, torch.nan),
+        torch.where(finite, operator.double() * scale, torch.nan),
+        error.double() * scale,
+    )
 
 
 def _gram(activation: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:

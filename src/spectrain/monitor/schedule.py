@@ -32,7 +32,7 @@ class Schedule:
         False
     """
 
-    dense: int = 4
+    dense: int = 3
     every: int | None = None
     overhead: float = 0.01
     training_seconds: float = field(default=0.0, init=False)

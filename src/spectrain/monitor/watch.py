@@ -93,7 +93,7 @@ def watch(
     *,
     overhead: float = 0.01,
     every: int | None = None,
-    dense: int = 4,
+    dense: int = 3,
     include: Sequence[str] = ("*",),
     exclude: Sequence[str] = (),
     measures: Sequence[str] = ("*",),

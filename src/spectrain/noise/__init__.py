@@ -1,0 +1,101 @@
+"""Noise: what replicas of a gradient say of its signal and of the kind of its noise."""
+
+from spectrain.noise.alignment import Alignment, align, degenerate_groups
+from spectrain.noise.comparison import Comparison, compare_noise_models
+from spectrain.noise.components import NoiseComponents, noise_components
+from spectrain.noise.coupling import Coupling, coupling, product_coupling
+from spectrain.noise.deviations import Deviations, DeviationStream, deviations
+from spectrain.noise.directions import (
+    Directions,
+    DirectionStream,
+    directions,
+    without_reference_noise,
+)
+from spectrain.noise.echo import echo, echo_estimate, echo_uncorrected, pooled_echo, reverb
+from spectrain.noise.estimate import Estimate
+from spectrain.noise.intervals import (
+    energy_share,
+    entry_noise,
+    noise_scale_of_two_batches,
+    signal_to_noise,
+    simple_noise_scale,
+)
+from spectrain.noise.models import additive, multiplicative, proportional
+from spectrain.noise.moments import Moments, moments
+from spectrain.noise.msign import SignStatistics, sign_statistics
+from spectrain.noise.perturbation import (
+    additive_overlaps,
+    first_order_overlaps,
+    mixing,
+    multiplicative_overlaps,
+    saturated,
+    structured_variance,
+)
+from spectrain.noise.plateau import Plateaus, plateaus
+from spectrain.noise.replicas import ReplicaGradients
+from spectrain.noise.snr import NOISE_MEASURES
+from spectrain.noise.spiked import spiked_overlaps
+from spectrain.noise.summary import (
+    DirectionalNoise,
+    ScalarNoise,
+    directional_records,
+    scalar_measures,
+    scalar_records,
+)
+from spectrain.noise.triples import Triples, top_triples
+
+__all__ = [
+    "NOISE_MEASURES",
+    "Alignment",
+    "Comparison",
+    "Coupling",
+    "DeviationStream",
+    "Deviations",
+    "DirectionStream",
+    "DirectionalNoise",
+    "Directions",
+    "Estimate",
+    "Moments",
+    "NoiseComponents",
+    "Plateaus",
+    "ReplicaGradients",
+    "ScalarNoise",
+    "SignStatistics",
+    "Triples",
+    "additive",
+    "additive_overlaps",
+    "align",
+    "compare_noise_models",
+    "coupling",
+    "degenerate_groups",
+    "deviations",
+    "directional_records",
+    "directions",
+    "echo",
+    "echo_estimate",
+    "echo_uncorrected",
+    "energy_share",
+    "entry_noise",
+    "first_order_overlaps",
+    "mixing",
+    "moments",
+    "multiplicative",
+    "multiplicative_overlaps",
+    "noise_components",
+    "noise_scale_of_two_batches",
+    "plateaus",
+    "pooled_echo",
+    "product_coupling",
+    "proportional",
+    "reverb",
+    "saturated",
+    "scalar_measures",
+    "scalar_records",
+    "sign_statistics",
+    "signal_to_noise",
+    "simple_noise_scale",
+    "spiked_overlaps",
+    "structured_variance",
+    "top_triples",
+    "without_reference_noise",
+]
