@@ -1,0 +1,189 @@
+"""Sketched spectra against exact ones: coverage, bounds, budget, and what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from spectrain.core.errors import InputError
+from spectrain.matrix import MEASURES, Spectrum, Status
+from spectrain.matrix.lanczos import begin, extend, no_triples, ritz, ritz_mixing, rules
+from spectrain.matrix.sketch import LEAST, Sketch, sketch
+from support.prescribed import exponential, flat, orthonormal, spike_and_bulk
+
+SIZE, LONGER = 320, 400
+
+ESTIMATES = ("nuclear_norm", "effective_rank", "nuclear_rank", "operator_norm", "stable_rank")
+
+
+def power(exponent: float) -> Callable[[int], Tensor]:
+    return lambda r: torch.arange(1, r + 1, dtype=torch.float64) ** -exponent
+
+
+def rank_twenty(r: int) -> Tensor:
+    return (torch.arange(r) < 20).double()
+
+
+def quarter_circle(r: int) -> Tensor:
+    """Singular values of a square Gaussian matrix, at the middles of r equal shares of area."""
+    grid = torch.linspace(0, 2, 20001, dtype=torch.float64)
+    area = torch.cumulative_trapezoid((4 - grid.square()).sqrt(), grid)
+    share = (torch.arange(r, dtype=torch.float64) + 0.5) / r * area[-1]
+    return grid[1:][torch.searchsorted(area, share)].flip(0)
+
+
+SPECTRA: dict[str, Callable[[int], Tensor]] = {
+    "flat": flat,
+    "power law": power(1.0),
+    "slow power law": power(0.5),
+    "exponential": exponential,
+    "slow exponential": lambda r: exponential(r, decades=1),
+    "spike and bulk": spike_and_bulk,
+    "Gaussian": quarter_circle,
+    "low rank": rank_twenty,
+}
+
+
+def covered(found: Sketch, values: Tensor) -> dict[str, bool]:
+    """Which intervals hold the truth, up to the rounding of float32."""
+    status = torch.tensor(int(Status.OK), dtype=torch.int8)
+    exact = Spectrum(values, torch.zeros_like(values), (SIZE, LONGER), "prescribed", status)
+    held = {}
+    for name in ESTIMATES:
+        truth, estimate = MEASURES[name](exact).item(), getattr(found, name)
+        slack = 1e-5 * truth
+        held[name] = estimate.low - slack <= truth <= estimate.high + slack
+    return held
+
+
+def cases(repeats: int, generator: torch.Generator) -> list[dict[str, bool]]:
+    left = orthonormal(SIZE, SIZE, generator)
+    right = orthonormal(LONGER, SIZE, generator)
+    results = []
+    for make in SPECTRA.values():
+        values = make(SIZE)
+        matrix = ((left * values) @ right.mT).float()
+        for _ in range(repeats):
+            results.append(covered(sketch(matrix, rtol=0.03, generator=generator), values))
+    return results
+
+
+def test_intervals_cover_a_few(generator: torch.Generator) -> None:
+    results = cases(4, generator)
+    for name in ESTIMATES:
+        held = sum(result[name] for result in results)
+        assert held >= len(results) - 5, name  # 32 cases at 95 %: 6 misses have probability 0.004
+
+
+@pytest.mark.slow
+def test_intervals_cover(generator: torch.Generator) -> None:
+    results = cases(50, generator)
+    for name in ESTIMATES:
+        assert sum(result[name] for result in results) >= 0.93 * len(results), name
+
+
+@pytest.mark.parametrize("name", SPECTRA)
+def test_rules_bound_the_quadratic_form(name: str, generator: torch.Generator) -> None:
+    values = SPECTRA[name](SIZE)
+    left, right = orthonormal(SIZE, SIZE, generator), orthonormal(LONGER, SIZE, generator)
+    matrix = (left * values) @ right.mT
+    starts = orthonormal(SIZE, 3, generator).mT.contiguous()
+    expected = ((starts @ left).square() * values).sum(1)
+    krylov = extend(matrix, begin(starts, LONGER), 9, removed=no_triples(matrix), floor=1e-13)
+    nodes, weights = rules(krylov)
+    upper, lower = (nodes * weights).sum(-1).unbind(1)
+    assert (lower <= expected + 1e-12 * values[0]).all()
+    assert (expected <= upper + 1e-12 * values[0]).all()
+    again = extend(
+        matrix,
+        extend(matrix, begin(starts, LONGER), 4, removed=no_triples(matrix), floor=1e-13),
+        5,
+        removed=no_triples(matrix),
+        floor=1e-13,
+    )
+    torch.testing.assert_close(rules(again)[0], nodes, rtol=1e-9, atol=1e-12)
+
+
+def test_ritz_triples(generator: torch.Generator) -> None:
+    values = power(1.0)(SIZE)
+    left, right = orthonormal(SIZE, SIZE, generator), orthonormal(LONGER, SIZE, generator)
+    matrix = ((left * values) @ right.mT).float()
+    starts = orthonormal(SIZE, 8, generator).mT.float()
+    krylov = extend(matrix, begin(starts, LONGER), 12, removed=no_triples(matrix), floor=1e-7)
+    approximate, mixing = ritz_mixing(krylov)
+    found = ritz(matrix, krylov, mixing[:, :10])
+    assert (approximate[:10] - values[:10]).abs().max() < 1e-4
+    for vector in range(10):  # some singular value lies within the residual of each Ritz value
+        gap = (values - found.values[vector]).abs().min()
+        assert gap <= found.residual[vector] + 1e-6
+    torch.testing.assert_close(found.left @ found.left.mT, torch.eye(10), atol=1e-5, rtol=0)
+
+
+def test_wanted_error_is_met_or_the_budget_spent(generator: torch.Generator) -> None:
+    matrix = torch.randn(SIZE, LONGER, generator=generator)
+    found = sketch(matrix, rtol=0.03, generator=generator)
+    norm = found.nuclear_norm
+    assert norm.high - norm.low <= 2 * 0.03 * norm.value
+    assert found.products < 4 * SIZE
+    small = sketch(matrix, rtol=0.0, products=600, generator=generator)
+    large = sketch(matrix, rtol=0.0, products=4800, generator=generator)
+    assert 400 <= small.products <= 600 < 4000 <= large.products <= 4800
+    assert large.nuclear_norm.standard_error < small.nuclear_norm.standard_error
+
+
+def test_orientation_dtype_and_scale(generator: torch.Generator) -> None:
+    matrix = torch.randn(SIZE, LONGER, generator=generator)
+    found = sketch(matrix, generator=torch.Generator().manual_seed(1))
+    flipped = sketch(matrix.mT, generator=torch.Generator().manual_seed(1))
+    scaled = sketch(matrix.double() * 2.0**200, generator=torch.Generator().manual_seed(1))
+    assert flipped.nuclear_norm.value == pytest.approx(found.nuclear_norm.value, rel=1e-5)
+    assert scaled.nuclear_norm.value == pytest.approx(2.0**200 * found.nuclear_norm.value, rel=1e-5)
+    assert scaled.nuclear_rank.value == pytest.approx(found.nuclear_rank.value, rel=1e-5)
+    exact = torch.linalg.matrix_norm(matrix.double()).item()
+    assert found.frobenius_norm.value == pytest.approx(exact, rel=1e-12)
+    half = sketch(matrix.bfloat16(), generator=torch.Generator().manual_seed(1))
+    assert half.nuclear_norm.value == pytest.approx(found.nuclear_norm.value, rel=1e-3)
+
+
+def test_same_generator_same_answer() -> None:
+    matrix = torch.randn(SIZE, LONGER, generator=torch.Generator().manual_seed(2))
+    state = torch.get_rng_state()
+    first, second = (sketch(matrix, rtol=0.03) for _ in range(2))
+    assert first.nuclear_norm == second.nuclear_norm
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_density(generator: torch.Generator) -> None:
+    matrix = torch.randn(SIZE, LONGER, generator=generator)
+    values = torch.linalg.svdvals(matrix.double())
+    found = sketch(matrix, rtol=0.01, generator=generator)
+    assert found.weights.sum().item() == pytest.approx(SIZE)
+    edges = torch.linspace(0, 1.01, 6, dtype=torch.float64) * values[0]
+    exact = torch.histc(values, 5, 0.0, edges[-1].item())
+    assert (found.counts(edges) - exact).abs().max() < 0.06 * SIZE  # measured 0.03
+
+
+def test_small_and_zero_matrices_are_exact(generator: torch.Generator) -> None:
+    matrix = torch.randn(20, 30, generator=generator)
+    found = sketch(matrix)
+    exact = torch.linalg.svdvals(matrix.double()).sum().item()
+    assert found.probes == 0
+    assert found.nuclear_norm.standard_error == 0
+    assert found.nuclear_norm.value == pytest.approx(exact, rel=1e-9)
+    assert sketch(torch.zeros(SIZE, LONGER)).nuclear_norm.value == 0
+
+
+@pytest.mark.parametrize(
+    ("matrix", "products"),
+    [
+        (torch.zeros(0, 3), None),
+        (torch.full((2, 2), torch.nan), None),
+        (torch.ones(300, 300), LEAST - 1),
+    ],
+)
+def test_refuses(matrix: Tensor, products: int | None) -> None:
+    with pytest.raises(InputError):
+        sketch(matrix, products=products)
