@@ -27,6 +27,9 @@ from typing import Any
 LEAST = 8
 """WeightWatcher leaves out matrices with fewer singular values."""
 
+DECODED = 4
+"""So many matrices are in memory at a time on our side."""
+
 EXACT = (
     "norm",
     "spectral_norm",
@@ -168,19 +171,34 @@ def _child(options: argparse.Namespace, python: str, side: str, mode: str) -> di
 
 
 def run_spectrain(model: Path, *, full: bool) -> dict[str, Any]:
-    """The columns by spectrain, one matrix in memory at a time."""
+    """The columns by spectrain: a few matrices are decoded, then analysed by one worker a core."""
+    from concurrent.futures import ThreadPoolExecutor
+    from functools import partial
+
+    import torch
+
     from spectrain.checkpoint import open_checkpoint
     from spectrain.checkpoint.weightwatcher import PREFIX, weightwatcher_records
 
+    workers = torch.get_num_threads()
+    torch.set_num_threads(1)
     imports, seconds, processor, columns = _peak_mb(), 0.0, 0.0, {}
-    for tensor in open_checkpoint(model).tensors:
-        if len(tensor.shape) == 2 and min(tensor.shape) >= LEAST and "int" not in tensor.dtype:
-            weight = tensor.load()
+    tensors = [
+        tensor
+        for tensor in open_checkpoint(model).tensors
+        if len(tensor.shape) == 2 and min(tensor.shape) >= LEAST and "int" not in tensor.dtype
+    ]
+    analyse = partial(weightwatcher_records, fits=full)
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for first in range(0, len(tensors), DECODED):
+            some = tensors[first : first + DECODED]
+            names, weights = [tensor.name for tensor in some], [tensor.load() for tensor in some]
             start, start_processor = perf_counter(), process_time()
-            records = weightwatcher_records(weight, tensor.name, 0, fits=full)
+            found = list(pool.map(analyse, weights, names, [0] * len(some)))
             seconds += perf_counter() - start
             processor += process_time() - start_processor
-            columns[tensor.name] = {r.measure.removeprefix(PREFIX): r.value for r in records}
+            for name, records in zip(names, found, strict=True):
+                columns[name] = {r.measure.removeprefix(PREFIX): r.value for r in records}
     return _outcome(imports, seconds, processor, columns)
 
 

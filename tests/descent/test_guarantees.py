@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import sqrt
 
 import pytest
@@ -120,7 +121,7 @@ def test_hessian_constants_bound_the_hessian_of_a_small_network(
     y = torch.randn(widths[-1], n, generator=generator, dtype=torch.float64)
     weights = [
         torch.randn(o, i, generator=generator, dtype=torch.float64) / i**0.5
-        for i, o in zip(widths, widths[1:], strict=False)
+        for i, o in pairwise(widths)
     ]
 
     def forward(*w: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:

@@ -1,0 +1,64 @@
+"""Pages' tables out of the code: what the code says of itself is said once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+import polars as pl
+
+from spectrain.core import Registry
+from spectrain.matrix import MEASURES
+from spectrain.noise import NOISE_MEASURES
+from spectrain.records.schema import SAMPLE, SCHEMAS
+
+REGISTRIES: dict[str, Registry] = {
+    "Measures of a matrix": MEASURES,
+    "Measures of gradient noise": NOISE_MEASURES,
+}
+"""Every registry of measures, under the heading that the glossary gives it."""
+
+
+def write_pages(folder: Path) -> None:
+    """Write every generated table into ``folder``."""
+    folder.mkdir(exist_ok=True)
+    (folder / "measures.md").write_text(glossary(REGISTRIES), "utf-8")
+    (folder / "metrics.md").write_text(columns("metrics"), "utf-8")
+    (folder / "spectra.md").write_text(columns("spectra"), "utf-8")
+
+
+def listed(noun: type[StrEnum]) -> str:
+    """The names that an enumeration allows."""
+    return ", ".join(f"`{member}`" for member in noun)
+
+
+def glossary(registries: Mapping[str, Registry]) -> str:
+    """One entry a measure: name, formula, unit, meaning, source."""
+    parts = []
+    for heading, registry in registries.items():
+        parts.append(f"## {heading}\n")
+        for measure in registry.values():
+            meaning = (measure.function.__doc__ or "").strip().splitlines()[0]
+            meaning = meaning.replace("*", r"\*").replace("_", r"\_")
+            parts.append(
+                f"### {measure.name}\n\n`{measure.formula}`\n\n{meaning}\n\n"
+                f"Unit: {measure.unit}. Source: {measure.citation}.\n"
+            )
+    return "\n".join(parts)
+
+
+def columns(table: str) -> str:
+    """Columns of a table of the run folder, with their types."""
+    rows = [(name, _type(dtype)) for name, dtype in SCHEMAS[table].items() if name != SAMPLE]
+    return _table(("column", "type"), rows)
+
+
+def _type(dtype: pl.DataType) -> str:
+    return str(dtype).replace("List(Float32)", "list of Float32")
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    header = tuple(header)
+    lines = [header, ("---",) * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,0 +1,16 @@
+"""Checkpoints: their matrices streamed through the measures, without the model's code or data."""
+
+from spectrain.checkpoint.difference import compare_checkpoints
+from spectrain.checkpoint.inspect import Inspection, inspect_checkpoints
+from spectrain.checkpoint.open import open_checkpoint
+from spectrain.checkpoint.stored import Checkpoint, Product, Stored
+
+__all__ = [
+    "Checkpoint",
+    "Inspection",
+    "Product",
+    "Stored",
+    "compare_checkpoints",
+    "inspect_checkpoints",
+    "open_checkpoint",
+]

@@ -1,0 +1,92 @@
+"""Reading ranges of a file that was opened before and must not have changed since."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from spectrain.core import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file as it was when its header was read.
+
+    Ranges are read, not mapped: the pages of a mapping count as memory for as long as it lives, and
+    a file that is cut short under a mapping kills the process.
+
+    Attributes:
+        path: where it is.
+        size: in bytes.
+        identity: device, inode and time of the last change.
+    """
+
+    path: Path
+    size: int
+    identity: tuple[int, int, int]
+
+    @classmethod
+    def at(cls, path: Path) -> SourceFile:
+        """Take note of the file.
+
+        Raises:
+            InputError: it does not exist or is no ordinary file.
+        """
+        try:
+            status = path.stat()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise InputError(
+                f"{str(path)!r} cannot be read: {reason}", remedy="check the path"
+            ) from None
+        if not path.is_file():
+            raise InputError(f"{str(path)!r} is no file", remedy="pass a file")
+        return cls(path, status.st_size, _identity(status))
+
+    def read(self, offset: int, length: int) -> Tensor:
+        """The bytes from ``offset`` on, as uint8.
+
+        Raises:
+            InputError: the range lies outside the file, or the file is not what it was.
+        """
+        if offset < 0 or length < 0 or offset + length > self.size:
+            raise InputError(
+                f"{self.path.name!r} has {self.size} bytes, and its header speaks of those from "
+                f"{offset} to {offset + length}",
+                remedy="the file is cut short or damaged: fetch it again",
+            )
+        buffer = torch.empty(length, dtype=torch.uint8)
+        with self.path.open("rb", buffering=0) as file:
+            self._check(file.fileno())
+            file.seek(offset)
+            target, filled = buffer.numpy().data, 0
+            while filled < length and (count := file.readinto(target[filled:])):
+                filled += count
+            self._check(file.fileno())
+        if filled < length:
+            raise self._changed()
+        return buffer
+
+    def tensor(self, offset: int, dtype: torch.dtype, shape: Sequence[int]) -> Tensor:
+        """A dense tensor that starts at ``offset``."""
+        return self.read(offset, prod(shape) * dtype.itemsize).view(dtype).reshape(tuple(shape))
+
+    def _check(self, descriptor: int) -> None:
+        if _identity(os.fstat(descriptor)) != self.identity:
+            raise self._changed()
+
+    def _changed(self) -> InputError:
+        return InputError(
+            f"{self.path.name!r} changed while it was read",
+            remedy="inspect it again once nothing writes to it",
+        )
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_dev, status.st_ino, status.st_mtime_ns

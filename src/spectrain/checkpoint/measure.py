@@ -1,0 +1,128 @@
+"""From stored tensors to the records of their blocks.
+
+Nothing that a file holds makes these functions raise: what cannot be read or computed becomes a row
+with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from spectrain.checkpoint.stored import Product, Stored
+from spectrain.core import Block, InputError, Record, Source, SpectrumRecord, View
+from spectrain.matrix import MEASURES, Spectrum, diagonal_spectrum, spectrum
+from spectrain.matrix.backends import Method
+
+UNRESOLVED = "unresolved: the smallest singular value is below ten times its numerical error"
+
+EXPECTED = (InputError, OSError, RuntimeError, MemoryError)
+"""What reading or decomposing a matrix of a damaged file can raise."""
+
+Extra = Callable[[Tensor, str, int, Spectrum | None], list[Record]]
+"""Further records of a dense stored tensor.
+
+Takes the tensor, its name, the step, and its spectrum where that of a block is its own.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one stored tensor gave."""
+
+    records: list[Record] = field(default_factory=list)
+    spectra: list[SpectrumRecord] = field(default_factory=list)
+
+    def add_spectrum(
+        self, s: Spectrum, block: str, source: Source, step: int, note: str | None = None
+    ) -> None:
+        """Take a spectrum and all its measures; ``note`` qualifies them."""
+        reason = s.reasons[0]
+        for name, measure in MEASURES.items():
+            value = measure(s).item()
+            missing = value != value
+            why = reason or (UNRESOLVED if missing else note)
+            value = None if missing else value
+            self.records.append(Record(step, block, source, name, value, reason=why))
+        bound = s.error.amax().item() if s.error.numel() else 0.0
+        self.spectra.append(
+            SpectrumRecord(
+                step,
+                block,
+                source,
+                s.values.numpy(force=True),
+                s.method,
+                bound,
+                reason=reason or note,
+            )
+        )
+
+    def add_failure(self, error: BaseException, block: str, source: Source, step: int) -> None:
+        """Take the reason why there is no spectrum."""
+        text = str(error).strip().partition("\n")[0][:200]
+        reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
+        for name in MEASURES:
+            self.records.append(Record(step, block, source, name, None, reason=reason))
+        empty = torch.empty(0).numpy()
+        self.spectra.append(SpectrumRecord(step, block, source, empty, "none", reason=reason))
+
+
+def measure_stored(
+    stored: Stored,
+    blocks: Sequence[Block],
+    step: int,
+    *,
+    method: Method = "auto",
+    extra: Extra | None = None,
+) -> Measured:
+    """Read a tensor and measure the blocks that it holds.
+
+    Args:
+        stored: the tensor.
+        blocks: the blocks whose parameter it is.
+        step: of the checkpoint.
+        method: back end of :func:`~spectrain.matrix.spectrum`.
+        extra: further records of each dense tensor.
+
+    Example:
+        >>> from spectrain.core import Role
+        >>> stored = Stored("w", (2, 2), "float32", lambda: torch.eye(2))
+        >>> found = measure_stored(stored, [Block("w", Role.OTHER, None, (2, 2), "w")], step=0)
+        >>> [round(r.value, 9) for r in found.records if r.measure == "stable_rank"]
+        [2.0]
+    """
+    result = Measured()
+    try:
+        whole = stored.load()
+    except EXPECTED as error:
+        for block in blocks:
+            result.add_failure(error, block.name, Source.WEIGHT, step)
+        return result
+    own: Spectrum | None = None
+    for block in blocks:
+        try:
+            s = block_spectrum(whole, block, method)
+        except EXPECTED as error:
+            result.add_failure(error, block.name, Source.WEIGHT, step)
+        else:
+            result.add_spectrum(s, block.name, Source.WEIGHT, step, stored.note)
+            if block.view in {View(), View(transpose=True)} and len(stored.shape) == 2:
+                own = s
+    if extra and isinstance(whole, Tensor):
+        result.records.extend(extra(whole, stored.name, step, own))
+    return result
+
+
+def block_spectrum(whole: Tensor | Product, block: Block, method: Method = "auto") -> Spectrum:
+    """The spectrum of the matrix that a block reads out of its parameter.
+
+    The matrix is laid out row by row, as the monitor's batches are: a product of transposed ones
+    rounds differently.
+    """
+    if isinstance(whole, Product):
+        return whole.seen_through(block.view).spectrum()
+    matrix = block.view.of(whole).contiguous()
+    return diagonal_spectrum(matrix) if block.view.diagonal else spectrum(matrix, method=method)

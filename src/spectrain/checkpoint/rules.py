@@ -1,0 +1,84 @@
+"""Rules such as ``stable_rank<1.5`` that no block of a checkpoint may fulfil."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import polars as pl
+
+from spectrain.core import InputError
+
+_RULE = re.compile(
+    r"\s*(?P<measure>[A-Za-z]\w*)\s*(?P<sign><=|>=|<|>)"
+    r"\s*(?P<limit>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A comparison that no block may fulfil.
+
+    Attributes:
+        measure: name of the measure.
+        sign: ``<``, ``<=``, ``>`` or ``>=``.
+        limit: what it is compared with.
+    """
+
+    measure: str
+    sign: str
+    limit: float
+
+    @classmethod
+    def parse(cls, text: str, measures: Collection[str]) -> Rule:
+        """Read a rule: a measure, a comparison, a number.
+
+        Args:
+            text: the rule.
+            measures: the names that it may speak of.
+
+        Raises:
+            InputError: the text is no rule, or speaks of an unknown measure.
+
+        Example:
+            >>> Rule.parse("stable_rank < 1.5", ["stable_rank"])
+            Rule(measure='stable_rank', sign='<', limit=1.5)
+        """
+        match = _RULE.fullmatch(text)
+        if match is None:
+            raise InputError(
+                f"the rule {text!r} cannot be read",
+                remedy="write a measure, a comparison and a number: 'stable_rank<1.5'",
+            )
+        if match["measure"] not in measures:
+            raise InputError(
+                f"the rule {text!r} speaks of {match['measure']!r}, which is not measured",
+                remedy=f"choose among {', '.join(measures)}",
+            )
+        return cls(match["measure"], match["sign"], float(match["limit"]))
+
+    def __str__(self) -> str:
+        return f"{self.measure}{self.sign}{self.limit:g}"
+
+    def broken_by(self, metrics: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a metrics frame that fulfil the comparison.
+
+        Example:
+            >>> frame = pl.DataFrame({"measure": ["a", "a"], "value": [1.0, 2.0]})
+            >>> Rule("a", "<", 1.5).broken_by(frame)["value"].to_list()
+            [1.0]
+        """
+        value, limit = pl.col("value"), self.limit
+        compared = {
+            "<": value < limit,
+            "<=": value <= limit,
+            ">": value > limit,
+            ">=": value >= limit,
+        }[self.sign]
+        return metrics.filter(pl.col("measure") == self.measure, compared)
+
+    def undecided_by(self, metrics: pl.DataFrame) -> pl.DataFrame:
+        """The rows that have no value to compare."""
+        return metrics.filter(pl.col("measure") == self.measure, pl.col("value").is_null())

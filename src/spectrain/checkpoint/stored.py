@@ -1,0 +1,119 @@
+"""What a checkpoint is to those who inspect it: named tensors that are read one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spectrain.core import Skipped, View
+from spectrain.matrix import Spectrum, spectrum
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """A matrix that is stored as two thin factors, and never formed: left · right.
+
+    Attributes:
+        left: m × k.
+        right: k × n.
+
+    Example:
+        >>> product = Product(torch.tensor([[3.0], [4.0]]), torch.tensor([[0.0, 2.0, 0.0]]))
+        >>> product.shape, product.spectrum().values
+        ((2, 3), tensor([10.,  0.], dtype=torch.float64))
+    """
+
+    left: Float[Tensor, "m k"]
+    right: Float[Tensor, "k n"]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(m, n)."""
+        return self.left.shape[0], self.right.shape[1]
+
+    def seen_through(self, view: View) -> Product:
+        """The product of the same factors that a block's view takes out of the whole."""
+        left, right = self.left, self.right
+        if view.transpose:
+            left, right = right.mT, left.mT
+        return Product(View(rows=view.rows).of(left), View(columns=view.columns).of(right))
+
+    def minus(self, other: Product) -> Product:
+        """The difference of two products, factored again."""
+        left = torch.cat([self.left, -other.left], 1)
+        return Product(left, torch.cat([self.right, other.right]))
+
+    def spectrum(self) -> Spectrum:
+        """Singular values of the product, from the triangular factors of its factors.
+
+        With left = Q₁R₁ and rightᵀ = Q₂R₂ they are those of R₁R₂ᵀ, a matrix no larger than k × k,
+        and zeros.
+
+        Source:
+            Golub & Van Loan, Matrix Computations, §8.6.
+        """
+        rank = min(self.shape)
+        finite = all(bool(factor.isfinite().all()) for factor in (self.left, self.right))
+        if not finite or rank == 0:
+            core = spectrum(torch.full((1, min(rank, 1)), torch.nan))
+        else:
+            r1 = torch.linalg.qr(self.left.double(), mode="r").R
+            r2 = torch.linalg.qr(self.right.mT.double(), mode="r").R
+            core = spectrum(r1 @ r2.mT)
+        padding = (0, rank - core.values.shape[-1])
+        fill = 0.0 if finite else torch.nan
+        return Spectrum(
+            torch.nn.functional.pad(core.values, padding, value=fill),
+            torch.nn.functional.pad(core.error, padding, value=0.0),
+            self.shape,
+            f"factored/{core.method}",
+            core.status,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One tensor of a checkpoint, not yet read.
+
+    Attributes:
+        name: as the file has it; may hold anything.
+        shape: of the tensor that :attr:`load` returns.
+        dtype: of the numbers on file, such as ``"bfloat16"`` or ``"Q4_1"``.
+        load: reads it. Raises :class:`~spectrain.core.InputError` or :class:`OSError` where the
+            file does not give what its header promised.
+        note: what qualifies every number about it, such as "dequantized from Q4_1".
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    load: Callable[[], Tensor | Product] = field(repr=False)
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The tensors of one checkpoint.
+
+    Attributes:
+        path: file or folder.
+        format: what kind of file it is.
+        tensors: those that can be read, in the order of the file.
+        skipped: tensors that are no weights, or repeat another one, each with its reason.
+        missing: weights that belong to it and cannot be read, each with its reason.
+        step: the optimizer's step at which it was taken, where file or name tell.
+        notes: what a reader should know of how it was read.
+    """
+
+    path: Path
+    format: str
+    tensors: tuple[Stored, ...]
+    skipped: tuple[Skipped, ...] = ()
+    missing: tuple[Skipped, ...] = ()
+    step: int | None = None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,102 @@
+"""Tables of an inspection: a row a block, a row a role or depth, WeightWatcher's columns."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import polars as pl
+
+from spectrain.checkpoint.weightwatcher import PREFIX
+from spectrain.core import Source
+from spectrain.matrix import MEASURES
+from spectrain.records import Run
+
+OVER_TRAINED, UNDER_TRAINED = 2.0, 6.0
+"""α below and above which WeightWatcher warns."""
+
+_DESCRIPTION = ("step", "block", "role", "depth", "rows", "columns", "dtype", "method", "threads")
+
+
+def blocks_frame(run: Run, source: Source = Source.WEIGHT) -> pl.DataFrame:
+    """A row for each step and block: what it is, how it was computed, every measure, the reason.
+
+    Args:
+        run: of an inspection.
+        source: ``weight``, or ``update`` for the difference of two checkpoints.
+    """
+    metrics = run.metrics(source=source).filter(~pl.col("measure").str.starts_with(PREFIX))
+    measures = list(dict.fromkeys([*MEASURES, *metrics["measure"].unique(maintain_order=True)]))
+    key = ["step", "block"]
+    wide = metrics.pivot("measure", index=key, values="value")
+    lacking = [name for name in measures if name not in wide.columns]
+    wide = wide.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in lacking)
+    reasons = metrics.group_by(key).agg(pl.col("reason").drop_nulls().first())
+    methods = run.spectra(source=source).select(*key, "method")
+    frame = (
+        wide.join(_table(run), on="block", how="left", maintain_order="left")
+        .join(methods, on=key, how="left", maintain_order="left")
+        .join(reasons, on=key, how="left", maintain_order="left")
+        .with_columns(threads=pl.lit(run.manifest["config"].get("threads"), dtype=pl.Int64))
+    )
+    return frame.select(*_DESCRIPTION, *measures, "reason")
+
+
+def groups_frame(blocks: pl.DataFrame, by: Literal["role", "depth"]) -> pl.DataFrame:
+    """Medians of every measure over the blocks of each role or depth, at each step.
+
+    Example:
+        >>> blocks = pl.DataFrame({"step": [0, 0], "role": ["conv", "conv"], "rows": [2, 2],
+        ...     "columns": [3, 3], "stable_rank": [1.0, 2.0]})
+        >>> groups_frame(blocks, "role").row(0)
+        (0, 'conv', 2, 12, 1.5)
+    """
+    described = {*_DESCRIPTION, "reason"}
+    numbers = blocks.select(pl.selectors.numeric()).columns
+    measures = [name for name in numbers if name not in described]
+    return (
+        blocks.group_by("step", by, maintain_order=True)
+        .agg(
+            pl.len().alias("blocks"),
+            (pl.col("rows") * pl.col("columns")).sum().alias("entries"),
+            *(pl.col(name).median() for name in measures),
+        )
+        .sort("step", by, nulls_last=True, maintain_order=True)
+    )
+
+
+def weightwatcher_frame(run: Run) -> pl.DataFrame:
+    """WeightWatcher's columns under its own names, a row for each step and stored tensor."""
+    metrics = run.metrics().filter(pl.col("measure").str.starts_with(PREFIX))
+    if metrics.is_empty():
+        return pl.DataFrame({"name": [], "reason": []}, schema_overrides={"name": pl.String})
+    named = metrics.with_columns(pl.col("measure").str.strip_prefix(PREFIX))
+    reasons = metrics.group_by("step", "block").agg(pl.col("reason").drop_nulls().first())
+    wide = named.pivot("measure", index=["step", "block"], values="value")
+    alpha = pl.col("alpha") if "alpha" in wide.columns else pl.lit(None, dtype=pl.Float64)
+    warning = (
+        pl.when(alpha < OVER_TRAINED)
+        .then(pl.lit("over-trained"))
+        .when(alpha > UNDER_TRAINED)
+        .then(pl.lit("under-trained"))
+        .otherwise(pl.lit(""))
+    )
+    status = pl.when(alpha.is_null()).then(pl.lit("failed")).otherwise(pl.lit("success"))
+    return (
+        wide.with_columns(status=status, warning=warning)
+        .join(reasons, on=["step", "block"], how="left", maintain_order="left")
+        .rename({"block": "name"})
+    )
+
+
+def _table(run: Run) -> pl.DataFrame:
+    dtypes = run.manifest.get("dtypes", {})
+    rows = [(b.name, b.role.value, b.depth, *b.shape, dtypes.get(b.parameter)) for b in run.blocks]
+    schema = {
+        "block": pl.String,
+        "role": pl.String,
+        "depth": pl.Int64,
+        "rows": pl.Int64,
+        "columns": pl.Int64,
+        "dtype": pl.String,
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")

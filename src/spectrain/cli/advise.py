@@ -1,0 +1,77 @@
+"""``spectrain advise``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from json import dumps
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.text import Text
+
+from spectrain.cli.terminal import console, plain, table, verdict, working
+from spectrain.core import Step
+from spectrain.findings import Finding, descent, plan_of, select_blocks
+from spectrain.optim import write_plan
+from spectrain.records import open_run
+from spectrain.report.format import MISSING, number
+
+_COLUMNS = ("block", "favours", "nr/st", "95 %", "course", "fed by (columns)")
+
+
+def run(
+    path: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")],
+    *,
+    include: tuple[str, ...] = ("*",),
+    exclude: tuple[str, ...] = (),
+    plan: Path | None = None,
+    open_as: Step = Step.EUCLIDEAN,
+    json: bool = False,
+) -> None:
+    """Say for each block whether spectral or Euclidean updates are favoured, and how surely.
+
+    Args:
+        path: the run folder.
+        include: speak of blocks whose name matches one of these patterns.
+        exclude: leave out blocks whose name matches one of these patterns.
+        plan: also write the plan that follows as YAML to this file, for `spectrain train --plan`.
+        open_as: the step that the plan gives to blocks which are not decided.
+        json: print the finding as JSON.
+    """
+    opened = open_run(path)
+    blocks = select_blocks(opened, include=include, exclude=exclude)
+    with working("comparing ranks"):
+        finding = descent(opened, blocks=blocks)
+    if plan is not None:
+        write_plan(plan_of(finding, open_as=open_as), plan)
+    if json:
+        print(dumps(finding.to_dict(), allow_nan=False))
+    else:
+        show(finding)
+
+
+def show(finding: Finding) -> None:
+    """Print the blocks and what follows for them."""
+    rows = table(*_COLUMNS, numbers=("nr/st",))
+    for row in finding.rows:
+        rows.add_row(*_cells(row))
+    out = console()
+    out.print(rows)
+    for kind, lines in (("", [finding.statement, *finding.advice]), ("dim", finding.limits)):
+        out.print()
+        for line in lines:
+            out.print(Text(line, style=kind))
+
+
+def _cells(row: Mapping[str, Any]) -> list[Text]:
+    interval = "" if row["low"] is None else f"{number(row['low'], 2)}…{number(row['high'], 2)}"
+    columns = row["columns"]
+    return [
+        plain(row["block"]),
+        verdict(row["verdict"]),
+        plain(number(row["ratio"])),
+        plain(interval),
+        plain(row["reason"] or row["course"] or MISSING),
+        plain(MISSING if columns is None else f"{row['activation']} ({columns:,})"),
+    ]

@@ -1,0 +1,219 @@
+"""What ``spectrain inspect`` tells: as data, as a table, as an exit status."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from spectrain.checkpoint.inspect import Inspection
+from spectrain.checkpoint.odd import odd_blocks
+from spectrain.checkpoint.rules import Rule
+from spectrain.checkpoint.summary import blocks_frame, groups_frame, weightwatcher_frame
+from spectrain.cli.terminal import console, plain, table
+from spectrain.core import InputError, Source
+from spectrain.findings import Finding
+
+RULE_BROKEN = 1
+INCOMPLETE = 3
+
+MOST_LINES = 20
+"""Of what is listed below the table, so many lines are shown."""
+
+_WEIGHTS = ("operator_norm", "stable_rank", "nuclear_rank", "effective_rank")
+_RANDOMNESS = {
+    "tail": pl.String,
+    "bulk_fraction": pl.Float64,
+    "bulk_fraction_error": pl.Float64,
+    "spikes": pl.Int64,
+}
+_CHANGES = ("relative_change", "stable_rank", "left_overlap", "right_overlap", "lora_rank")
+_WEIGHTWATCHER = (
+    "alpha",
+    "sigma",
+    "D",
+    "num_pl_spikes",
+    "log_norm",
+    "stable_rank",
+    "mp_softrank",
+    "num_spikes",
+    "rand_num_spikes",
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """An inspection with what was asked of it.
+
+    Attributes:
+        inspection: the records.
+        findings: about the randomness of the weights, or none.
+        rules: that no block may fulfil.
+    """
+
+    inspection: Inspection
+    findings: Sequence[Finding]
+    rules: Sequence[Rule]
+
+    @property
+    def is_difference(self) -> bool:
+        """Whether two checkpoints were compared."""
+        return bool(self.inspection.run.manifest["config"].get("difference"))
+
+    @cached_property
+    def blocks(self) -> pl.DataFrame:
+        """A row for each block and step, with what was found of its randomness."""
+        source = Source.UPDATE if self.is_difference else Source.WEIGHT
+        frame = blocks_frame(self.inspection.run, source)
+        rows = [row for finding in self.findings for row in finding.rows]
+        found = pl.DataFrame(
+            [[row["step"], row["block"], *(row[name] for name in _RANDOMNESS)] for row in rows],
+            schema={"step": pl.Int64, "block": pl.String, **_RANDOMNESS},
+            orient="row",
+        )
+        return frame.join(found, on=["step", "block"], how="left", maintain_order="left")
+
+    @cached_property
+    def weightwatcher(self) -> pl.DataFrame:
+        """WeightWatcher's columns; empty if they were not asked for."""
+        return weightwatcher_frame(self.inspection.run)
+
+    @cached_property
+    def verdicts(self) -> list[dict[str, Any]]:
+        """Every rule with the blocks that break it and those that do not let it be judged."""
+        metrics = self.inspection.run.metrics()
+        names = ["step", "block", "value", "reason"]
+        return [
+            {
+                "rule": str(rule),
+                "broken": rule.broken_by(metrics).select(names).to_dicts(),
+                "undecided": rule.undecided_by(metrics).select(names).to_dicts(),
+            }
+            for rule in self.rules
+        ]
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        if any(verdict["broken"] for verdict in self.verdicts):
+            return RULE_BROKEN
+        lacking = any(verdict["undecided"] for verdict in self.verdicts)
+        empty = not self.inspection.run.blocks
+        return INCOMPLETE if self.inspection.incomplete or lacking or empty else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        run = self.inspection.run
+        return {
+            "status": self.status,
+            "checkpoints": run.manifest["config"]["checkpoints"],
+            "threads": run.manifest["config"]["threads"],
+            "blocks": _plain(self.blocks),
+            "roles": _plain(groups_frame(self.blocks, "role")),
+            "depths": _plain(groups_frame(self.blocks, "depth")),
+            "odd": [] if self.is_difference else _plain(odd_blocks(self.blocks)),
+            "weightwatcher": _plain(self.weightwatcher),
+            "skipped": [asdict(skip) for skip in run.skipped],
+            "incomplete": [asdict(skip) for skip in self.inspection.incomplete],
+            "rules": self.verdicts,
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+    def write_csv(self, path: Path) -> None:
+        """Write a row for each block, with WeightWatcher's columns where they were asked for.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        frame = self.weightwatcher if self.weightwatcher.height else self.blocks
+        try:
+            frame.write_csv(path)
+        except OSError as error:
+            raise InputError(
+                f"{str(path)!r} cannot be written: {error.strerror}", remedy="check the path"
+            ) from None
+
+
+def show(result: Result, by: Literal["block", "role", "depth"]) -> None:
+    """Print the table and what there is to say about it."""
+    for facts in result.inspection.run.manifest["config"]["checkpoints"]:
+        notes = "".join(f"; {note}" for note in facts["notes"])
+        line = f"{facts['name']}: {facts['format']}, {facts['blocks']} blocks{notes}"
+        console().print(plain(line), highlight=False)
+    if result.weightwatcher.height:
+        chosen = [name for name in _WEIGHTWATCHER if name in result.weightwatcher.columns]
+        _table(result.weightwatcher, ["name"], chosen)
+    elif by == "block":
+        shown = _shown(result) + (("bulk_fraction", "spikes", "tail") if result.findings else ())
+        _table(result.blocks, ["block", "role", "method"], list(shown))
+    else:
+        _table(groups_frame(result.blocks, by), [by, "blocks"], list(_shown(result)))
+    for finding in result.findings:
+        console().print(plain(f"{finding.question} {finding.statement}"), highlight=False)
+    _list("odd", _odd(result))
+    _list("without an answer", [f"{s.parameter}: {s.reason}" for s in result.inspection.incomplete])
+    for verdict in result.verdicts:
+        _list(f"breaks {verdict['rule']}", [_compared(row) for row in verdict["broken"]])
+        _list(f"cannot be judged by {verdict['rule']}", [_why(r) for r in verdict["undecided"]])
+    skipped = len(result.inspection.run.skipped)
+    console().print(f"{skipped} tensors are no blocks; --json lists them with the reasons")
+
+
+def _shown(result: Result) -> tuple[str, ...]:
+    return _CHANGES if result.is_difference else _WEIGHTS
+
+
+def _table(frame: pl.DataFrame, described: list[str], measures: list[str]) -> None:
+    series = ["step"] if frame["step"].n_unique() > 1 else []
+    made = table(*series, *described, *measures, "", numbers=(*series, *measures))
+    for row in frame.iter_rows(named=True):
+        cells = [_cell(row[name]) for name in (*series, *described, *measures)]
+        made.add_row(*map(plain, cells), plain(row.get("reason") or ""))
+    console().print(made)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "–" if value is None else str(value)
+
+
+def _odd(result: Result) -> list[str]:
+    if result.is_difference:
+        return []
+    return [
+        f"{row['block']}: {row['measure']} {row['value']:.4g}, typical of its role is "
+        f"{row['typical']:.4g}"
+        for row in odd_blocks(result.blocks).iter_rows(named=True)
+    ]
+
+
+def _compared(row: dict[str, Any]) -> str:
+    return f"{row['block']}: {row['value']:.4g}"
+
+
+def _why(row: dict[str, Any]) -> str:
+    return f"{row['block']}: {row['reason']}"
+
+
+def _list(title: str, lines: Sequence[str]) -> None:
+    for line in lines[:MOST_LINES]:
+        console().print(plain(f"{title}: {line}"), highlight=False)
+    if len(lines) > MOST_LINES:
+        console().print(f"{title}: and {len(lines) - MOST_LINES} more; --json lists all")
+
+
+def _plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Rows for JSON, where a number that is not finite has no place."""
+    return [
+        {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in row.items()
+        }
+        for row in frame.iter_rows(named=True)
+    ]

@@ -1,0 +1,76 @@
+"""``spectrain COMMAND``: finds the command, runs it, and turns errors into one line and a status.
+
+A command is a module of this package with a function ``run`` whose typed arguments Tyro turns into
+options. It prints its result on standard output; bars and errors go to standard error. What it
+returns, if anything, is the exit status.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module, metadata
+
+COMMANDS = {
+    "demo": "train a small GPT with AdamW and with Muon under watch, and explain both",
+    "train": "train a small GPT on a text under watch",
+    "report": "write the page of a run",
+    "compare": "put runs side by side",
+    "advise": "say which blocks favour spectral updates",
+    "inspect": "the spectral health of a checkpoint, without the model's code or data",
+}
+FAILED = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns:
+        The exit status: what the command returns, 0 if nothing; 2 where an input cannot be used,
+        130 where Ctrl-C ended it.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    match arguments:
+        case ["-h" | "--help", *_]:
+            print(usage())
+            return 0
+        case ["--version", *_]:
+            print(f"spectrain {metadata.version('spectrain')}")
+            return 0
+        case [name, *rest] if name in COMMANDS:
+            return _run(name, rest)
+        case _:
+            problem = f"there is no command {arguments[0]!r}" if arguments else "no command given"
+            print(f"spectrain: {problem}\n\n{usage()}", file=sys.stderr)
+            return FAILED
+
+
+def usage() -> str:
+    """The commands, a line each."""
+    lines = [f"  {name:<10}{summary}" for name, summary in COMMANDS.items()]
+    return "\n".join(
+        ["usage: spectrain COMMAND ...", "", *lines, "", "spectrain COMMAND --help tells more."]
+    )
+
+
+def _run(name: str, arguments: Sequence[str]) -> int:
+    import tyro
+
+    from spectrain.core import SpectrainError
+
+    try:
+        command = import_module(f"spectrain.cli.{name}")
+        status = tyro.cli(
+            command.run,
+            args=arguments,
+            prog=f"spectrain {name}",
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    except SpectrainError as error:
+        print(f"spectrain {name}: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print(f"spectrain {name}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return status or 0

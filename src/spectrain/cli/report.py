@@ -1,0 +1,48 @@
+"""``spectrain report``."""
+
+from __future__ import annotations
+
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from spectrain.cli.terminal import console, working
+from spectrain.findings import diagnose, select_blocks
+from spectrain.records import open_run
+from spectrain.report import render
+from spectrain.report.format import size
+
+
+def run(
+    path: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")],
+    *,
+    out: Path | None = None,
+    include: tuple[str, ...] = ("*",),
+    exclude: tuple[str, ...] = (),
+    json: bool = False,
+) -> None:
+    """Write the page of a run: findings, curves, heatmaps, spectra, one HTML file.
+
+    Args:
+        path: the run folder.
+        out: file to write; report.html in the run folder if not given.
+        include: show blocks whose name matches one of these patterns.
+        exclude: leave out blocks whose name matches one of these patterns.
+        json: print the findings as JSON.
+    """
+    opened = open_run(path)
+    blocks = select_blocks(opened, include=include, exclude=exclude)
+    with working("writing the page"):
+        findings = diagnose(opened, blocks=blocks)
+        page = render(opened, out or path / "report.html", blocks=blocks, findings=findings)
+    count = page.stat().st_size
+    if json:
+        told = [finding.to_dict() for finding in findings]
+        print(dumps({"page": str(page), "bytes": count, "findings": told}, allow_nan=False))
+        return
+    for finding in findings:
+        console().print(f"{finding.question} [b]{finding.status}[/b]", highlight=False)
+        console().print(finding.statement, markup=False, highlight=False)
+    print(f"{page} ({size(count)})")

@@ -1,0 +1,10 @@
+"""Answers from records alone: which steps suit which block, and where gradient ranks are going."""
+
+from spectrain.findings.descent import descent
+from spectrain.findings.diagnose import diagnose
+from spectrain.findings.finding import Finding, Label, Status
+from spectrain.findings.plan import plan_of
+from spectrain.findings.rank import rank
+from spectrain.findings.select import select_blocks
+
+__all__ = ["Finding", "Label", "Status", "descent", "diagnose", "plan_of", "rank", "select_blocks"]

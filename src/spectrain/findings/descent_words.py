@@ -1,0 +1,91 @@
+"""The descent finding in plain words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from spectrain.findings.finding import Verdict
+from spectrain.findings.phrases import among, join, plural
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def statement(rows: Rows) -> str:
+    """How many blocks the criterion decides, and which way."""
+    count = Counter(row["verdict"] for row in rows)
+    unknown = count.pop(Verdict.UNKNOWN, 0)
+    if not count:
+        missing = join(sorted({row["reason"] for row in rows})) or "the run has no blocks"
+        return f"Not enough data for any block: {missing}."
+    told = {
+        Verdict.SPECTRAL: "the spectral step",
+        Verdict.EUCLIDEAN: "the Euclidean step",
+        Verdict.OPEN: "neither",
+    }
+    if len(count) == 1 and not unknown and len(rows) > 1:
+        (only,) = count
+        return f"In all {len(rows):,} blocks the criterion favours {told[only]}."
+    parts = [f"{text} in {count[verdict]:,}" for verdict, text in told.items() if count[verdict]]
+    missing = f" (not enough data for {unknown:,})" if unknown else ""
+    return f"Of {plural(len(rows), 'block')}{missing}, the criterion favours {join(parts)}."
+
+
+def confidence(judged: Rows) -> str:
+    """What the intervals are."""
+    if not judged:
+        return ""
+    first = min(row["window"][0] for row in judged)
+    last = max(row["window"][1] for row in judged)
+    return (
+        "A block is decided only where the whole 95 % interval of its median ratio lies at 2 or "
+        f"above, or at ½ or below (moving-block bootstrap over steps {first:,} to {last:,})."
+    )
+
+
+def advice(judged: Rows) -> Iterator[str]:
+    """What to do, by verdict."""
+    chosen = {
+        verdict: [row for row in judged if row["verdict"] == verdict]
+        for verdict in (Verdict.SPECTRAL, Verdict.EUCLIDEAN, Verdict.OPEN)
+    }
+    if rows := chosen[Verdict.SPECTRAL]:
+        yield f"Candidates for spectral updates such as Muon: {among(rows, judged)}."
+    if rows := chosen[Verdict.EUCLIDEAN]:
+        yield f"Leave to Euclidean updates: {among(rows, judged)}."
+    if rows := chosen[Verdict.OPEN]:
+        yield f"The criterion does not decide {among(rows, judged)}: train both ways to know."
+    faded = [row for row in judged if row["crossings"] and row["ratio"] < 2]
+    if faded:
+        last = max(row["crossings"][-1] for row in faded)
+        yield (
+            f"In {among(faded, judged)} the ratio fell below 2 during training (the last by step "
+            f"{last:,}): there the guaranteed advantage of spectral steps was an early one."
+        )
+
+
+def limits(rows: Rows, batch_sizes: Sequence[float], *, theorem: bool) -> Iterator[str]:
+    """What the criterion does not cover."""
+    if theorem:
+        yield "Holds for full-batch least squares with the natural step lengths."
+    else:
+        yield (
+            "A theorem for least squares with the natural step lengths; for the blocks of a "
+            "network a heuristic. It compares one gradient step with one spectral step, not "
+            "AdamW with Muon."
+        )
+    if not batch_sizes:
+        yield (
+            "Not enough data to say how far sampling noise raises the nuclear ranks: "
+            "batch_size was not logged."
+        )
+    else:
+        sizes = " to ".join(f"{size:,.0f}" for size in sorted({batch_sizes[0], batch_sizes[-1]}))
+        yield f"Gradients come from batches of {sizes}; sampling noise raises their nuclear rank."
+    few = [row for row in rows if row["columns"] and row["columns"] < row["shape"][1]]
+    if few:
+        yield (
+            f"{plural(len(few), 'block')} saw fewer columns than features, "
+            "which lowers the stable rank and raises the ratio."
+        )

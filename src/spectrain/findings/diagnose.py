@@ -1,0 +1,21 @@
+"""All questions that records alone can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spectrain.core import Block
+from spectrain.findings.descent import descent
+from spectrain.findings.finding import Finding
+from spectrain.findings.rank import rank
+from spectrain.records import Run
+
+
+def diagnose(run: Run, *, blocks: Sequence[Block] | None = None) -> list[Finding]:
+    """Every finding of a run, in the order in which a page shows them.
+
+    Args:
+        run: an open run.
+        blocks: the blocks to judge; all if not given.
+    """
+    return [descent(run, blocks=blocks), rank(run, blocks=blocks)]

@@ -1,0 +1,7 @@
+"""Records and findings as one self-contained page, and as figures for papers."""
+
+from spectrain.report.compare_page import render_comparison
+from spectrain.report.comparison import Comparison, compare
+from spectrain.report.page import render
+
+__all__ = ["Comparison", "compare", "render", "render_comparison"]

@@ -1,0 +1,209 @@
+"""Runs side by side: losses at equal steps, gradient ranks and descent ratios by role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from spectrain.core import Block, InputError, Role, Source
+from spectrain.findings import Finding, diagnose
+from spectrain.findings.rank import read_shares
+from spectrain.findings.series import read_series
+from spectrain.records import Run
+from spectrain.report.series import Curve, thinned
+
+WINDOW = 0.05
+"""A loss at a step is the mean over this share of the steps before it."""
+
+_PARTS = (0.25, 0.5, 1.0)
+_ROLES = [str(role) for role in Role]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A logged loss at one step: mean of the last logged values, with its standard error.
+
+    The error is ``None`` where the mean is of one value.
+    """
+
+    value: float
+    error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LossRow:
+    """One loss at a step that all runs have reached; ``None`` for a run that did not log it."""
+
+    measure: str
+    step: int
+    losses: list[Loss | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRow:
+    """One role in all runs; ``None`` for a run without enough data of it.
+
+    Attributes:
+        role: of the blocks.
+        early: share of full rank of the gradients, median block, first third of the samples.
+        late: the same in the last third.
+        trend: verdict on the median block's rank.
+        ratio: median block's nr/st.
+        spectral: blocks whose verdict is spectral, of those judged.
+    """
+
+    role: str
+    early: list[float | None]
+    late: list[float | None]
+    trend: list[str | None]
+    ratio: list[float | None]
+    spectral: list[tuple[int, int] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Runs side by side.
+
+    Attributes:
+        names: of the runs, distinct.
+        steps: last step that all runs have reached, counted from 0.
+        losses: at equal steps.
+        roles: gradient rank and descent ratio.
+        overheads: what watching cost, as a share of the training's time.
+        findings: of each run.
+    """
+
+    names: list[str]
+    steps: int
+    losses: list[LossRow]
+    roles: list[RoleRow]
+    overheads: list[float | None]
+    findings: list[list[Finding]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        plain = {key: value for key, value in asdict(self).items() if key != "findings"}
+        plain["findings"] = [[finding.to_dict() for finding in found] for found in self.findings]
+        return plain
+
+
+def compare(runs: Sequence[Run]) -> Comparison:
+    """Put runs side by side.
+
+    Args:
+        runs: two open runs or more.
+
+    Raises:
+        InputError: there are fewer than two.
+    """
+    if len(runs) < 2:
+        raise InputError("fewer than two runs are given", remedy="pass two or more to compare")
+    findings = [diagnose(run) for run in runs]
+    last = min(_last_step(run) for run in runs)
+    return Comparison(
+        names=distinct_names(runs),
+        steps=last,
+        losses=_losses(runs, last),
+        roles=_roles(findings),
+        overheads=[run.summary.get("overhead") for run in runs],
+        findings=findings,
+    )
+
+
+def distinct_names(runs: Sequence[Run]) -> list[str]:
+    """Folder names, with so much of their path as tells them apart.
+
+    The same folder twice is told apart by number.
+    """
+    paths = [run.path.resolve().parts for run in runs]
+    depth = 1
+    while depth < max(map(len, paths)) and len({path[-depth:] for path in paths}) < len(set(paths)):
+        depth += 1
+    names = ["/".join(path[-depth:]) for path in paths]
+    return [
+        name if names.count(name) == 1 else f"{name} ({number})"
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+def role_curves(run: Run, blocks: Sequence[Block]) -> dict[str, Curve]:
+    """Effective rank of the gradients over full rank, median block of each role, by step."""
+    roles = pl.DataFrame(
+        {"block": [block.name for block in blocks], "role": [str(block.role) for block in blocks]},
+        schema={"block": pl.String, "role": pl.String},
+    )
+    shares = read_shares(run, blocks).join(roles, on="block")
+    medians = shares.group_by("role", "step").agg(value=pl.col("share").median()).sort("step")
+    return {
+        str(role): thinned(str(role), series)
+        for (role,), series in medians.group_by("role", maintain_order=True)
+    }
+
+
+def _last_step(run: Run) -> int:
+    steps = run.metrics(source=[Source.TRAINING, Source.GRADIENT])["step"]
+    return int(steps.to_numpy().max(initial=0))
+
+
+def _losses(runs: Sequence[Run], last: int) -> list[LossRow]:
+    rows = []
+    for measure, parts in (("loss", _PARTS), ("validation_loss", (1.0,))):
+        series = [read_series(run, Source.TRAINING, measure) for run in runs]
+        for step in dict.fromkeys(int(last * part) for part in parts):
+            losses = [_loss_at(frame, step, window=measure == "loss") for frame in series]
+            if any(losses):
+                rows.append(LossRow(measure, step, losses))
+    return rows
+
+
+def _loss_at(series: pl.DataFrame, step: int, *, window: bool) -> Loss | None:
+    """Mean over the window that ends at a step; without one, the last value up to it."""
+    before = series.filter(pl.col("step") <= step)
+    if window:
+        before = before.filter(pl.col("step") > step - max(WINDOW * step, 1))
+    else:
+        before = before.tail(1)
+    values = before["value"].to_numpy()
+    if not len(values):
+        return None
+    error = float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else None
+    return Loss(float(values.mean()), error)
+
+
+def _by_role(
+    findings: Sequence[Sequence[Finding]], name: str
+) -> list[dict[str, Mapping[str, Any]]]:
+    """Each run's groups by role of the finding of that name."""
+    return [
+        {
+            group["role"]: group
+            for finding in found
+            if finding.name == name
+            for group in finding.groups
+            if "role" in group
+        }
+        for found in findings
+    ]
+
+
+def _roles(findings: Sequence[Sequence[Finding]]) -> list[RoleRow]:
+    descents, ranks = (_by_role(findings, name) for name in ("descent", "rank"))
+    present = {role for groups in (*descents, *ranks) for role in groups}
+    return [
+        RoleRow(
+            role=role,
+            early=[group.get(role, {}).get("early") for group in ranks],
+            late=[group.get(role, {}).get("late") for group in ranks],
+            trend=[group.get(role, {}).get("verdict") for group in ranks],
+            ratio=[group.get(role, {}).get("ratio") for group in descents],
+            spectral=[
+                (group[role]["spectral"], group[role]["blocks"]) if role in group else None
+                for group in descents
+            ],
+        )
+        for role in _ROLES
+        if role in present
+    ]

@@ -1,0 +1,175 @@
+"""Damaged and hostile files: every one is refused in words or answered in rows, and none hangs."""
+
+from __future__ import annotations
+
+import random
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spectrain.checkpoint import open_checkpoint
+from spectrain.checkpoint.content import content_of
+from spectrain.checkpoint.measure import measure_stored
+from spectrain.checkpoint.weightwatcher import weightwatcher_records
+from spectrain.core import InputError
+from support.sample_checkpoints import (
+    raw_safetensors,
+    save_distributed,
+    save_gguf,
+    save_safetensors,
+    save_sharded,
+    save_torch,
+)
+
+SECONDS = 30
+LENGTHS = [b"\xff" * 8, bytes(8), *((1 << bits).to_bytes(8, "little") for bits in (31, 40, 62))]
+
+FORMATS: dict[str, Callable[[Path], tuple[Path, Path]]] = {
+    "safetensors": lambda folder: (p := save_safetensors(folder / "m.safetensors"), p),
+    "torch": lambda folder: (p := save_torch(folder / "m.pt"), p),
+    "torch legacy": lambda folder: (p := save_torch(folder / "m.pt", legacy=True), p),
+    "distributed table": lambda folder: (p := save_distributed(folder / "d"), p / ".metadata"),
+    "distributed data": lambda folder: (p := save_distributed(folder / "d"), p / "__0_0.distcp"),
+    "gguf": lambda folder: (p := save_gguf(folder / "m.gguf"), p),
+    "index": lambda folder: (p := save_sharded(folder / "s"), p / "model.safetensors.index.json"),
+}
+"""Each saves a checkpoint and returns what is opened and which of its files is damaged."""
+
+
+@contextmanager
+def time_limit() -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"it takes more than {SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def inspect_all(path: Path) -> None:
+    """Open and measure everything; only an InputError may come out."""
+    with time_limit(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            content = content_of(open_checkpoint(path))
+        except InputError:
+            return
+        for stored, blocks in content.tasks():
+            found = measure_stored(stored, blocks, 0, extra=weightwatcher_records)
+            told = {record.block for record in found.records}
+            assert told >= {block.name for block in blocks}
+            assert all(r.value is not None or r.reason for r in found.records)
+
+
+def mutated(content: bytes, rng: random.Random) -> bytes:
+    """A few bytes changed, lost, added, moved, or a length replaced by an absurd one."""
+    data = bytearray(content)
+    for _ in range(rng.choice([1, 1, 1, 2, 4, 8])):
+        near = min(len(data), 400)  # headers are damaged more often than data
+        at = rng.randrange(max(1, rng.choice([near, len(data)])))
+        match rng.choice("bbbbbbcdeellm"):
+            case "b":
+                data[at : at + 1] = bytes([rng.choice([0, 1, 127, 128, 255, rng.randrange(256)])])
+            case "c":
+                del data[at : at + rng.choice([1, 2, 8, 64])]
+            case "d":
+                data[at:at] = rng.randbytes(rng.choice([1, 4, 8]))
+            case "e":
+                del data[at:]
+            case "l":
+                data[at : at + 8] = rng.choice(LENGTHS)
+            case _:
+                source = rng.randrange(max(1, len(data)))
+                data[at : at + 16] = data[source : source + 16]
+    return bytes(data) or b"\0"
+
+
+def fuzz(kind: str, folder: Path, cases: int, seed: int) -> None:
+    path, damaged = FORMATS[kind](folder)
+    whole = damaged.read_bytes()
+    before = sorted(folder.rglob("*"))
+    rng = random.Random(seed)
+    for case in range(cases):
+        damaged.write_bytes(mutated(whole, rng))
+        try:
+            inspect_all(path)
+        except BaseException as error:
+            error.add_note(f"{kind}, seed {seed}, case {case}")
+            raise
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_mutations(kind: str, tmp_path: Path) -> None:
+    fuzz(kind, tmp_path, cases=25, seed=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FORMATS)
+def test_many_mutations(kind: str, tmp_path: Path) -> None:
+    fuzz(kind, tmp_path, cases=1000, seed=1)
+
+
+SIDES = st.one_of(
+    st.integers(0, 5), st.sampled_from([-1, 1 << 31, 1 << 62, 1 << 70, 1.5, None, "3"])
+)
+ENTRIES = st.fixed_dictionaries(
+    {
+        "dtype": st.sampled_from(["F32", "F64", "BF16", "F8_E4M3", "I64", "C64", "F4", "X", None]),
+        "shape": st.lists(SIDES, max_size=5),
+        "data_offsets": st.lists(
+            st.one_of(st.integers(-1, 200), st.just(1 << 63)), min_size=1, max_size=3
+        ),
+    }
+)
+HEADERS = st.dictionaries(
+    st.text(max_size=12), st.one_of(ENTRIES, st.none(), st.integers()), max_size=4
+)
+DATA = st.binary(max_size=200)
+
+
+@given(header=HEADERS, data=DATA)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_any_header(header: dict[str, object], data: bytes, tmp_path: Path) -> None:
+    inspect_all(raw_safetensors(tmp_path / "m.safetensors", header, data))
+
+
+SHAPES = st.lists(st.integers(0, 4), max_size=5)
+
+
+@given(
+    shapes=st.dictionaries(st.text(min_size=1, max_size=12), SHAPES, min_size=1, max_size=5),
+    data=st.binary(min_size=1, max_size=64),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_any_names_shapes_and_numbers(
+    shapes: dict[str, list[int]], data: bytes, tmp_path: Path
+) -> None:
+    header, end, body = {}, 0, b""
+    for name, shape in shapes.items():
+        count = 4
+        for side in shape:
+            count *= side
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + count]}
+        end += count
+        body += (data * count)[:count]
+    inspect_all(raw_safetensors(tmp_path / "m.safetensors", header, body))
+
+
+@given(content=st.binary(max_size=300), suffix=st.sampled_from([".pt", ".safetensors", ".gguf"]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_any_bytes(content: bytes, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"m{suffix}"
+    path.write_bytes(content)
+    inspect_all(path)

@@ -1,0 +1,60 @@
+import subprocess
+import sys
+
+import pytest
+
+from spectrain.cli.main import COMMANDS, main
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_lists_the_commands(flag, capsys):
+    assert main([flag]) == 0
+    printed = capsys.readouterr().out
+    for name, summary in COMMANDS.items():
+        assert f"{name} " in printed
+        assert summary in printed
+
+
+def test_help_imports_neither_torch_nor_tyro():
+    check = (
+        "import sys; from spectrain.cli.main import main; main(['--help']);"
+        "sys.exit(bool({'torch', 'tyro', 'polars', 'rich'} & sys.modules.keys()))"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_no_command_is_an_error_that_lists_them(capsys):
+    assert main([]) == 2
+    assert "train" in capsys.readouterr().err
+
+
+def test_an_unknown_command_is_named(capsys):
+    assert main(["brew"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "there is no command 'brew'" in captured.err
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("spectrain ")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_json(name, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main([name, "--help"])
+    assert exit_.value.code == 0
+    printed = capsys.readouterr().out
+    assert f"usage: spectrain {name}" in printed
+    assert "--json" in printed
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_wrong_call_is_an_error(name, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main([name, "--no-such-option"])
+    assert exit_.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"spectrain {name} --help" in captured.err

@@ -1,0 +1,107 @@
+"""What the documents show is executed, and the glossary holds every measure."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from spectrain.lab.gpt import GPT, preset
+from spectrain.matrix import MEASURES
+
+ROOT = Path(__file__).parents[1]
+PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
+def train(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    for _ in range(2):
+        loss = loss_of(model(torch.zeros(2, 4, dtype=torch.long)), torch.ones(2, 4).long())
+        loss.backward()
+        optimizer.step()
+
+
+@pytest.fixture
+def namespace(generator: torch.Generator) -> dict[str, Any]:
+    """What a reader of the documents has."""
+    shape = preset("nanogpt", vocabulary=11, width=16, layers=1, context=8)
+    model = GPT(shape, generator=generator)
+    inputs = torch.randint(11, (4, 8), generator=generator)
+    return {
+        "model": model,
+        "optimizer": torch.optim.AdamW(model.parameters()),
+        "train": train,
+        "loss_function": loss_of,
+        "batches": [(inputs, inputs.roll(-1, 1))] * 3,
+    }
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_the_code_of_a_page_runs(
+    page: str, namespace: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = PYTHON_BLOCK.findall((ROOT / page).read_text("utf-8"))
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    for number, block in enumerate(blocks):
+        exec(compile(block, f"{page}, block {number}", "exec"), namespace)
+    assert (tmp_path / "runs/mine/manifest.json").is_file()
+
+
+@pytest.fixture
+def generate() -> ModuleType:
+    """The generator of the documents' tables."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    assert spec.loader is not None
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_glossary_holds_every_measure_once(generate: ModuleType, tmp_path: Path) -> None:
+    generate.write_pages(tmp_path / "pages")
+    text = (tmp_path / "pages/measures.md").read_text("utf-8")
+    for measure in MEASURES.values():
+        assert text.count(f"### {measure.name}\n\n`{measure.formula}`\n") == 1
+
+
+def test_no_two_measures_share_a_name_or_a_formula(generate: ModuleType) -> None:
+    every = [m for registry in generate.REGISTRIES.values() for m in registry.values()]
+    assert len({m.name for m in every}) == len({m.formula for m in every}) == len(every)
+
+
+def targets_of(makefile: str) -> list[str]:
+    return re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/quickstart.md", ".ci/run"])
+def test_every_make_target_that_a_page_names_exists(page: str) -> None:
+    targets = set(targets_of((ROOT / "Makefile").read_text("utf-8")))
+    named = re.findall(
+        r"(?:`|\$ |^)make ([a-z -]+)", (ROOT / page).read_text("utf-8"), re.MULTILINE
+    )
+    assert named
+    assert {name for names in named for name in names.split("  ")[0].split()} <= targets
+
+
+def links(text: str) -> list[str]:
+    return [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    missing = [
+        link for link in links((ROOT / page).read_text("utf-8")) if not (ROOT / link).exists()
+    ]
+    assert missing == []

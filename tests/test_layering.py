@@ -1,0 +1,137 @@
+"""Imports run downwards only, and the test of that test."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import spectrain
+
+ROOT = Path(spectrain.__file__).parent
+
+LEVELS = (
+    {"core", "matrix", "rmt", "records"},
+    {"noise", "descent", "network", "lab"},
+    {"optim", "monitor", "checkpoint", "findings"},
+    {"report", "training", "sinks", "integrations"},
+    {"studies"},
+    {"cli", "__main__"},
+)
+SIDEWAYS = {("matrix", "core"), ("rmt", "core"), ("records", "core")}
+"""Allowed edges inside a level: (importer, imported)."""
+
+LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
+LAZY = {name: home.split(".")[1] for name, home in spectrain.HOMES.items()}
+
+
+def imported_names(source: str, module: str, *, is_package: bool) -> Iterator[str]:
+    """Every name of this project that a module imports, wherever in the file, fully qualified."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import():
+                names = [alias.name for alias in node.names]
+            case ast.ImportFrom():
+                base = _absolute(node, module, is_package=is_package)
+                names = [f"{base}.{alias.name}" for alias in node.names]
+            case ast.Call(args=[ast.Constant(value=str(name)), *_]) if ast.unparse(node.func).split(
+                "."
+            )[-1] in {"import_module", "__import__"}:
+                names = [name]
+            case _:
+                continue
+        yield from (name for name in names if name.split(".")[0] == "spectrain")
+
+
+def _absolute(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
+    if node.level == 0:
+        return node.module or ""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    parts = package[: len(package) - node.level + 1]
+    return ".".join([*parts, node.module] if node.module else parts)
+
+
+def violations(source: str, module: str, *, is_package: bool = False) -> list[str]:
+    """What in a module's imports breaks the layering, in words."""
+    importer = module.split(".")[1]
+    if importer not in LEVEL:
+        return [f"package {importer} has no level"]
+    found = []
+    for name in imported_names(source, module, is_package=is_package):
+        if name == "spectrain.__version__":
+            continue
+        first = name.split(".")[1] if "." in name else ""
+        imported = LAZY.get(first, first)
+        if imported not in LEVEL:
+            found.append(f"{module} imports {name}, which has no level")
+        elif imported != importer and LEVEL[imported] > LEVEL[importer]:
+            found.append(f"{module} imports {name}, which lies above it")
+        elif (
+            imported != importer
+            and LEVEL[imported] == LEVEL[importer]
+            and (importer, imported) not in SIDEWAYS
+        ):
+            found.append(f"{module} imports {name}, which lies beside it")
+    return found
+
+
+def test_imports_run_downwards() -> None:
+    files = [path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py"]
+    assert len(files) > 20
+    found = []
+    for path in files:
+        parts = ["spectrain", *path.relative_to(ROOT).with_suffix("").parts]
+        is_package = parts[-1] == "__init__"
+        module = ".".join(parts[:-1] if is_package else parts)
+        found += violations(path.read_text("utf-8"), module, is_package=is_package)
+    assert not found, "\n".join(found)
+
+
+def test_every_listed_edge_stays_in_its_level() -> None:
+    assert all(LEVEL[importer] == LEVEL[imported] for importer, imported in SIDEWAYS)
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "complaint"),
+    [
+        ("spectrain.matrix.gram", "from spectrain.monitor import watch", "above"),
+        ("spectrain.matrix.gram", "import spectrain.cli.main as cli", "above"),
+        ("spectrain.records.writer", "def f():\n    from spectrain.report import page", "above"),
+        ("spectrain.records.writer", "if TYPE_CHECKING:\n    import spectrain.lab", "above"),
+        ("spectrain.noise.moments", "from spectrain import watch", "above"),
+        ("spectrain.noise.moments", "from spectrain.lab import GPT", "beside"),
+        ("spectrain.matrix.gram", "import spectrain.rmt", "beside"),
+        ("spectrain.core.block", "from spectrain.matrix import spectrum", "beside"),
+        ("spectrain.core.block", "from ..matrix.gram import small_gram", "beside"),
+        ("spectrain.core.block", "from ..findings import descent", "above"),
+        ("spectrain.core.block", "import_module('spectrain.cli')", "above"),
+        ("spectrain.core.block", "importlib.import_module('spectrain.cli')", "above"),
+        ("spectrain.core.block", "from spectrain import utils", "no level"),
+        ("spectrain.cli.main", "import spectrain", "no level"),
+        ("spectrain.helpers.misc", "x = 1", "no level"),
+    ],
+)
+def test_a_planted_violation_is_caught(module: str, source: str, complaint: str) -> None:
+    assert [complaint in line for line in violations(source, module)] == [True]
+
+
+def test_a_package_resolves_its_own_relative_imports() -> None:
+    assert violations("from ..cli import main", "spectrain.core", is_package=True)
+    assert not violations("from .block import Block", "spectrain.core", is_package=True)
+    assert not violations("from .block import Block", "spectrain.core.measure")
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("spectrain.cli.main", "from spectrain.core import Block\nimport spectrain.matrix"),
+        ("spectrain.matrix.gram", "from spectrain.core.errors import InputError\nimport torch"),
+        ("spectrain.studies.rank.run", "from spectrain import open_run, watch"),
+        ("spectrain.records.writer", "from spectrain import __version__"),
+        ("spectrain.core.block", "print('spectrain.cli')"),
+    ],
+)
+def test_what_is_allowed_passes(module: str, source: str) -> None:
+    assert violations(source, module) == []
