@@ -36,3 +36,13 @@ def test_an_exactly_low_rank_remainder_is_zero(generator: torch.Generator) -> No
 def test_the_small_gram_matrix_is_the_smaller_one() -> None:
     assert gram.small_gram(torch.ones(3, 5)).shape == (3, 3)
     assert gram.small_gram(torch.ones(2, 5, 3)).shape == (2, 3, 3)
+
+
+def test_a_matrix_has_the_same_bits_alone_and_in_a_batch(generator: torch.Generator) -> None:
+    """Sizes that fill no whole cache lines: batched products and solvers round them by place."""
+    for m, n in [(17, 13), (33, 29), (31, 48), (65, 64)]:
+        batch = torch.randn(5, m, n, generator=generator, dtype=torch.float64)
+        values, _ = gram.each_singular_values(batch)
+        for index in range(5):
+            alone, _ = gram.each_singular_values(batch[index : index + 1].clone())
+            assert torch.equal(values[index], alone[0]), (m, n, index)

@@ -46,11 +46,11 @@ def coverage(shape, fraction, runs, *, heads=1, **options) -> tuple[float, float
 
 
 def test_coverage_on_small_matrices():
-    area, variance, rejected = coverage((64, 16), 3 / 16, 150)
-    # 0.90 ± 0.025, with three standard errors; the slow tests below say more
-    assert 0.82 <= area <= 0.98
-    assert 0.82 <= variance <= 0.98
-    assert rejected <= 0.18
+    area, variance, rejected = coverage((64, 16), 3 / 16, 80)
+    # 0.90 with three standard errors of 0.034; the slow tests below say more
+    assert 0.79 <= area
+    assert 0.79 <= variance
+    assert rejected <= 0.21
 
 
 @pytest.mark.slow

@@ -131,13 +131,13 @@ def _values(
         return _exact(flat, largest)
     if rtol >= FLOAT32_FLOOR and flat.dtype != torch.float64:
         unit, scale = unit_scale(flat, largest, torch.float32)
-        values, error = gram.singular_values(gram.small_gram(unit), longer, torch.float32)
+        values, error = gram.each_singular_values(unit)
         if (relative_error(values, error) <= rtol).all():
             return values * scale[:, None], error * scale[:, None], "gram/float32"
     unit, scale = unit_scale(flat, largest, torch.float64)
-    values, error = gram.singular_values(gram.small_gram(unit), longer, torch.float64)
+    values, error = gram.each_singular_values(unit)
     for index in (relative_error(values, error) > rtol).nonzero().flatten().tolist():
-        values[index], error[index] = gram.deflated(unit[index])
+        values[index], error[index] = gram.deflated(unit[index].clone())
     if method == "auto" and (relative_error(values, error) > rtol).any():
         return _exact(flat, largest)
     return values * scale[:, None], error * scale[:, None], "gram/float64"

@@ -25,6 +25,22 @@ def small_gram(matrix: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch d d
     return matrix @ matrix.mT if m <= n else matrix.mT @ matrix
 
 
+def each_singular_values(
+    matrices: Float[Tensor, "b m n"],
+) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+    """Singular values of every matrix of a batch and the bound on the error of each.
+
+    On the CPU, where LAPACK takes a batch one by one anyway, every matrix gets memory of its own:
+    its rounding then does not depend on its place in a batch, and a recorded spectrum has the same
+    bits live, in a checkpoint and alone.
+    """
+    longer = max(matrices.shape[-2:])
+    if matrices.device.type != "cpu" or len(matrices) == 1:
+        return singular_values(small_gram(matrices), longer, matrices.dtype)
+    pairs = [singular_values(small_gram(one.clone()), longer, one.dtype) for one in matrices]
+    return torch.stack([values for values, _ in pairs]), torch.stack([error for _, error in pairs])
+
+
 def eigenvalue_error(
     largest: Float[Tensor, "*batch"], longer: int, dtype: torch.dtype
 ) -> Float[Tensor, "*batch"]:

@@ -57,6 +57,10 @@ class Part:
         """Mass of the law below x."""
         return np.interp(x, self.x, self.below, left=0.0, right=1.0)
 
+    def quantile(self, probability: tuple[float, ...]) -> Float[Array, " quantiles"]:
+        """Points below which these fractions of the law lie."""
+        return np.interp(probability, self.below, self.x)
+
 
 def start(parts: Sequence[Part]) -> Float[Array, " replicates"]:
     """Log scale at which the laws have the mean of the levels."""
@@ -90,7 +94,7 @@ def likelihood_scale(parts: Sequence[Part]) -> Scale:
 class _CensoredLikelihood:
     def __init__(self, part: Part, centred: Float[Array, " replicates"]) -> None:
         levels = part.levels * np.exp(-centred)[:, None]
-        low, high = (float(cut) for cut in part.law.quantile(CENSORED))
+        low, high = (float(cut) for cut in part.quantile(CENSORED))
         seen = (levels >= low) & (levels <= high)
         self.part, self.cuts, self.seen = part, (low, high), seen
         self.levels = np.where(seen, levels, high)
@@ -147,7 +151,7 @@ def freedman_diaconis(parts: Sequence[Part]) -> Float[Array, " edges"]:
 
     The quartiles are those of the laws, so that all replicates share their bins.
     """
-    quarter, three_quarters = np.mean([part.law.quantile((0.25, 0.75)) for part in parts], axis=0)
+    quarter, three_quarters = np.mean([part.quantile((0.25, 0.75)) for part in parts], axis=0)
     width = 2 * (three_quarters - quarter) / sum(part.size for part in parts) ** (1 / 3)
     lower = max(min(part.law.edges[0] for part in parts) - width, 0.0)
     upper = max(part.law.edges[1] for part in parts) + width
