@@ -83,13 +83,6 @@ def test_tail_against_the_definition(count: int, seed: int) -> None:
     assert fit.error == pytest.approx((alpha - 1) / math.sqrt(fit.count))
 
 
-def test_a_long_tail_is_scanned_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    eigenvalues = heavy(200, 5)
-    whole = fit_tail(eigenvalues)
-    monkeypatch.setattr("spectrain.checkpoint.weightwatcher.tail._ROWS", 1000)
-    assert fit_tail(eigenvalues) == whole
-
-
 @pytest.mark.parametrize("values", [[], [1.0], [2.0] * 30, [1e-9] * 30])
 def test_no_tail(values: list[float]) -> None:
     with pytest.raises(InputError, match="no tail"):

@@ -57,7 +57,7 @@ def test_dyson_brownian_motion_comes_to_rest_here(generator):
     start = grid_start(1500, 3)
     chains, _ = gas.sample(start, sweeps=60, width=0.7, generator=generator)
     motion = evolve_levels(
-        start, drift=lambda x: -(x**3), g=0.8, step=0.01, steps=400, generator=generator
+        start, drift=lambda x: -(x**3), g=0.8, step=0.02, steps=150, generator=generator
     )
     np.testing.assert_allclose(
         motion.mean(0), chains.sort(-1).values.mean(0), atol=5 * 0.4 / np.sqrt(1500) + 0.01

@@ -52,7 +52,7 @@ def test_second_order_perturbation_theory(generator):
 
 def test_both_forms_reach_the_gaussian_ensemble(generator):
     """Drift −X: the stationary matrix has off-diagonal variance g²/2."""
-    size, count = 4, 1500
+    size, count = 4, 1000
     exact = hermite_eigenvalues(size, count=20000, generator=generator, variance=size / 2)
     matrices = evolve_matrices(
         torch.zeros(count, size, size).double(),
@@ -74,14 +74,14 @@ def test_levels_keep_their_own_drift_and_noise(generator):
     centres, rates = torch.tensor([-30.0, 0.0, 40.0]).double(), torch.tensor([1.0, 2.0, 4.0])
     g = torch.tensor([0.2, 0.4, 0.8]).double()
     end = evolve_levels(
-        centres.expand(4000, 3),
+        centres.expand(2500, 3),
         drift=lambda x: -rates * (x - centres),
         g=g,
-        step=0.01,
-        steps=400,
+        step=0.02,
+        steps=150,
         generator=generator,
     )
-    torch.testing.assert_close(end.var(0), g**2 / rates, rtol=0.12, atol=0)
+    torch.testing.assert_close(end.var(0), g**2 / rates, rtol=0.15, atol=0)
 
 
 @given(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import trapezoid
 
 from spectrain.core import InputError
 from spectrain.rmt import (
@@ -46,11 +47,11 @@ def coverage(shape, fraction, runs, *, heads=1, **options) -> tuple[float, float
 
 
 def test_coverage_on_small_matrices():
-    area, variance, rejected = coverage((64, 16), 3 / 16, 80)
-    # 0.90 with three standard errors of 0.034; the slow tests below say more
-    assert area >= 0.79
-    assert variance >= 0.79
-    assert rejected <= 0.21
+    area, variance, rejected = coverage((64, 16), 3 / 16, 40)
+    # 0.90 with three standard errors of 0.047; the slow tests below say more
+    assert area >= 0.76
+    assert variance >= 0.76
+    assert rejected <= 0.25
 
 
 @pytest.mark.slow
@@ -137,18 +138,18 @@ def test_the_fitted_density_lies_on_the_histogram():
     fit = fit_marchenko_pastur(spectrum, shape, generator=torch.Generator().manual_seed(0))
     (law,) = fit.laws
     x = np.linspace(*law.edges, 2001)
-    assert np.trapezoid(fit.density(x), x) == pytest.approx(fit.area.value, rel=1e-3)
+    assert trapezoid(fit.density(x), x) == pytest.approx(fit.area.value, rel=1e-3)
     below = (spectrum < x[700]).mean()
-    assert np.trapezoid(fit.density(x[:701]), x[:701]) == pytest.approx(below, abs=0.01)
+    assert trapezoid(fit.density(x[:701]), x[:701]) == pytest.approx(below, abs=0.01)
 
 
 def test_heads_share_what_they_tell():
     rng = np.random.default_rng(0)
-    heads = np.stack([heavy_tailed_spectrum((64, 16), 3, rng) for _ in range(16)])
+    heads = np.stack([heavy_tailed_spectrum((64, 16), 3, rng) for _ in range(9)])
     fit = fit_marchenko_pastur(heads, (64, 16), generator=torch.Generator().manual_seed(0))
     one = fit_marchenko_pastur(heads[0], (64, 16), generator=torch.Generator().manual_seed(0))
-    assert sum(fit.outliers) == pytest.approx(48, abs=2)
-    assert 2.5 < one.variance.error / fit.variance.error < 6  # √16 = 4
+    assert sum(fit.outliers) == pytest.approx(27, abs=1)
+    assert 2.0 < one.variance.error / fit.variance.error < 4.5  # √9 = 3
     assert fit.law.area == fit.area.value
     assert fit.law.ratio == 0.25
 

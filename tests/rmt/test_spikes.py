@@ -41,7 +41,7 @@ def test_false_spikes_of_large_random_matrices(generator):
 
 
 def test_the_level_sets_the_rate(generator):
-    assert false_rate((64, 16), 1000, generator, level=0.2) == pytest.approx(0.2, abs=0.05)
+    assert false_rate((64, 16), 600, generator, level=0.2) == pytest.approx(0.2, abs=0.05)
 
 
 @pytest.mark.parametrize(("shape", "count"), [((64, 16), 6), ((256, 64), 26), ((256, 256), 100)])

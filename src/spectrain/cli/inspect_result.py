@@ -31,6 +31,8 @@ _RANDOMNESS = {
     "bulk_fraction": pl.Float64,
     "bulk_fraction_error": pl.Float64,
     "spikes": pl.Int64,
+    "exponent": pl.Float64,
+    "exponent_error": pl.Float64,
 }
 _CHANGES = ("relative_change", "stable_rank", "left_overlap", "right_overlap", "lora_rank")
 _WEIGHTWATCHER = (
@@ -149,7 +151,9 @@ def show(result: Result, by: Literal["block", "role", "depth"]) -> None:
         chosen = [name for name in _WEIGHTWATCHER if name in result.weightwatcher.columns]
         _table(result.weightwatcher, ["name"], chosen)
     elif by == "block":
-        shown = _shown(result) + (("bulk_fraction", "spikes", "tail") if result.findings else ())
+        shown = _shown(result) + (
+            ("bulk_fraction", "spikes", "exponent", "tail") if result.findings else ()
+        )
         _table(result.blocks, ["block", "role", "method"], list(shown))
     else:
         _table(groups_frame(result.blocks, by), [by, "blocks"], list(_shown(result)))

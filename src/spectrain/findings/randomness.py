@@ -23,6 +23,7 @@ from spectrain.findings.finding import Finding, Label, Status
 from spectrain.findings.phrases import among, join, plural
 from spectrain.records import Run
 from spectrain.rmt.marchenko_pastur_fit import fit_marchenko_pastur
+from spectrain.rmt.power_law import fit_power_law
 from spectrain.rmt.spikes import count_spikes
 
 LEAST_COLUMNS = 16
@@ -66,7 +67,8 @@ def randomness(
     Returns:
         A finding with a row for every matrix: the class of its tail, the fraction of eigenvalues in
         the random bulk with its standard error, the number of spikes, the variance σ² of the bulk
-        with its error, and the p-value of the bulk against the law.
+        with its error, the p-value of the bulk against the law, and the exponent of the power law
+        that fits the largest eigenvalues best, which the scan finds in every spectrum.
 
     Source:
         Aarts, Hajizadeh, Lucini & Park, arXiv:2411.13512; classes after Martin & Mahoney,
@@ -122,8 +124,14 @@ def judge_spectrum(
     """
     sides = max(shape), min(shape)
     spikes = count_spikes(eigenvalues, sides).count
+    law = fit_power_law(eigenvalues[eigenvalues > 0])
+    scan = {
+        "exponent": law.law.exponent,
+        "exponent_error": law.error,
+        "exponent_count": law.count,
+    }
     if spikes > len(eigenvalues) - 2:
-        return {"tail": Tail.HEAVY, "bulk_fraction": 0.0, "spikes": spikes}
+        return {"tail": Tail.HEAVY, "bulk_fraction": 0.0, "spikes": spikes, **scan}
     fit = fit_marchenko_pastur(eigenvalues, sides, generator=generator, replicates=replicates)
     random = fit.p_value > LEVEL
     return {
@@ -134,6 +142,7 @@ def judge_spectrum(
         "variance": fit.variance.value,
         "variance_error": fit.variance.error,
         "p_value": fit.p_value,
+        **scan,
     }
 
 
@@ -156,6 +165,9 @@ def _row(
             "variance",
             "variance_error",
             "p_value",
+            "exponent",
+            "exponent_error",
+            "exponent_count",
             "reason",
         )
     )
@@ -199,6 +211,10 @@ def _limits(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     reasons = Counter(row["reason"] for row in rows if row["tail"] is None)
     for reason, count in reasons.items():
         yield f"{count} not judged: {reason}"
+    yield (
+        "An exponent alone is no evidence of a power law: some tail fits best in every spectrum, "
+        "and its error does not know that its start was searched for."
+    )
     yield (
         "A matrix may look random to its spectrum and still hold what was learned: only the "
         "singular values are compared, not the vectors."

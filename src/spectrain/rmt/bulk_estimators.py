@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
+from scipy.integrate import trapezoid
 
 from spectrain.rmt.law import Array, Numbers, QuantileLaw, Values, bisect
 
@@ -20,7 +21,7 @@ class BulkLaw(QuantileLaw, Protocol):
     """What the estimators ask of a law of total mass one."""
 
     def log_slope(self, x: Numbers) -> Float[Array, "*shape"]:
-        """D log p/d log x, inside the edges."""
+        """Logarithmic slope d log p/d log x, inside the edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Part:
         self.law = law
         self.x = (lower + upper) / 2 + (upper - lower) / 2 * np.cos(angle)
         self.below = law.distribution(self.x)
-        self.mean = upper - float(np.trapezoid(self.below, self.x))
+        self.mean = upper - float(trapezoid(self.below, self.x))
 
     @property
     def size(self) -> int:

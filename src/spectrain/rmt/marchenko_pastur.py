@@ -117,7 +117,7 @@ class MarchenkoPastur:
         return np.asarray(self.variance * (1 + self.ratio + 2 * np.sqrt(self.ratio) * cosine))
 
     def log_slope(self, x: Numbers) -> Float[Array, "*shape"]:
-        """D log P/d log x, strictly inside the edges."""
+        """Logarithmic slope d log P/d log x, strictly inside the edges."""
         x = as_float(x)
         lower, upper = self.edges
         return np.asarray(x * (0.5 / (x - lower) - 0.5 / (upper - x)) - 1)

@@ -29,7 +29,6 @@ Method: TypeAlias = Literal["likelihood", "histogram"]
 Estimator: TypeAlias = Callable[[Sequence[Part]], Scale]
 ESTIMATORS: dict[Method, Estimator] = {"likelihood": likelihood_scale, "histogram": histogram_scale}
 
-OUTLIER_LEVEL = 0.01
 SIMULATED_COLUMNS = 512
 """Wider matrices are simulated at this width: by rigidity the errors fall as 1/N."""
 
@@ -135,7 +134,7 @@ def fit_marchenko_pastur(
             remedy="pass at least 19 replicates and a level between 0 and 1",
         )
     spectra = np.sort(np.atleast_2d(finite_sample("eigenvalues", eigenvalues)), axis=-1)
-    taken = tuple(count_spikes(spectrum, shape, level=OUTLIER_LEVEL).count for spectrum in spectra)
+    taken = tuple(count_spikes(spectrum, shape).count for spectrum in spectra)
     family = _Family(
         shape, tuple(_split(*pair) for pair in zip(spectra, taken, strict=True)), repulsion
     )
@@ -188,7 +187,7 @@ class _Family:
         return variance, parts, scale
 
     def response(self, variance: float) -> float:
-        """D log σ²/d log scale of the bulk: above 1, since outliers hold the bulk back."""
+        """Slope d log σ²/d log scale of the bulk: above 1, since outliers hold the bulk back."""
         medians = [
             np.sum([law.quantile(0.5) for law in self.laws(v)]) for v in (variance, 1.01 * variance)
         ]

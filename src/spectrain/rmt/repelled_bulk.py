@@ -37,8 +37,8 @@ class RepelledBulk:
 
     q_j = √((x_j − a)(x_j − b)), with edges from B = M/σ² + Σ_j 1/q_j, B√(ab) = M − N and
     (a + b) M/2σ² = M + N − K − Σ_j x_j/q_j. Without outliers it is the Marchenko-Pastur law; with
-    distant ones that of an (M − K) × (N − K) matrix. With a fifth of the spectrum outside, taking
-    the plain law instead misjudges σ² by 20 %, counting rows and columns only by 3 %.
+    distant ones that of an (M − K) × (N − K) matrix. With a fifth of a square matrix' spectrum
+    outside, the plain law misjudges σ² by 22 %, and counting rows and columns alone by 3 to 5 %.
 
     Args:
         shape: (M, N), M ≥ N.
@@ -93,7 +93,7 @@ class RepelledBulk:
         return np.where(inside, values, np.where((x == 0) & (lower == 0), np.inf, 0.0))
 
     def log_slope(self, x: Numbers) -> Float[Array, "*shape"]:
-        """D log p/d log x, strictly inside the edges."""
+        """Logarithmic slope d log p/d log x, strictly inside the edges."""
         x = as_float(x)
         lower, upper = self.edges
         factor, slope = self._factor(x)
@@ -155,12 +155,12 @@ class RepelledBulk:
         """Mass above x = (a + b)/2 + (b − a)/2 cos θ."""
         lower, upper = self.edges
         centre, half = (lower + upper) / 2, (upper - lower) / 2
-        sine, tangent = np.sin(angle / 2), np.cos(angle / 2)
+        sine, cosine = np.sin(angle / 2), np.cos(angle / 2)
         product = np.sqrt(lower * upper)
-        arc = np.arctan2(np.sqrt(lower) * sine, np.sqrt(upper) * tangent)
+        arc = np.arctan2(np.sqrt(lower) * sine, np.sqrt(upper) * cosine)
         mass = self._charge() * (centre * angle - half * np.sin(angle) - 2 * product * arc)
         for outlier, width in zip(self.outliers, self._widths(), strict=True):
-            arc = np.arctan2(np.sqrt(outlier - lower) * sine, np.sqrt(outlier - upper) * tangent)
+            arc = np.arctan2(np.sqrt(outlier - lower) * sine, np.sqrt(outlier - upper) * cosine)
             reach = (outlier - centre) * angle + half * np.sin(angle)
             mass = mass + (reach - 2 * width * arc) / width
         return mass / (2 * np.pi * self.count)
@@ -202,5 +202,6 @@ def _edges(
         return float((a + b) * rows / (2 * variance) + pull - rows - columns + outliers.size)
 
     nearest = outliers.min()
-    upper = float(brentq(mass, 1e-12 * nearest, nearest * (1 - 1e-12), xtol=1e-14 * nearest))
+    lowest = 1e-9 * min(nearest, variance)
+    upper = float(brentq(mass, lowest, nearest * (1 - 1e-12), xtol=1e-3 * lowest, rtol=1e-14))
     return lower_edge(upper), upper

