@@ -37,7 +37,7 @@ def config(tmp_path):
 
 
 def options(config):
-    settings = SETTINGS | {"text": config.text, "out": config.out}
+    settings = SETTINGS | {"text": config.text, "out": config.out, "steps": config.steps}
     return [part for name, value in settings.items() for part in (f"--{name}", str(value))]
 
 
@@ -84,10 +84,11 @@ def test_a_run_killed_before_and_after_its_first_checkpoint_ends_like_an_unbroke
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_a_run_killed_at_arbitrary_moments_ends_like_an_unbroken_one(config, tmp_path, seed):
+    config = replace(config, steps=400)  # long enough for three kills, whatever start-up takes
     begun = time.monotonic()
     unbroken = train(replace(config, out=tmp_path / "unbroken"))
     length = time.monotonic() - begun
-    for delay in np.random.default_rng(seed).uniform(0, 0.4 * length, size=3):
+    for delay in np.random.default_rng(seed).uniform(0, 0.2 * length, size=3):
         resuming = (config.out / "manifest.json").exists()
         kill_when(
             later(delay, after=new_attempt(config.out)),

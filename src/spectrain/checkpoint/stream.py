@@ -63,7 +63,7 @@ def stream(
     done = read_done(folder, mark)
     left = [task for task in tasks if any((task.step, b) not in done.blocks for b in task.blocks)]
     if left or not done.exists:
-        config = {**manifest["config"], MARK: mark, "threads": torch.get_num_threads()}
+        config = {**manifest["config"], MARK: mark, "threads": _threads_each(workers)}
         with _mapping(workers) as run_all:
             results: Iterator[Measured] = run_all(_work, left)
             results = follow(results, len(left)) if follow else results
@@ -75,14 +75,18 @@ def _work(task: Task) -> Measured:
     return task.work()
 
 
+def _threads_each(workers: int) -> int:
+    """Threads of torch that work on one matrix."""
+    return max(1, torch.get_num_threads() // workers)
+
+
 @contextmanager
 def _mapping(workers: int) -> Iterator[Callable[..., Iterator[Measured]]]:
     """A lazy ``map``, over threads where there are several."""
     if workers == 1:
         yield map
         return
-    threads = torch.get_num_threads()
-    share = (max(1, threads // workers),)
+    threads, share = torch.get_num_threads(), (_threads_each(workers),)
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=share) as pool:
         try:
             yield pool.map

@@ -38,7 +38,7 @@ def run(
     random: bool = True,
     exact: bool = False,
     share: float = 0.9,
-    workers: int = 1,
+    workers: int = 2,
     fail_on: tuple[str, ...] = (),
     csv: Path | None = None,
     html: Path | None = None,
@@ -58,7 +58,7 @@ def run(
         random: fit a random bulk to every matrix.
         exact: singular values by SVD in float64 for every matrix.
         share: of a difference, the part that an adapter is to keep.
-        workers: threads, each with one matrix in memory.
+        workers: threads, each with one matrix in memory and its share of the cores.
         fail_on: rules that no block may fulfil, such as "stable_rank<1.5".
         csv: write a row for every block to this file.
         html: write the page to this file.
