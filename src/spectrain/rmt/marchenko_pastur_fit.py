@@ -53,7 +53,8 @@ class MarchenkoPasturFit:
         level: coverage of both intervals.
         outliers: number of eigenvalues that stand apart, in each matrix.
         p_value: of the Kolmogorov distance between bulk and law, from the same simulated matrices:
-            small where the bulk is not that of a random matrix.
+            small where the bulk is not that of a random matrix. (Beyond 512 columns a little too
+            small: at 768, p ≤ 0.1 in 16 % of random bulks.)
         laws: law of the bulk of each matrix.
         shape: (M, N).
     """
@@ -100,6 +101,10 @@ def fit_marchenko_pastur(
     4. Errors: the same estimate on simulated matrices. Eigenvalues of one matrix are rigid:
        errors fall as 1/N, not as 1/√N, and taking them for independent draws gives nonsense.
        The intervals are those of the pivots σ̂²/σ² and Â/A, which corrects for bias.
+
+    At level 90 % they covered the truth in 87 to 93 % of sampled matrices, 64 × 16 to 1024 × 768,
+    with up to a fifth of planted tail from twice the threshold of visibility on. A spike too weak
+    to be seen (below 1.5 thresholds) belongs to the bulk, as far as any fit can tell.
 
     Args:
         eigenvalues: spectra of WᵀW (squared singular values), N each, in any order. Several
