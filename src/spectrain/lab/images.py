@@ -148,7 +148,7 @@ def _folder(folder: Path, split: Split, name: str) -> Images:
         name,
         torch.from_numpy(pixels.astype(np.float32) / 255),
         torch.from_numpy(labels.astype(np.int64)),
-        {"source": str(folder), "split": split, "sha256": sha256(pixels).hexdigest()},
+        {"source": str(folder), "split": split, "sha256": sha256(pixels.tobytes()).hexdigest()},
     )
 
 
@@ -174,5 +174,5 @@ def _digits(split: Split) -> Images:
         "digits",
         torch.from_numpy(kept / 16),
         torch.from_numpy(labels[part].astype(np.int64)),
-        {"source": "scikit-learn", "split": split, "sha256": sha256(kept).hexdigest()},
+        {"source": "scikit-learn", "split": split, "sha256": sha256(kept.tobytes()).hexdigest()},
     )
