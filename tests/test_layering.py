@@ -20,7 +20,7 @@ LEVELS = (
     {"studies"},
     {"cli", "__main__"},
 )
-SIDEWAYS = {("matrix", "core"), ("rmt", "core"), ("records", "core")}
+SIDEWAYS = {("matrix", "core"), ("rmt", "core"), ("records", "core"), ("monitor", "optim")}
 """Allowed edges inside a level: (importer, imported)."""
 
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}

@@ -18,8 +18,9 @@ from spectrain.monitor.activations import ActivationStore
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.measuring import Measured, measure_blocks
 from spectrain.monitor.sample import Sample
-from spectrain.monitor.settings import decay_factor, group_records
+from spectrain.monitor.settings import group_records
 from spectrain.network.taps import activation
+from spectrain.optim.decay import decay_factor
 
 Parameters = Mapping[str, nn.Parameter]
 
