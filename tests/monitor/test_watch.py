@@ -109,7 +109,7 @@ def test_training_is_bit_identical(
 
 
 def values_of(run: spectrain.Run, source: Source, block: str, step: int) -> dict[str, float | None]:
-    frame = run.metrics(source=source, block=block).filter(step=step)
+    frame = run.metrics(source=source, measure=[*MEASURES], block=block).filter(step=step)
     return dict(zip(frame["measure"], frame["value"], strict=True))
 
 

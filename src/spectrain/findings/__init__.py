@@ -1,5 +1,6 @@
 """Answers from records alone: which steps suit which block, and where gradient ranks are going."""
 
+from spectrain.findings.audit import audit
 from spectrain.findings.descent import descent
 from spectrain.findings.diagnose import diagnose
 from spectrain.findings.finding import Finding, Label, Status
@@ -7,4 +8,14 @@ from spectrain.findings.plan import plan_of
 from spectrain.findings.rank import rank
 from spectrain.findings.select import select_blocks
 
-__all__ = ["Finding", "Label", "Status", "descent", "diagnose", "plan_of", "rank", "select_blocks"]
+__all__ = [
+    "Finding",
+    "Label",
+    "Status",
+    "audit",
+    "descent",
+    "diagnose",
+    "plan_of",
+    "rank",
+    "select_blocks",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spectrain.core import Block
+from spectrain.findings.audit import audit
 from spectrain.findings.descent import descent
 from spectrain.findings.finding import Finding
 from spectrain.findings.rank import rank
@@ -18,4 +19,4 @@ def diagnose(run: Run, *, blocks: Sequence[Block] | None = None) -> list[Finding
         run: an open run.
         blocks: the blocks to judge; all if not given.
     """
-    return [descent(run, blocks=blocks), rank(run, blocks=blocks)]
+    return [descent(run, blocks=blocks), rank(run, blocks=blocks), audit(run, blocks=blocks)]

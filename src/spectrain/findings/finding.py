@@ -25,7 +25,7 @@ class Label(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What is said of one block: which step the criterion favours, or where its rank is going."""
+    """What is said of one block: which step is favoured, where its rank goes, how its update is."""
 
     SPECTRAL = "spectral"
     EUCLIDEAN = "euclidean"
@@ -33,6 +33,9 @@ class Verdict(StrEnum):
     FALLING = "falling"
     RISING = "rising"
     NO_TREND = "no trend"
+    ORTHOGONAL = "orthogonal"
+    NOT_ORTHOGONAL = "not orthogonal"
+    SHRUNK = "shrunk"
     UNKNOWN = "not enough data"
 
 

@@ -13,7 +13,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from spectrain.core import Block, InputError, Role, Sink, Skipped, Source
+from spectrain.monitor.granularity import GranularityProbe
 from spectrain.monitor.guard import Guard
+from spectrain.monitor.intended import IntendedProbe
 from spectrain.monitor.measuring import matching
 from spectrain.monitor.observer import Observer
 from spectrain.monitor.probes import (
@@ -205,8 +207,13 @@ def _probes(
         probes.append(BackwardProbe(parameters, blocks, guard))
     if names[Source.GRADIENT]:
         probes.append(GradientProbe(parameters, names[Source.GRADIENT]))
+        heads = GranularityProbe(parameters, blocks, find_blocks(model, heads=True).blocks)
+        if heads:
+            probes.append(heads)
     if any(names[source] for source in (Source.UPDATE, Source.DIRECTION, Source.WEIGHT)):
         probes.append(UpdateProbe(parameters, names))
+    if names[Source.DIRECTION]:
+        probes.append(IntendedProbe(parameters))
     return probes
 
 

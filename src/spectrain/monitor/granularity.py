@@ -1,0 +1,109 @@
+"""Attention gradients as they would be orthogonalized: fused, apart, head by head."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from spectrain.core import Block, Record, Source
+from spectrain.matrix import RECORD_RTOL, nuclear_norm, spectrum
+from spectrain.monitor.probes import Probe
+from spectrain.monitor.sample import Sample
+
+
+class GranularityProbe(Probe):
+    """Nuclear ranks of fused projections, and of projections cut into heads, in full samples.
+
+    ``nuclear_rank_fused`` is ‖G‖_*²/‖G‖_F² of the whole parameter, ``nuclear_rank_heads`` is
+    Σ_h‖G_h‖_*²/‖G‖_F² over the heads h of a block. Only cuts along rows count: there all parts see
+    the same activation, so that ‖UA‖_F² is the sum over the parts and the guarantees compare.
+    """
+
+    name = "granularity"
+
+    def __init__(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        blocks: Iterable[Block],
+        heads: Iterable[Block],
+    ) -> None:
+        self._parameters = parameters
+        by_parameter = _by_parameter(blocks)
+        self._fused = {name: own for name, own in by_parameter.items() if _is_fused(own)}
+        self._heads = _heads_of(by_parameter, _by_parameter(heads))
+        self._values: list[tuple[str, str, Tensor]] = []
+        self._full = True
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to compare."""
+        return bool(self._fused or self._heads)
+
+    def attach(self, *, full: bool) -> None:
+        self._full = full
+
+    def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
+        if not self._full:
+            return
+        for block in blocks:
+            gradient = self._parameters[block.parameter].grad
+            if gradient is None or gradient.is_sparse:
+                continue
+            if block.parameter in self._fused:
+                value = _nuclear_rank([gradient.flatten(1)])
+                self._values.append((block.name, "nuclear_rank_fused", value))
+            if block.name in self._heads:
+                parts = [head.view.of(gradient) for head in self._heads[block.name]]
+                self._values.append((block.name, "nuclear_rank_heads", _nuclear_rank(parts)))
+
+    def detach(self, sample: Sample) -> None:
+        for block, measure, value in self._values:
+            found = value.item()
+            kept, reason = (found, None) if found == found else (None, "zero or not finite")
+            row = Record(sample.step, block, Source.GRADIENT, measure, kept, reason=reason)
+            sample.records.append(row)
+        self._values = []
+
+
+def _nuclear_rank(parts: Sequence[Tensor]) -> Tensor:
+    """Σ‖G_i‖_*²/Σ‖G_i‖_F²; NaN of zero gradients."""
+    nuclear = nuclear_norm(spectrum(torch.stack(list(parts)), rtol=RECORD_RTOL))
+    energy = torch.stack([torch.linalg.vector_norm(part.double()).square() for part in parts])
+    return nuclear.square().sum() / energy.sum()
+
+
+def _by_parameter(blocks: Iterable[Block]) -> dict[str, list[Block]]:
+    found: dict[str, list[Block]] = defaultdict(list)
+    for block in blocks:
+        found[block.parameter].append(block)
+    return found
+
+
+def _is_fused(blocks: Sequence[Block]) -> bool:
+    return len(blocks) > 1 and all(_by_rows(block) for block in blocks)
+
+
+def _by_rows(block: Block) -> bool:
+    view = block.view
+    return bool(view.rows) and not view.columns and view.index is None and not view.transpose
+
+
+def _heads_of(
+    whole: Mapping[str, Sequence[Block]], parts: Mapping[str, Sequence[Block]]
+) -> dict[str, list[Block]]:
+    """The heads of every block that was cut into equal ranges of rows, by the block's name."""
+    found = {}
+    for parameter, blocks in whole.items():
+        for block in blocks:
+            heads = [
+                part
+                for part in parts.get(parameter, ())
+                if part.role is block.role and part.name != block.name and _by_rows(part)
+            ]
+            equal = len({head.shape for head in heads}) == 1
+            if len(heads) > 1 and equal and sum(h.shape[0] for h in heads) == block.shape[0]:
+                found[block.name] = heads
+    return found
