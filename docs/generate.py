@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from json import loads
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ from spectrain.core import Registry
 from spectrain.matrix import MEASURES
 from spectrain.noise import NOISE_MEASURES
 from spectrain.records.schema import SAMPLE, SCHEMAS
+from spectrain.studies.frame import ledger
 
 REGISTRIES: dict[str, Registry] = {
     "Measures of a matrix": MEASURES,
@@ -19,12 +21,17 @@ REGISTRIES: dict[str, Registry] = {
 }
 """Every registry of measures, under the heading that the glossary gives it."""
 
+LEDGER = Path(__file__).parent / "ledger"
+"""What ``spectrain study run NAME --scale paper --json`` gave, a file a study."""
+
 
 def write_pages(folder: Path) -> None:
     """Write every generated table into ``folder``."""
     folder.mkdir(exist_ok=True)
     (folder / "measures.md").write_text(glossary(REGISTRIES), "utf-8")
     (folder / "metrics.md").write_text(columns("metrics"), "utf-8")
+    results = [loads(file.read_text("utf-8")) for file in sorted(LEDGER.glob("*.json"))]
+    (folder / "claims.md").write_text(ledger(results), "utf-8")
     (folder / "spectra.md").write_text(columns("spectra"), "utf-8")
 
 

@@ -16,7 +16,7 @@ LEVELS = (
     {"core", "matrix", "rmt", "records"},
     {"noise", "descent", "network", "lab"},
     {"optim", "monitor", "checkpoint", "findings"},
-    {"report", "training", "sinks", "integrations"},
+    {"report", "training", "sinks", "integrations", "sweeps"},
     {"studies"},
     {"cli", "__main__"},
 )

@@ -18,6 +18,7 @@ COMMANDS = {
     "compare": "put runs side by side",
     "advise": "say which blocks favour spectral updates",
     "inspect": "the spectral health of a checkpoint, without the model's code or data",
+    "study": "put the claims of the source documents to the test",
 }
 FAILED = 2
 INTERRUPTED = 130

@@ -15,6 +15,9 @@ STYLES = {
     "euclidean": "bold yellow",
     "falling": "bold magenta",
     "rising": "bold green",
+    "holds": "bold green",
+    "fails": "bold red",
+    "partly": "bold yellow",
 }
 
 
