@@ -28,7 +28,7 @@ FIELD, MACHINE, BATCH, RATE = LatticeField(), ScalarRBM(9.0), 16, 0.1
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=1000)
-    parser.add_argument("--alone", type=int, default=25, help="runs of each round done singly")
+    parser.add_argument("--alone", type=int, default=100, help="runs of each round done singly")
     parser.add_argument("--updates", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--out", type=Path, help="write NAME.json and NAME.md")
@@ -105,7 +105,8 @@ def markdown(result: dict) -> str:
     lines += [
         "",
         f"Same law: least of ten Kolmogorov-Smirnov p-values {law['least_p_value']:.3f} "
-        f"(q = {law['least_q_value']:.2f}), {law['samples'][0]:,} against {law['samples'][1]} runs.",
+        f"(q = {law['least_q_value']:.2f}), {law['samples'][0]:,} against "
+        f"{law['samples'][1]:,} runs.",
     ]
     return "\n".join(lines) + "\n"
 

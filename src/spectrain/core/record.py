@@ -18,7 +18,7 @@ class Source(StrEnum):
     activation that a block multiplies, ``CRITERION_INPUT`` the one of the descent criterion where
     it is another. ``OPTIMIZER`` rows carry a parameter group's settings, ``TRAINING`` rows what
     the loop logs, ``MONITOR`` rows what watching cost. ``NOISE`` rows hold statistics over replicas
-    of the gradient.
+    of the gradient, ``ABLATION`` rows losses with changed weights.
     """
 
     GRADIENT = "gradient"
@@ -32,6 +32,7 @@ class Source(StrEnum):
     TRAINING = "training"
     MONITOR = "monitor"
     NOISE = "noise"
+    ABLATION = "ablation"
 
 
 @dataclass(frozen=True, slots=True)
