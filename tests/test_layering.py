@@ -14,7 +14,7 @@ ROOT = Path(spectrain.__file__).parent
 
 LEVELS = (
     {"core", "matrix", "rmt", "records"},
-    {"noise", "descent", "network", "lab"},
+    {"noise", "descent", "network", "lab", "regime"},
     {"optim", "monitor", "checkpoint", "findings"},
     {"report", "training", "sinks", "integrations", "sweeps"},
     {"studies"},
