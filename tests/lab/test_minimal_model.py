@@ -7,6 +7,7 @@ from spectrain.core import InputError
 from spectrain.lab.minimal_model import (
     Arm,
     Problem,
+    batch_gradient,
     batch_indices,
     batch_moments,
     gradient,
@@ -65,13 +66,16 @@ def test_a_run_does_not_depend_on_its_company():
     torch.testing.assert_close(alone.multipliers[:, 0, 0], course.multipliers[:, 0, 1])
 
 
-def test_moments_of_parts_are_those_of_their_batches():
-    data, _ = PROBLEM.draw(3)
-    (moments,) = batch_moments(data[None], [3], [4, 16], 16, steps=1)
-    indices = next(batch_indices(3, 200, 16))[0]
-    for size, found in zip((4, 16), moments, strict=True):
-        batch = data[indices[:size]]
-        torch.testing.assert_close(found[0], batch.mT @ batch[:, :5] / size)
+def test_few_rows_of_a_wide_model_take_the_other_way():
+    wide = Problem(dimension=12, samples=200)
+    batch = wide.draw(0)[0][:4]
+    start = wide.draw(0)[1]
+    (moments,) = batch_moments(batch, [4])
+    torch.testing.assert_close(batch_gradient(start, batch), gradient(start, moments))
+    course = run_minimal_model(wide, ARMS[:1], [0, 1], steps=50, records=[50])
+    for seed in range(2):
+        alone = one_run(wide, ARMS[0], seed, steps=50, largest=4)
+        torch.testing.assert_close(course.parameters[0, 0, seed], alone, rtol=1e-9, atol=1e-9)
 
 
 def test_exact_noise_is_that_of_the_examples():

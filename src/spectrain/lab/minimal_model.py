@@ -8,8 +8,10 @@ of a larger one: differences between arms are not differences of luck.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from math import sqrt
 
 import torch
@@ -148,16 +150,14 @@ def run_minimal_model(
     drawn = [problem.draw(seed) for seed in seeds]
     data = torch.stack([rows for rows, _ in drawn])
     parameters = torch.stack([start for _, start in drawn]).repeat(len(arms), 1, 1, 1)
-    where = torch.tensor([sizes.index(arm.batch_size) for arm in arms])
     rates = _columns([arm.rates for arm in arms], problem.dimension)
     decays = _columns([arm.decays for arm in arms], problem.dimension)
     wanted, kept, rule = set(records), {}, AdamW(*betas)
     if 0 in wanted:
         kept[0] = parameters.clone()
-    shared = len(sizes) == 1
-    for step, moments in enumerate(batch_moments(data, seeds, sizes, largest, steps), start=1):
-        own = moments[0] if shared else moments[where]
-        update = rule.update(gradient(parameters, own))
+    stream = _gradients(data, seeds, [arm.batch_size for arm in arms], largest)
+    for step, gradient_at in enumerate(islice(stream, steps), start=1):
+        update = rule.update(gradient_at(parameters))
         apply_(parameters, update, learning_rate=rates, weight_decay=decays)
         if step in wanted:
             kept[step] = parameters.clone()
@@ -184,34 +184,72 @@ def gradient(
     return torch.cat([gamma * residual, (residual * weight).sum(-1, keepdim=True)], -1)
 
 
+def batch_gradient(
+    parameters: Float[Tensor, "*runs d d1"], batch: Float[Tensor, "*less b two_d"]
+) -> Float[Tensor, "*runs d d1"]:
+    """The same from the rows (x, y) of the batch: cheaper where these are fewer than d/2.
+
+    Example:
+        >>> parameters = torch.tensor([[2.0, 1.0]])
+        >>> batch_gradient(parameters, torch.tensor([[1.0, 3.0]]))
+        tensor([[-1., -2.]])
+    """
+    d = parameters.shape[-2]
+    x, y = batch[..., :d], batch[..., d:]
+    weight, gamma = parameters[..., :-1], parameters[..., -1:]
+    residual = (x @ weight.mT * gamma.mT - y).mT @ x / batch.shape[-2]
+    return torch.cat([gamma * residual, (residual * weight).sum(-1, keepdim=True)], -1)
+
+
 def batch_moments(
-    data: Float[Tensor, "seeds n two_d"],
-    seeds: Sequence[int],
-    sizes: Sequence[int],
-    largest: int,
-    steps: int,
-) -> Iterator[Float[Tensor, "sizes seeds two_d d"]]:
-    """Moments (X above Y) of each step's batches, of every size and seed; ``sizes`` ascend."""
+    batches: Float[Tensor, "*steps b two_d"], sizes: Sequence[int]
+) -> Float[Tensor, "sizes *steps two_d d"]:
+    """Moments (X above Y) of the first rows of batches, as many as each size; sizes ascend.
+
+    Example:
+        >>> batch_moments(torch.tensor([[1.0, 3.0], [3.0, 1.0]]), [1, 2])
+        tensor([[[1.],
+                 [3.]],
+        <BLANKLINE>
+                [[5.],
+                 [3.]]])
+    """
+    d, begin = batches.shape[-1] // 2, 0
+    total, found = batches.new_zeros(()), []
+    for size in sizes:
+        piece = batches[..., begin:size, :]
+        total, begin = total + piece.mT @ piece[..., :d], size
+        found.append(total / size)
+    return torch.stack(found)
+
+
+Evaluate = Callable[[Tensor], Tensor]
+
+
+def _gradients(
+    data: Tensor, seeds: Sequence[int], batch_sizes: Sequence[int], largest: int
+) -> Iterator[Evaluate]:
+    """For each step the gradient as a function of the parameters, by the cheaper of two ways."""
+    sizes, d = sorted(set(batch_sizes)), data.shape[-1] // 2
+    where = [sizes.index(size) for size in batch_sizes]
+    for batches in _batches(data, seeds, largest):
+        if len(sizes) == 1 and 2 * sizes[0] < d:
+            yield from (partial(batch_gradient, batch=b[:, : sizes[0]]) for b in batches)
+            continue
+        for moments in batch_moments(batches, sizes).unbind(1):
+            own = moments[0] if len(sizes) == 1 else moments[where]
+            yield partial(gradient, moments=own)
+
+
+def _batches(data: Tensor, seeds: Sequence[int], largest: int) -> Iterator[Tensor]:
+    """Rows (steps × seeds × largest × 2d) of as many steps as fit into memory together."""
     count, n, width = data.shape
-    d, rows = width // 2, data.flatten(0, 1)
-    offsets = n * torch.arange(count)[:, None, None]
+    rows, offsets = data.flatten(0, 1), n * torch.arange(count)[:, None, None]
     chunk = max(1, min(BLOCK, CHUNK_BYTES // (8 * count * largest * width)))
-    done = 0
     for indices in zip(*(batch_indices(seed, n, largest) for seed in seeds), strict=True):
-        block = torch.stack(indices) + offsets
-        for start in range(0, BLOCK, chunk):
-            part = block[:, start : start + chunk].transpose(0, 1)
-            gathered = rows[part.flatten()].reshape(-1, largest, width)
-            total, begin, found = torch.zeros((), dtype=data.dtype), 0, []
-            for size in sizes:
-                piece = gathered[:, begin:size]
-                total, begin = total + piece.mT @ piece[..., :d], size
-                found.append((total / size).reshape(part.shape[0], count, width, d))
-            for moments in torch.stack(found, 1):
-                if done == steps:
-                    return
-                done += 1
-                yield moments
+        for part in (torch.stack(indices) + offsets).split(chunk, dim=1):
+            chosen = part.transpose(0, 1)
+            yield rows[chosen.flatten()].reshape(*chosen.shape, width)
 
 
 def batch_indices(
