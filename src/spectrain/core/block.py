@@ -25,6 +25,7 @@ class Role(StrEnum):
     MLP_OUT = "mlp.out"
     HEAD = "head"
     NORM = "norm"
+    MULTIPLIER = "multiplier"
     CONV = "conv"
     EXPERT = "expert"
     OTHER = "other"

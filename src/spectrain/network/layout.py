@@ -24,7 +24,9 @@ def matrices_of(site: Site, width: int | None) -> Iterator[Matrix | Skipped]:
     gain = next((weight.local for weight in site.weights if weight.local in GAINS), None)
     for weight in site.weights:
         if site.kind is Kind.NORM and weight.local == gain:
-            yield _diagonal(site, weight)
+            yield _diagonal(site, weight, Tap.NORMALIZED, Role.NORM)
+        elif site.kind is Kind.MULTIPLIER:
+            yield _diagonal(site, weight, Tap.INPUT, Role.MULTIPLIER)
         elif site.kind is Kind.ATTENTION and weight.local.endswith("proj_weight"):
             yield from _attention(site, weight)
         elif site.kind is Kind.RECURRENT and len(weight.shape) == 2:
@@ -78,10 +80,10 @@ _LAYERS = {
 }
 
 
-def _diagonal(site: Site, weight: Weight) -> Matrix:
+def _diagonal(site: Site, weight: Weight, tap: Tap, role: Role) -> Matrix:
     size = prod(weight.shape)
-    matrix = _matrix(site, weight, View(diagonal=True), Feed(site.path, Tap.NORMALIZED))
-    return replace(matrix, shape=(size, size), role=Role.NORM)
+    matrix = _matrix(site, weight, View(diagonal=True), Feed(site.path, tap))
+    return replace(matrix, shape=(size, size), role=role)
 
 
 def _attention(site: Site, weight: Weight) -> Iterator[Matrix]:

@@ -27,6 +27,10 @@ _HEAD_COUNTS = (
 )
 
 
+MULTIPLIER = "Multiplier"
+"""Class of :mod:`spectrain.optim.multipliers` that holds one vector of multipliers."""
+
+
 def read_module(model: nn.Module) -> list[Site]:
     """All modules of ``model`` that own parameters, in the order of registration.
 
@@ -90,6 +94,8 @@ def kind_of(module: nn.Module, path: str = "") -> Kind:
 def _kind_by_form(module: nn.Module, path: str) -> Kind:
     class_name = type(module).__name__
     shapes = {name: _shape(parameter) for name, parameter in _own(module)}
+    if class_name == MULTIPLIER:
+        return Kind.MULTIPLIER
     if NORM.search(class_name) or NORM.search(path.rpartition(".")[2]):
         gains = [shape for name, shape in shapes.items() if name in GAINS and shape]
         if any(isinstance(module, _SHAPED_NORM) or max(s) == prod(s) for s in gains):

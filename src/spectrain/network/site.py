@@ -25,6 +25,7 @@ class Kind(StrEnum):
     CONV = "convolution"
     CONV_TRANSPOSED = "transposed convolution"
     NORM = "norm"
+    MULTIPLIER = "multiplier"
     ATTENTION = "torch.nn.MultiheadAttention"
     RECURRENT = "recurrent"
     EXPERTS = "stacked experts"

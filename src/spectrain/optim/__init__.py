@@ -3,7 +3,26 @@
 from spectrain.optim.build import Built, build
 from spectrain.optim.interventions import Intervened
 from spectrain.optim.lint import Complaint, lint
+from spectrain.optim.multipliers import (
+    MultipliedLinear,
+    Multiplier,
+    add_multipliers,
+    multiplier_groups,
+)
 from spectrain.optim.plan_file import read_plan, write_plan
 from spectrain.optim.spectral_descent import SpecGD
 
-__all__ = ["Built", "Complaint", "Intervened", "SpecGD", "build", "lint", "read_plan", "write_plan"]
+__all__ = [
+    "Built",
+    "Complaint",
+    "Intervened",
+    "MultipliedLinear",
+    "Multiplier",
+    "SpecGD",
+    "add_multipliers",
+    "build",
+    "lint",
+    "multiplier_groups",
+    "read_plan",
+    "write_plan",
+]
