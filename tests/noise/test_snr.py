@@ -32,6 +32,8 @@ NAIVE = {
     "snr_parameter_normalised": lambda g: g.mean(0).norm() / g.std(0).norm() / g[0].numel(),
     "energy_fraction": naive_energy_fraction,
     "entry_variance": lambda g: g.sub(g.mean(0)).square().sum() / ((len(g) - 1) * g[0].numel()),
+    "signal_power": lambda g: g.mean(0).square().sum() - g.var(0).sum() / len(g),
+    "noise_power": lambda g: g.var(0).sum(),
     "noise_scale": lambda g: g.var(0).sum() / (g.mean(0).square().sum() - g.var(0).sum() / len(g)),
 }
 

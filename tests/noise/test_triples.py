@@ -99,3 +99,14 @@ def test_bad_input() -> None:
     with pytest.raises(InputError, match="NaN"):
         top_triples(torch.full((3, 5), torch.nan), 1)
     assert top_triples(torch.ones(3, 5, dtype=torch.bfloat16), 1).left.dtype is torch.float32
+
+
+@pytest.mark.parametrize("size", [12, 200])
+def test_rounding_is_no_direction(size: int, generator: torch.Generator) -> None:
+    """Vectors of a null space would be arbitrary: they and their σ are 0."""
+    factors = torch.randn(2, size, 3, generator=generator)
+    found = top_triples(factors[0] @ factors[1].mT, 3, extra=3)
+    assert bool((found.values[:3] > 0).all())
+    assert not found.values[3:].any()
+    assert not found.left[:, 3:].any()
+    assert not found.right[:, 3:].any()

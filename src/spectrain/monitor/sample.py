@@ -11,6 +11,7 @@ from spectrain.core import Block, Record, Source, SpectrumRecord
 from spectrain.matrix import REASONS, Status
 from spectrain.monitor.activations import ActivationNorms
 from spectrain.monitor.measuring import Measured, to_records
+from spectrain.monitor.noise_reading import NoiseReading
 
 
 @dataclass(slots=True)
@@ -23,6 +24,7 @@ class Sample:
     backward: dict[Block, Tensor] = field(default_factory=dict)
     settings: list[Record] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    noise: NoiseReading | None = None
     memory_bytes: int = 0
 
     def spell_out(self, batch_size: int | None) -> tuple[list[Record], list[SpectrumRecord]]:
@@ -32,6 +34,8 @@ class Sample:
         records += [replace(record, step=self.step) for record in self.settings]
         records += self._backward_records(batch_size)
         records += self._activation_records()
+        if self.noise is not None:
+            records += self.noise.records(self.step, batch_size)
         return records, spectra
 
     def _backward_records(self, batch_size: int | None) -> list[Record]:

@@ -17,6 +17,7 @@ from spectrain.monitor.granularity import GranularityProbe
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.intended import IntendedProbe
 from spectrain.monitor.measuring import matching
+from spectrain.monitor.noise_probe import SHARE, NoiseProbe
 from spectrain.monitor.observer import Observer
 from spectrain.monitor.probes import (
     ActivationProbe,
@@ -28,6 +29,7 @@ from spectrain.monitor.probes import (
 )
 from spectrain.monitor.schedule import Schedule
 from spectrain.network import Network, find_blocks
+from spectrain.noise import NOISE_MEASURES
 
 
 class Watch:
@@ -182,7 +184,7 @@ def watch(
         optimizers,
         by_parameter,
         parameters,
-        _probes(model, optimizers, watched, parameters, names, measures, guard),
+        _probes(model, optimizers, watched, parameters, names, measures, guard, every),
         [writer, *sinks],
         schedule,
         guard,
@@ -199,6 +201,7 @@ def _probes(
     names: Mapping[Source, Sequence[str]],
     patterns: Sequence[str],
     guard: Guard,
+    every: int | None,
 ) -> list[Probe]:
     probes: list[Probe] = [SettingsProbe(optimizers)]
     if names[Source.INPUT] or names[Source.CRITERION_INPUT]:
@@ -214,6 +217,9 @@ def _probes(
         probes.append(UpdateProbe(parameters, names))
     if names[Source.DIRECTION]:
         probes.append(IntendedProbe(parameters))
+    if any(fnmatchcase(f"{Source.NOISE}/{name}", p) for name in NOISE_MEASURES for p in patterns):
+        share = SHARE if every is None else 1.0
+        probes.append(NoiseProbe(model, parameters, blocks, guard, share=share))
     return probes
 
 

@@ -1,5 +1,6 @@
 """Noise: what replicas of a gradient say of its signal and of the kind of its noise."""
 
+from spectrain.noise.accumulation import ReplicaBuffer, ScatterStream
 from spectrain.noise.alignment import Alignment, align, degenerate_groups
 from spectrain.noise.comparison import Comparison, compare_noise_models
 from spectrain.noise.components import NoiseComponents, noise_components
@@ -13,6 +14,7 @@ from spectrain.noise.directions import (
 )
 from spectrain.noise.echo import echo, echo_estimate, echo_uncorrected, pooled_echo, reverb
 from spectrain.noise.estimate import Estimate
+from spectrain.noise.held import HeldNoise, held_noise
 from spectrain.noise.intervals import (
     energy_share,
     entry_noise,
@@ -32,6 +34,7 @@ from spectrain.noise.perturbation import (
     structured_variance,
 )
 from spectrain.noise.plateau import Plateaus, plateaus
+from spectrain.noise.power import Power
 from spectrain.noise.replicas import ReplicaGradients
 from spectrain.noise.snr import NOISE_MEASURES
 from spectrain.noise.spiked import spiked_overlaps
@@ -55,11 +58,15 @@ __all__ = [
     "DirectionalNoise",
     "Directions",
     "Estimate",
+    "HeldNoise",
     "Moments",
     "NoiseComponents",
     "Plateaus",
+    "Power",
+    "ReplicaBuffer",
     "ReplicaGradients",
     "ScalarNoise",
+    "ScatterStream",
     "SignStatistics",
     "Triples",
     "additive",
@@ -77,6 +84,7 @@ __all__ = [
     "energy_share",
     "entry_noise",
     "first_order_overlaps",
+    "held_noise",
     "mixing",
     "moments",
     "multiplicative",

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spectrain.core.errors import InputError
+from spectrain.noise.power import Power
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +104,36 @@ class Moments:
         )
 
     @property
+    def power(self) -> Power:
+        """The energies alone."""
+        return Power(
+            self.count, self.weight, self.mean.square().sum(), self.scatter, self.mean.numel()
+        )
+
+    @property
+    def mean_square(self) -> Float[Tensor, ""]:
+        """‖ḡ‖²."""
+        return self.power.mean_square
+
+    @property
+    def entries(self) -> int:
+        """Number of entries of a replica."""
+        return self.mean.numel()
+
+    @property
     def variance(self) -> Float[Tensor, ""]:
         """Unbiased tr C at unit weight, D/(R−1); NaN for a single replica."""
-        return self.scatter / (self.count - 1) if self.count > 1 else self.scatter * torch.nan
+        return self.power.variance
 
     @property
     def replica_variance(self) -> Float[Tensor, ""]:
         """The same for a replica of average weight: tr C·R/W."""
-        return self.variance * (self.count / self.weight)
+        return self.power.replica_variance
 
     @property
     def signal(self) -> Float[Tensor, ""]:
         """Unbiased ‖E g‖² = ‖ḡ‖² − tr Ĉ/W; below 0 by chance where there is no signal."""
-        return self.mean.square().sum() - self.variance / self.weight
+        return self.power.signal
 
 
 def moments(

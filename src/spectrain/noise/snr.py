@@ -13,9 +13,11 @@ from torch import Tensor
 
 from spectrain.core.measure import Reduction, Registry
 from spectrain.noise.moments import Moments
+from spectrain.noise.power import Power
 
 NOISE_MEASURES = Registry()
-"""All scalar statistics of replicas by name: functions of merged :class:`Moments`."""
+"""All scalar statistics of replicas by name: functions of merged :class:`Moments`, or of their
+:class:`Power`, which leaves the entrywise ratio undefined."""
 
 Scalar = Float[Tensor, ""]
 _MOMENTS = Reduction.MOMENTS
@@ -28,7 +30,7 @@ _INFORMATION_FLOW = "“Information Flow & Gradient Quality Hypothesis”"
     citation="‖E g‖²/tr C with both unbiased; the reciprocal of McCandlish et al. 2018, eq. (2.9)",
     reduction=_MOMENTS,
 )
-def snr_unbiased(moments: Moments) -> Scalar:
+def snr_unbiased(moments: Moments | Power) -> Scalar:
     """Power ratio ‖E g‖²/tr C, numerator and denominator unbiased: 0 in the mean on pure noise.
 
     Example:
@@ -46,7 +48,7 @@ def snr_unbiased(moments: Moments) -> Scalar:
     citation="power form of the ratio below",
     reduction=_MOMENTS,
 )
-def snr_power(moments: Moments) -> Scalar:
+def snr_power(moments: Moments | Power) -> Scalar:
     """Power ratio without correction.
 
     Example:
@@ -55,7 +57,7 @@ def snr_power(moments: Moments) -> Scalar:
         >>> snr_power(moments(torch.tensor([[1.0], [3.0]]))).item()
         2.0
     """
-    return moments.mean.square().sum() / moments.replica_variance
+    return moments.mean_square / moments.replica_variance
 
 
 @NOISE_MEASURES.register(
@@ -64,7 +66,7 @@ def snr_power(moments: Moments) -> Scalar:
     citation=f"{_INFORMATION_FLOW}, Experiment 5, pseudocode (without its + 1e-10)",
     reduction=_MOMENTS,
 )
-def snr_whole_tensor(moments: Moments) -> Scalar:
+def snr_whole_tensor(moments: Moments | Power) -> Scalar:
     """Norm of the mean over the norm of the entrywise standard deviations.
 
     Example:
@@ -82,7 +84,7 @@ def snr_whole_tensor(moments: Moments) -> Scalar:
     citation=f"{_INFORMATION_FLOW}, “Gradient Signal-to-Noise Ratio”: ‖E g‖_F/std(g)",
     reduction=_MOMENTS,
 )
-def snr_entry_std(moments: Moments) -> Scalar:
+def snr_entry_std(moments: Moments | Power) -> Scalar:
     """Norm of the mean over the standard deviation of one entry: √N times the whole-tensor ratio.
 
     Example:
@@ -91,7 +93,7 @@ def snr_entry_std(moments: Moments) -> Scalar:
         >>> round(snr_entry_std(moments(torch.tensor([[1.0, 0.0], [3.0, 0.0]]))).item(), 4)
         2.0
     """
-    return snr_whole_tensor(moments) * moments.mean.numel() ** 0.5
+    return snr_whole_tensor(moments) * moments.entries**0.5
 
 
 @NOISE_MEASURES.register(
@@ -100,7 +102,7 @@ def snr_entry_std(moments: Moments) -> Scalar:
     citation="mean of the entrywise ratios, as in “A Minimal Mathematical Model …”, §2.1",
     reduction=_MOMENTS,
 )
-def snr_per_parameter(moments: Moments) -> Scalar:
+def snr_per_parameter(moments: Moments | Power) -> Scalar:
     """Mean over parameters of |mean|/std; NaN without entrywise scatter or without noise.
 
     Example:
@@ -110,7 +112,7 @@ def snr_per_parameter(moments: Moments) -> Scalar:
         >>> round(snr_per_parameter(m).item(), 4)
         1.4142
     """
-    if moments.entry_scatter is None or moments.count < 2:
+    if isinstance(moments, Power) or moments.entry_scatter is None or moments.count < 2:
         return moments.scatter * torch.nan
     variance = moments.entry_scatter / (moments.count - 1) * (moments.count / moments.weight)
     ratio = moments.mean.abs() / variance.sqrt()
@@ -123,7 +125,7 @@ def snr_per_parameter(moments: Moments) -> Scalar:
     citation="“A Minimal Mathematical Model …”, eq. (3): ∝ 1/d² for a matrix, 1/d for a vector",
     reduction=_MOMENTS,
 )
-def snr_parameter_normalised(moments: Moments) -> Scalar:
+def snr_parameter_normalised(moments: Moments | Power) -> Scalar:
     """Whole-tensor ratio divided by the number of parameters.
 
     Example:
@@ -133,7 +135,7 @@ def snr_parameter_normalised(moments: Moments) -> Scalar:
         >>> round(snr_parameter_normalised(m).item(), 4)
         0.7071
     """
-    return snr_whole_tensor(moments) / moments.mean.numel()
+    return snr_whole_tensor(moments) / moments.entries
 
 
 @NOISE_MEASURES.register(
@@ -142,7 +144,7 @@ def snr_parameter_normalised(moments: Moments) -> Scalar:
     citation="one-number predictor of spectral echo; not clipped to [0, 1] here",
     reduction=_MOMENTS,
 )
-def energy_fraction(moments: Moments) -> Scalar:
+def energy_fraction(moments: Moments | Power) -> Scalar:
     """Share of a replica's energy that is signal, ‖E g‖²/E‖g‖².
 
     A Frobenius statistic: the echo of the top directions can be near 1 while ρ is small.
@@ -162,7 +164,7 @@ def energy_fraction(moments: Moments) -> Scalar:
     citation="per-entry variance of the spectral-echo analysis",
     reduction=_MOMENTS,
 )
-def entry_variance(moments: Moments) -> Scalar:
+def entry_variance(moments: Moments | Power) -> Scalar:
     """Variance of one entry of a replica, averaged over entries.
 
     Example:
@@ -171,7 +173,43 @@ def entry_variance(moments: Moments) -> Scalar:
         >>> entry_variance(moments(torch.tensor([[1.0, 0.0], [3.0, 0.0]]))).item()
         1.0
     """
-    return moments.replica_variance / moments.mean.numel()
+    return moments.replica_variance / moments.entries
+
+
+@NOISE_MEASURES.register(
+    unit="unit of g²",
+    formula="‖ḡ‖² − tr Ĉ/R",
+    citation="McCandlish et al. 2018, appendix A.1, |G|²",
+    reduction=_MOMENTS,
+)
+def signal_power(moments: Moments | Power) -> Scalar:
+    """Unbiased ‖E g‖²; averaged over steps before it divides or is divided.
+
+    Example:
+        >>> import torch
+        >>> from spectrain.noise import moments
+        >>> signal_power(moments(torch.tensor([[1.0], [3.0]]))).item()
+        3.0
+    """
+    return moments.signal
+
+
+@NOISE_MEASURES.register(
+    unit="unit of g²",
+    formula="tr Ĉ = Σ‖g_r − ḡ‖²/(R−1)",
+    citation="McCandlish et al. 2018, appendix A.1, S/B",
+    reduction=_MOMENTS,
+)
+def noise_power(moments: Moments | Power) -> Scalar:
+    """Unbiased tr C of a replica of average weight.
+
+    Example:
+        >>> import torch
+        >>> from spectrain.noise import moments
+        >>> noise_power(moments(torch.tensor([[1.0], [3.0]]))).item()
+        2.0
+    """
+    return moments.replica_variance
 
 
 @NOISE_MEASURES.register(
@@ -180,7 +218,7 @@ def entry_variance(moments: Moments) -> Scalar:
     citation="McCandlish et al. 2018, eq. (2.9) and appendix A.1",
     reduction=_MOMENTS,
 )
-def noise_scale(moments: Moments) -> Scalar:
+def noise_scale(moments: Moments | Power) -> Scalar:
     """Simple gradient noise scale; negative where no signal was found, infinite at exactly none.
 
     Example:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -23,6 +23,7 @@ from spectrain.noise.intervals import (
 )
 from spectrain.noise.moments import Moments
 from spectrain.noise.plateau import Plateaus, plateaus
+from spectrain.noise.power import Power
 from spectrain.noise.snr import NOISE_MEASURES
 
 
@@ -60,6 +61,10 @@ class ScalarNoise:
             entry_noise(deviations, level=level),
         )
 
+    def in_units(self, examples: float) -> ScalarNoise:
+        """The noise scale in examples, if a unit of weight is so many of them."""
+        return replace(self, noise_scale=self.noise_scale.scaled(examples))
+
 
 @dataclass(frozen=True, slots=True)
 class DirectionalNoise:
@@ -93,7 +98,7 @@ class DirectionalNoise:
         )
 
 
-def scalar_measures(moments: Moments) -> Mapping[str, float]:
+def scalar_measures(moments: Moments | Power) -> Mapping[str, float]:
     """Every scalar of :data:`~spectrain.noise.NOISE_MEASURES`, on the host.
 
     Example:

@@ -13,6 +13,9 @@ from spectrain.core.errors import InputError
 OVERSAMPLING = 8
 """Columns of the block beyond k (Halko, Martinsson & Tropp 2011, §4.2: 5 to 10 suffice)."""
 
+DENSE = 128
+"""Smaller side up to which a full SVD is faster than building a Krylov basis."""
+
 GAP_FLOOR = 1e-3
 """Relative gaps of σ² below this are not resolved: the vectors there are a basis, no more."""
 
@@ -24,7 +27,7 @@ LARGEST_BASIS = 0.25
 class Triples:
     """Leading singular triples, largest first: A v_i ≈ σ_i u_i and Aᵀu_i = σ_i v_i.
 
-    Where σ_i = 0 there is no direction: one of the vectors is 0.
+    Where σ_i is 0, or mere rounding, there is no direction: σ_i and a vector are 0.
 
     Attributes:
         left: u_i as columns.
@@ -102,10 +105,11 @@ def top_triples(
         found = top_triples(a.mT, k, extra=extra, start=flipped, rtol=rtol, generator=generator)
         return Triples(found.right, found.values, found.left, found.residual)
     width = max(k + OVERSAMPLING, count, start.k if start else 0)
-    if 3 * width > a.shape[0]:
+    if 3 * width > a.shape[0] or a.shape[0] <= DENSE:
         right, values, left = torch.linalg.svd(a.mT, full_matrices=False)
         u, s, v = left.mT[:, :count], values[:count], right[:, :count]
-        return Triples(u, s, v, torch.linalg.vector_norm(a @ v - u * s, dim=0))
+        residual = torch.linalg.vector_norm(a @ v - u * s, dim=0)
+        return _resolved(Triples(u, s, v, residual), max(a.shape) * torch.finfo(a.dtype).eps)
     generator = generator or torch.Generator(a.device).manual_seed(0)
     block = torch.randn(a.shape[0], width, dtype=a.dtype, device=a.device, generator=generator)
     if start is not None:
@@ -166,6 +170,12 @@ def _gram(a: Tensor, k: int, width: int) -> Triples:
     return Triples(found.left, found.values, found.right, residual)
 
 
+def _resolved(found: Triples, rounding: float) -> Triples:
+    """The triples, with σ = 0 and no vectors where σ is mere rounding: those would be arbitrary."""
+    kept = (found.values > rounding * found.values[0]).to(found.values)
+    return Triples(found.left * kept, found.values * kept, found.right * kept, found.residual)
+
+
 def _ritz(
     basis: Tensor, image: Tensor, energies: Tensor, ritz: Tensor, residual: Tensor
 ) -> Triples:
@@ -174,4 +184,5 @@ def _ritz(
     divisor = torch.where(values == 0, 1.0, values)
     left = basis @ ritz.to(basis)
     right = image.mT @ (ritz / divisor).to(image)
-    return Triples(left, values.to(basis), right, (residual / divisor).to(basis))
+    found = Triples(left, values.to(basis), right, (residual / divisor).to(basis))
+    return _resolved(found, torch.finfo(basis.dtype).eps ** 0.5)  # of a Gram matrix: squared

@@ -1,0 +1,100 @@
+"""What replicas of one step's gradient left behind, until the step's batch size is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+
+import torch
+from torch import Tensor
+
+from spectrain.core import Block, Record, Source
+from spectrain.noise import HeldNoise, Power, directional_records, scalar_measures
+
+NO_BATCH_SIZE = "counts microbatches: batch_size was not logged"
+"""Reason beside a noise scale that could not be turned into examples."""
+
+
+@dataclass(slots=True)
+class NoiseReading:
+    """Replicas of the gradients of one step.
+
+    Attributes:
+        count: number R of replicas.
+        powers: energies of every block, on its device.
+        held: full statistics of the blocks whose replicas were held.
+        reasons: why a block has none, or only energies.
+    """
+
+    count: int
+    powers: Mapping[Block, Power] = field(default_factory=dict)
+    held: Mapping[Block, HeldNoise] = field(default_factory=dict)
+    reasons: Mapping[Block, str] = field(default_factory=dict)
+
+    def records(self, step: int, batch_size: int | None) -> list[Record]:
+        """One row a number; the network as a whole has no block."""
+        examples = None if batch_size is None else batch_size / self.count
+        powers = _on_host(self.powers)
+        rows: list[Record] = []
+        if powers:
+            rows += _power_records(step, None, reduce(add, powers.values()), examples)
+        for block, power in powers.items():
+            held = self.held.get(block)
+            if held is not None and held.scalar.snr_unbiased.replicas == self.count:
+                rows += held.scalar_records(step, block.name, examples=examples or 1.0)
+            else:  # of merged replicas the scalars would speak of larger batches
+                rows += _power_records(step, block.name, power, examples)
+            if held is not None and held.directional is not None:
+                rows += directional_records(step, block.name, held.directional)
+        rows += [
+            Record(step, block.name, Source.NOISE, "zeta_emp", None, None, self.count, reason)
+            for block, reason in self.reasons.items()
+        ]
+        return rows
+
+
+def _power_records(
+    step: int, block: str | None, power: Power, examples: float | None
+) -> list[Record]:
+    if not (power.mean_square.isfinite() and power.scatter.isfinite()):
+        return [_row(step, block, "snr_unbiased", math.nan, power.count, "not finite")]
+    reason = None
+    if not power.mean_square + power.scatter:
+        reason = "zero gradient"
+    elif not power.scatter:
+        reason = "the replicas are identical"
+    rows = []
+    for name, value in scalar_measures(power).items():
+        if name == "snr_per_parameter":  # needs entries
+            continue
+        told = reason
+        if name == "noise_scale":
+            value *= examples or 1.0
+            told = reason or (NO_BATCH_SIZE if examples is None else None)
+        rows.append(_row(step, block, name, value, power.count, told))
+    return rows
+
+
+def _row(
+    step: int, block: str | None, name: str, value: float, count: int, reason: str | None
+) -> Record:
+    if not math.isfinite(value):
+        return Record(step, block, Source.NOISE, name, None, None, count, reason or "undefined")
+    return Record(step, block, Source.NOISE, name, value, None, count, reason)
+
+
+def _on_host(powers: Mapping[Block, Power]) -> dict[Block, Power]:
+    """The energies in one transfer."""
+    if not powers:
+        return {}
+    pairs: Sequence[Tensor] = [torch.stack([p.mean_square, p.scatter]) for p in powers.values()]
+    if len({pair.device for pair in pairs}) > 1:
+        pairs = [pair.cpu() for pair in pairs]
+    table = torch.stack(list(pairs)).cpu()
+    return {
+        block: Power(p.count, p.weight, row[0], row[1], p.entries)
+        for (block, p), row in zip(powers.items(), table, strict=True)
+    }
