@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from spectrain.optim import Intervened, SpecGD
+from spectrain.optim import EchoFilter, Intervened, SpecGD
 from spectrain.optim.interventions import (
     AddNoise,
     Compose,
@@ -32,10 +32,22 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(5)
 
 
+class Alike:
+    """Three replicas of every gradient that are the gradient itself."""
+
+    def replicas(self, parameter: Tensor) -> list[Tensor]:
+        return [] if parameter.grad is None else [parameter.grad] * 3
+
+    def clear(self) -> None:
+        pass
+
+
 OPTIMIZERS: dict[str, Make] = {
     "specgd": lambda params: SpecGD(params, lr=0.1),
     "specgd_newton_schulz": lambda params: SpecGD(params, lr=0.1, factor="quintic"),
     "specgd_euclidean": lambda params: SpecGD(params, lr=0.1, step="euclidean"),
+    "echo_filter": lambda params: EchoFilter(params, lr=0.1, weight_decay=0.0),
+    "echo_filter_of_replicas": lambda params: EchoFilter(params, lr=0.1, replicas=Alike()),
     "sgd_on_top": lambda params: Intervened(sgd(params), gradient=KeepTop(1)),
     "adamw_on_equal": lambda params: Intervened(
         torch.optim.AdamW(params, lr=0.1, weight_decay=0.0), gradient=Orthonormalize("exact")

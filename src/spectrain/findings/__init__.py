@@ -1,9 +1,10 @@
-"""Answers from records alone: which steps suit which block, and where gradient ranks are going."""
+"""Answers from records alone: descent, rank, noise and the audit of updates."""
 
 from spectrain.findings.audit import audit
 from spectrain.findings.descent import descent
 from spectrain.findings.diagnose import diagnose
 from spectrain.findings.finding import Finding, Label, Status
+from spectrain.findings.noise import noise
 from spectrain.findings.plan import plan_of
 from spectrain.findings.rank import rank
 from spectrain.findings.select import select_blocks
@@ -15,6 +16,7 @@ __all__ = [
     "audit",
     "descent",
     "diagnose",
+    "noise",
     "plan_of",
     "rank",
     "select_blocks",

@@ -8,6 +8,7 @@ from spectrain.core import Block
 from spectrain.findings.audit import audit
 from spectrain.findings.descent import descent
 from spectrain.findings.finding import Finding
+from spectrain.findings.noise import noise
 from spectrain.findings.rank import rank
 from spectrain.records import Run
 
@@ -19,4 +20,5 @@ def diagnose(run: Run, *, blocks: Sequence[Block] | None = None) -> list[Finding
         run: an open run.
         blocks: the blocks to judge; all if not given.
     """
-    return [descent(run, blocks=blocks), rank(run, blocks=blocks), audit(run, blocks=blocks)]
+    questions = (descent, rank, noise, audit)
+    return [question(run, blocks=blocks) for question in questions]

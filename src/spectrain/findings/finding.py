@@ -36,6 +36,8 @@ class Verdict(StrEnum):
     ORTHOGONAL = "orthogonal"
     NOT_ORTHOGONAL = "not orthogonal"
     SHRUNK = "shrunk"
+    NOISE = "mostly noise"
+    SIGNAL = "mostly signal"
     UNKNOWN = "not enough data"
 
 

@@ -1,6 +1,7 @@
-"""Optimizers: spectral descent, interventions, plans made into groups, the routing linter."""
+"""Optimizers: SpecGD, echo filter, interventions, plans made into groups, the routing linter."""
 
 from spectrain.optim.build import Built, build
+from spectrain.optim.echo_filter import EchoFilter
 from spectrain.optim.interventions import Intervened
 from spectrain.optim.lint import Complaint, lint
 from spectrain.optim.multipliers import (
@@ -10,14 +11,18 @@ from spectrain.optim.multipliers import (
     multiplier_groups,
 )
 from spectrain.optim.plan_file import read_plan, write_plan
+from spectrain.optim.replica_store import MicrobatchReplicas, ReplicaSource
 from spectrain.optim.spectral_descent import SpecGD
 
 __all__ = [
     "Built",
     "Complaint",
+    "EchoFilter",
     "Intervened",
+    "MicrobatchReplicas",
     "MultipliedLinear",
     "Multiplier",
+    "ReplicaSource",
     "SpecGD",
     "add_multipliers",
     "build",
