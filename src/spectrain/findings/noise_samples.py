@@ -152,7 +152,7 @@ def _directions(step: int, rows: pl.DataFrame) -> Directions:
     }
 
     def column(name: str, place: int = 0) -> list[float]:
-        entries = []
+        entries: list[float] = []
         while (row := told.get(f"{name}_{len(entries) + 1}")) is not None:
             entries.append(float("nan") if row[place] is None else float(row[place]))
         return entries
