@@ -6,6 +6,7 @@ from spectrain.matrix.backends import (
     gram_spectrum,
     spectrum,
 )
+from spectrain.matrix.estimate import Costs, Estimates, estimate, measure_costs
 from spectrain.matrix.measures import (
     MEASURES,
     condition_number,
@@ -23,6 +24,7 @@ from spectrain.matrix.measures import (
     top10_mass,
 )
 from spectrain.matrix.polar import PolarFactor, newton_schulz, polar, residual
+from spectrain.matrix.sketch import SKETCHED, Estimate, Sketch, sketch
 from spectrain.matrix.spectrum import REASONS, Spectrum, Status
 from spectrain.matrix.top import top_eigenvalue
 
@@ -30,15 +32,22 @@ __all__ = [
     "MEASURES",
     "REASONS",
     "RECORD_RTOL",
+    "SKETCHED",
+    "Costs",
+    "Estimate",
+    "Estimates",
     "PolarFactor",
+    "Sketch",
     "Spectrum",
     "Status",
     "condition_number",
     "diagonal_spectrum",
     "effective_rank",
+    "estimate",
     "frobenius_norm",
     "gram_spectrum",
     "intrinsic_dimension",
+    "measure_costs",
     "newton_schulz",
     "nuclear_norm",
     "nuclear_rank",
@@ -46,6 +55,7 @@ __all__ = [
     "participation_ratio",
     "polar",
     "residual",
+    "sketch",
     "spectral_entropy",
     "spectrum",
     "stable_rank",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spectrain.core.errors import InputError
 from spectrain.matrix import gram
-from spectrain.matrix.scale import unit_scale
+from spectrain.matrix.scale import largest_entry, power_of_two, unit_scale
 from spectrain.matrix.spectrum import Spectrum, Status, relative_error
 
 Method = Literal["auto", "exact", "gram"]
@@ -58,7 +58,7 @@ def spectrum(
     if matrix.numel() == 0:
         return _empty(matrix, batch, (m, n))
     flat = matrix.detach().reshape(-1, m, n)
-    largest = torch.linalg.vector_norm(flat, math.inf, dim=(-2, -1)).double()
+    largest = largest_entry(flat)
     values, error, name = _values(flat, largest, method, rtol)
     status = _status(largest)
     values = torch.where(largest.isfinite().unsqueeze(-1), values, torch.nan)
@@ -112,7 +112,7 @@ def gram_spectrum(
     size = gram_matrix.shape[-1]
     if size == 0 or columns == 0:
         return _empty(gram_matrix, gram_matrix.shape[:-2], (size, columns))
-    largest = torch.linalg.vector_norm(gram_matrix, math.inf, dim=(-2, -1)).double()
+    largest = largest_entry(gram_matrix)
     unit, scale = unit_scale(gram_matrix, largest, torch.float64)
     values, error = gram.singular_values(unit, max(size, columns), accumulated_in)
     root, rank = scale.sqrt().unsqueeze(-1), min(size, columns)
@@ -129,18 +129,37 @@ def _values(
     longer = max(flat.shape[-2:])
     if method == "exact" or (method == "auto" and rtol < _floor(longer)):
         return _exact(flat, largest)
+    grams = _grams_on_cpu if flat.device.type == "cpu" else _grams
     if rtol >= FLOAT32_FLOOR and flat.dtype != torch.float64:
-        unit, scale = unit_scale(flat, largest, torch.float32)
-        values, error = gram.each_singular_values(unit)
+        values, error = grams(flat, largest, torch.float32)
         if (relative_error(values, error) <= rtol).all():
-            return values * scale[:, None], error * scale[:, None], "gram/float32"
-    unit, scale = unit_scale(flat, largest, torch.float64)
-    values, error = gram.each_singular_values(unit)
+            return values, error, "gram/float32"
+    values, error = grams(flat, largest, torch.float64)
     for index in (relative_error(values, error) > rtol).nonzero().flatten().tolist():
-        values[index], error[index] = gram.deflated(unit[index].clone())
+        unit, scale = unit_scale(flat[index], largest[index], torch.float64)
+        values[index], error[index] = (x * scale for x in gram.deflated(unit))
     if method == "auto" and (relative_error(values, error) > rtol).any():
         return _exact(flat, largest)
-    return values * scale[:, None], error * scale[:, None], "gram/float64"
+    return values, error, "gram/float64"
+
+
+def _grams(
+    flat: Float[Tensor, "b m n"], largest: Float[Tensor, " b"], dtype: torch.dtype
+) -> tuple[Float[Tensor, "b r"], Float[Tensor, "b r"]]:
+    unit, scale = unit_scale(flat, largest, dtype)
+    values, error = gram.singular_values(gram.small_gram(unit), max(flat.shape[-2:]), dtype)
+    return values * scale[:, None], error * scale[:, None]
+
+
+def _grams_on_cpu(
+    flat: Float[Tensor, "b m n"], largest: Float[Tensor, " b"], dtype: torch.dtype
+) -> tuple[Float[Tensor, "b r"], Float[Tensor, "b r"]]:
+    finite = largest.isfinite()
+    if not finite.all():
+        flat = torch.where(finite[:, None, None], flat, 0.0)
+    scale = power_of_two(largest)
+    values, error = gram.each_singular_values(flat, scale, dtype)
+    return values * scale[:, None], error * scale[:, None]
 
 
 def _exact(

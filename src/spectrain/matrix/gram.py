@@ -11,9 +11,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+PANEL_BYTES = 1 << 22
+"""Size of a panel: a part of the processor's cache."""
+
+LEAST_PANEL = 256
+"""Least length of a panel; shorter ones slow the product."""
 
 ROUNDING = 4.0
 """c = ROUNDING·√d: measured up to 3·√d over shapes and spectra, at d = 1."""
@@ -26,19 +33,44 @@ def small_gram(matrix: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch d d
 
 
 def each_singular_values(
-    matrices: Float[Tensor, "b m n"],
+    matrices: Float[Tensor, "b m n"], scale: Float[Tensor, " b"], dtype: torch.dtype
 ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
-    """Singular values of every matrix of a batch and the bound on the error of each.
+    """Singular values of every matrix over its scale, one by one on the CPU.
 
-    On the CPU, where LAPACK takes a batch one by one anyway, every matrix gets memory of its own:
-    its rounding then does not depend on its place in a batch, and a recorded spectrum has the same
-    bits live, in a checkpoint and alone.
+    There LAPACK takes a batch one by one anyway, and BLAS forms the product by halves
+    (:func:`panelled`); a recorded spectrum has the same bits live, in a checkpoint and alone.
     """
     longer = max(matrices.shape[-2:])
-    if matrices.device.type != "cpu" or len(matrices) == 1:
-        return singular_values(small_gram(matrices), longer, matrices.dtype)
-    pairs = [singular_values(small_gram(one.clone()), longer, one.dtype) for one in matrices]
+    pairs = [
+        singular_values(panelled(one, by, dtype), longer, dtype)
+        for one, by in zip(matrices, scale.tolist(), strict=True)
+    ]
     return torch.stack([values for values, _ in pairs]), torch.stack([error for _, error in pairs])
+
+
+def panelled(
+    matrix: Float[Tensor, "m n"], scale: float, dtype: torch.dtype
+) -> Float[Tensor, "d d"]:
+    """The smaller Gram matrix of A/scale on the CPU, its lower triangle alone.
+
+    BLAS's symmetric rank-k update costs half of a general product, and takes the matrix panel by
+    panel, so that no more of it than a panel exists in ``dtype``.
+    """
+    from scipy.linalg import blas
+
+    tall = matrix.shape[0] > matrix.shape[1]
+    longer, size = matrix.shape if tall else matrix.shape[::-1]
+    width = min(longer, max(LEAST_PANEL, PANEL_BYTES // (size * dtype.itemsize)))
+    panel = torch.empty((width, size) if tall else (size, width), dtype=dtype)
+    update = blas.dsyrk if dtype == torch.float64 else blas.ssyrk
+    total = torch.zeros(size, size, dtype=dtype).numpy().T
+    for start in range(0, longer, width):
+        part = matrix[start : start + width] if tall else matrix[:, start : start + width]
+        if part.shape != panel.shape:
+            panel = torch.empty(part.shape, dtype=dtype)
+        panel.copy_(part).div_(scale)
+        total = update(1.0, panel.numpy().T, 1.0, total, trans=not tall, overwrite_c=True)
+    return torch.from_numpy(total.T)
 
 
 def eigenvalue_error(
@@ -58,9 +90,20 @@ def singular_values(
         longer: the longer side of A.
         accumulated_in: the precision in which the products were summed.
     """
-    eigenvalues = torch.linalg.eigvalsh(gram).flip(-1).double()
+    eigenvalues = _eigenvalues(gram).flip(-1).double()
     epsilon = eigenvalue_error(eigenvalues[..., 0].clamp_min(0), longer, accumulated_in)
     return roots(eigenvalues, epsilon)
+
+
+def _eigenvalues(gram: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch d"]:
+    """Ascending; from the lower triangle. On the CPU by the LAPACK that is faster there."""
+    if gram.device.type != "cpu":
+        return torch.linalg.eigvalsh(gram)
+    if gram.dtype == torch.float64 or gram.ndim > 2:
+        return torch.from_numpy(np.linalg.eigvalsh(gram.numpy()))
+    from scipy.linalg import eigvalsh
+
+    return torch.from_numpy(eigvalsh(gram.numpy(), check_finite=False, driver="ev"))
 
 
 def roots(

@@ -131,14 +131,31 @@ def ritz_mixing(krylov: Krylov) -> tuple[Float[Tensor, " s"], Float[Tensor, "kq 
     Needs no product with A: the images Aᵀuⱼ follow from the bidiagonalisation.
     """
     basis = krylov.left[:, :-1].flatten(0, 1)
-    image = krylov.diagonal[..., None] * krylov.right
-    image[:, 1:] += krylov.below[:, :-1, None] * krylov.right[:, :-1]
-    image = image.flatten(0, 1)
+    image = _image(krylov).flatten(0, 1)
     lengths, vectors = torch.linalg.eigh((basis @ basis.mT).double())
     kept = lengths > DEPENDENT * lengths[-1]
     whiten = vectors[:, kept] / lengths[kept].sqrt()
     energies, mixing = torch.linalg.eigh(whiten.mT @ (image @ image.mT).double() @ whiten)
     return energies.clamp_min(0).sqrt().flip(-1), whiten @ mixing.flip(-1)
+
+
+def krylov_triples(krylov: Krylov, mixing: Float[Tensor, "kq p"]) -> Ritz:
+    """The Ritz triples of :func:`ritz_mixing`, also without a product with A.
+
+    The residual follows from A vⱼ = αⱼuⱼ + βⱼuⱼ₊₁ like the rest.
+    """
+    rotation = mixing.mT.to(krylov.left)
+    image = rotation @ _image(krylov).flatten(0, 1)
+    values = torch.linalg.vector_norm(image, dim=1)
+    onto = rotation.reshape(-1, *krylov.diagonal.shape)
+    on_right = onto * krylov.diagonal
+    on_right[..., :-1] += onto[..., 1:] * krylov.below[:, :-1]
+    on_left = pad(on_right * krylov.diagonal, (0, 1))
+    on_left[..., 1:] += on_right * krylov.below
+    left = rotation @ krylov.left[:, :-1].flatten(0, 1)
+    back = on_left.flatten(1) @ krylov.left.flatten(0, 1) / _nonzero(values)
+    residual = torch.linalg.vector_norm(back - values[:, None] * left, dim=1)
+    return Ritz(left, image / _nonzero(values), values.double(), residual.double())
 
 
 def ritz(matrix: Float[Tensor, "d n"], krylov: Krylov, mixing: Float[Tensor, "kq p"]) -> Ritz:
@@ -155,12 +172,18 @@ def ritz(matrix: Float[Tensor, "d n"], krylov: Krylov, mixing: Float[Tensor, "kq
     return Ritz(left, right, values.double(), residual.double())
 
 
+def _image(krylov: Krylov) -> Float[Tensor, "k q n"]:
+    """Aᵀuⱼ, from the bidiagonalisation."""
+    image = krylov.diagonal[..., None] * krylov.right
+    image[:, 1:] += krylov.below[:, :-1, None] * krylov.right[:, :-1]
+    return image
+
+
 def _next(raw: Tensor, basis: Tensor, common: Tensor, floor: float) -> tuple[Tensor, Tensor]:
     """The part of each row orthogonal to its basis and the common one, normalised; its length."""
-    rest = raw
-    for _ in range(2):  # twice is enough (Parlett 1998, §6.9)
-        rest = rest - (rest @ common.mT) @ common
-        rest = rest - ((basis @ rest.unsqueeze(-1)).mT @ basis).squeeze(1)
+    rest = raw - (raw @ common.mT) @ common if len(common) else raw
+    for part in (basis[:, -1:], basis):  # most of it lies along the last one: twice is enough
+        rest = rest - ((part @ rest.unsqueeze(-1)).mT @ part).squeeze(1)
     length = torch.linalg.vector_norm(rest, dim=1)
     length = torch.where(length > floor, length, 0.0)
     return torch.where(length[:, None] > 0, rest / _nonzero(length), 0.0), length

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spectrain.core.errors import InputError
-from spectrain.matrix.scale import unit_scale
+from spectrain.matrix.scale import largest_entry, unit_scale
 
 Iteration = Literal["quintic", "cubic", "polar_express"]
 
@@ -118,7 +117,7 @@ def newton_schulz(
     name = f"{iteration}×{steps}/{str(precision).removeprefix('torch.')}"
     if work.numel() == 0:
         return PolarFactor(work, residual(work), name)
-    largest = torch.linalg.vector_norm(work, math.inf, dim=(-2, -1)).double()
+    largest = largest_entry(work)
     unit, _ = unit_scale(work, largest, precision)
     tall = matrix.shape[-2] > matrix.shape[-1]
     x = (unit.mT if tall else unit).reshape(-1, *sorted(matrix.shape[-2:]))

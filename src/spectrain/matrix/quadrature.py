@@ -1,7 +1,9 @@
 """From the rules of probes and Ritz vectors to Σσ and the entropy, with error and bound.
 
 Everything is in units of ‖A‖_F, so that 0 ≤ σ ≤ 1 and both forms, σ and −σ ln σ, have rules that
-bound them from two sides.
+bound them from two sides. The quadratic form uᵀAAᵀu of a probe is known with them, and so is its
+mean, for Σσ² is: its part in the scatter of the others is taken out (a control variate), which
+leaves what of σ is not linear in σ², a fourteenth of the variance for a square Gaussian matrix.
 """
 
 from __future__ import annotations
@@ -18,9 +20,6 @@ from spectrain.matrix.lanczos import Krylov, Ritz, rules
 LEVEL = 0.95
 """Coverage of the intervals."""
 
-WORST = 2.0
-"""Most that luck is taken to have shrunk the scatter of the entropy."""
-
 STEEP = 10.0
 """Singular values above e^−STEEP ‖A‖_F count for what moving them does to the entropy."""
 
@@ -34,23 +33,60 @@ class Sample:
 
     Attributes:
         bounds: of uᵀf(AAᵀ)u by probe, for f = σ and −σ ln σ: the upper and the lower one.
+        energy: uᵀAAᵀu by probe.
+        starts: the probes u.
         nodes: singular values of all rules, in units of ‖A‖_F.
         weights: of the nodes; 1 in all for each probe.
+        largest: node of all rules.
         steps: least number of Lanczos steps behind a rule.
     """
 
     bounds: Float[Tensor, "k 2 2"]
+    energy: Float[Tensor, " k"]
+    starts: Float[Tensor, "k d"]
     nodes: Float[Tensor, " p"]
     weights: Float[Tensor, " p"]
+    largest: float
     steps: int
 
     def joined(self, other: Sample) -> Sample:
         """Both samples as one."""
         return Sample(
             torch.cat([self.bounds, other.bounds]),
+            torch.cat([self.energy, other.energy]),
+            torch.cat([self.starts, other.starts]),
             torch.cat([self.nodes, other.nodes]),
             torch.cat([self.weights, other.weights]),
+            max(self.largest, other.largest),
             min(self.steps, other.steps),
+        )
+
+    def beside(self, known: Ritz, edge: float, unit: float) -> Sample:
+        """The forms of the part of each probe that is orthogonal to singular vectors of A.
+
+        f(AAᵀ) does not mix the two parts, so that the other is known and can be taken off.
+
+        Args:
+            known: all singular triples above ``edge``.
+            edge: lies between the last of them and the next singular value.
+            unit: ‖A‖_F.
+        """
+        if not len(known):
+            return self
+        overlap = (self.starts @ known.left.mT).double().square()
+        values = known.values / unit
+        rest = 1 - overlap.sum(1)
+        inside = (_forms(values) @ overlap.mT).mT
+        below = self.nodes < edge / unit
+        weights = self.weights[below]
+        return Sample(
+            (self.bounds - inside[..., None]) / rest[:, None, None],
+            (self.energy - overlap @ values.square()) / rest,
+            self.starts,
+            self.nodes[below],
+            weights * (len(self.bounds) / weights.sum()),
+            self.largest,
+            self.steps,
         )
 
 
@@ -90,8 +126,11 @@ def measured(krylov: Krylov, unit: float) -> Sample:
     zero = 1 - weights[:, 1].sum(-1)
     return Sample(
         bounds,
+        (krylov.diagonal[:, 0].double() / unit).square(),
+        krylov.left[:, 0],
         torch.cat([nodes.flatten(), torch.zeros_like(zero)]),
         torch.cat([weights.flatten(), zero]) / 2,
+        nodes.max().item(),
         krylov.steps,
     )
 
@@ -111,14 +150,40 @@ def ritz_bounds(vectors: Ritz, unit: float) -> Float[Tensor, "p 2 2"]:
     return torch.stack([upper, lower], -1).transpose(0, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Density:
+    """How σ and −σ ln σ vary over a spectrum beyond what is linear in σ².
+
+    Attributes:
+        slopes: of σ and of −σ ln σ on σ².
+        covariance: of the two with that part taken out.
+    """
+
+    slopes: Float[Tensor, " 2"]
+    covariance: Float[Tensor, "2 2"]
+
+    @classmethod
+    def of(cls, sample: Sample, *, below: float = math.inf) -> Density:
+        """From the nodes of the probes, those ``below`` a singular value."""
+        kept = sample.nodes <= below
+        nodes, weights = sample.nodes[kept], sample.weights[kept]
+        weights = weights / weights.sum().clamp_min(1e-300)
+        table = torch.cat([nodes.square()[None], _forms(nodes)])
+        table = table - table @ weights[:, None]
+        covariance = (table * weights) @ table.mT
+        with_energy, energy = covariance[0, 1:], covariance[0, 0].clamp_min(1e-300)
+        slopes = with_energy / energy
+        return cls(slopes, covariance[1:, 1:] - torch.outer(slopes, with_energy))
+
+
 def totals(
     fixed: Float[Tensor, "p 2 2"], sample: Sample, dimension: int, energy: float, moved: float
 ) -> Sums:
     """Sums over the whole spectrum.
 
-    The variance of a probe of the nuclear norm is known but for the norm itself:
-    2(d‖B‖²_F − tr²B)/(d + 2) with ‖B‖²_F the energy. Where the probes happen to scatter less, that
-    takes their place; a rule that stops at small scatter would else stop too often by luck.
+    The variance of a probe is known from the quadrature, too: 2d²/(d + 2) times that of f over the
+    spectrum. Where the probes happen to scatter less, it takes their place; a rule that stops at
+    small scatter would else stop too often by luck.
 
     Args:
         fixed: bounds of the directions split off.
@@ -128,16 +193,17 @@ def totals(
         moved: bound on what rounding and deflation move the singular values by, in all.
     """
     count = len(sample.bounds)
-    form = fixed.sum(0).mean(-1) + dimension * sample.bounds.mean(-1)
+    density = Density.of(sample)
+    form = sample.bounds.mean(-1) - density.slopes * (sample.energy - energy / dimension)[:, None]
+    form = fixed.sum(0).mean(-1) + dimension * form
     total, plain = form.mean(0).tolist()
     surprise = plain / total  # entropy less ln Σσ
-    influence = ((1 - surprise) * form[:, 0] + form[:, 1]) / total
-    root = math.sqrt(count)
-    found, entropy_error = (x.std().item() / root for x in (form[:, 0], influence))
-    inside = dimension * sample.bounds[:, 0].mean().item()
-    variance = 2 * (dimension * energy - inside**2) / (dimension + 2)
-    norm_error = max(found, math.sqrt(max(variance, 0.0)) / root)
-    entropy_error *= min(norm_error / max(found, 1e-300), WORST)
+    tilts = torch.tensor([[1.0, 0.0], [1 - surprise, 1.0]], dtype=form.dtype, device=form.device)
+    forms = form @ tilts.mT / total  # those of Σσ, and of the entropy to first order
+    scale = 2 * dimension**2 / (dimension + 2) / total**2
+    known = scale * ((tilts @ density.covariance) * tilts).sum(1)
+    error = (torch.maximum(forms.var(0), known) / count).sqrt()
+    norm_error, entropy_error = error[0].item() * total, error[1].item()
     tilt, turn = 1 - surprise, _turn(sample)
     rest = dimension * sample.bounds.mean(0)
     lost, entropy_lost = (
@@ -170,7 +236,7 @@ def _turn(sample: Sample) -> float:
 
     The derivative of order 2q in λ = σ² keeps its sign where ln(λ/c²) ≤ Σ_{j<2q} 1/(j − ½) − 2.
     """
-    largest = MARGIN * sample.nodes.max().item()
+    largest = MARGIN * sample.largest
     reach = sum(1 / (j - 0.5) for j in range(1, 2 * sample.steps)) - 2
     return math.log(max(largest, 1e-300)) - reach / 2
 

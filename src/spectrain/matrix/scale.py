@@ -7,6 +7,28 @@ from jaxtyping import Float
 from torch import Tensor
 
 
+def largest_entry(matrix: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch"]:
+    """Largest magnitude of the entries in float64, NaN or Inf where one is.
+
+    Example:
+        >>> largest_entry(torch.tensor([[1.0, -3.0]]))
+        tensor(3., dtype=torch.float64)
+    """
+    flat = matrix.flatten(-2)
+    return torch.maximum(flat.amax(-1), -flat.amin(-1)).double()
+
+
+def power_of_two(largest: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    """The power of two just below each value; that of 1 where it is not finite.
+
+    Example:
+        >>> power_of_two(torch.tensor(3.0, dtype=torch.float64))
+        tensor(2., dtype=torch.float64)
+    """
+    exponent = torch.frexp(torch.where(largest.isfinite(), largest, 1.0)).exponent
+    return torch.ldexp(torch.ones_like(largest), exponent - 1)
+
+
 def unit_scale(
     matrix: Float[Tensor, "*batch m n"], largest: Float[Tensor, "*batch"], dtype: torch.dtype
 ) -> tuple[Float[Tensor, "*batch m n"], Float[Tensor, "*batch"]]:
@@ -26,7 +48,6 @@ def unit_scale(
         (tensor(True), True)
     """
     finite = largest.isfinite()
-    exponent = torch.frexp(torch.where(finite, largest, 0.0)).exponent
-    scale = torch.ldexp(torch.ones_like(largest), exponent - 1)
+    scale = power_of_two(largest)
     unit = matrix.to(dtype) / scale.to(dtype)[..., None, None]
     return torch.where(finite[..., None, None], unit, 0.0), scale

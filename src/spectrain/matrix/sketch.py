@@ -19,10 +19,20 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import pad
 
 from spectrain.core.errors import InputError
 from spectrain.matrix.backends import spectrum
-from spectrain.matrix.lanczos import Krylov, Ritz, begin, extend, no_triples, ritz, ritz_mixing
+from spectrain.matrix.lanczos import (
+    Krylov,
+    Ritz,
+    begin,
+    extend,
+    krylov_triples,
+    no_triples,
+    ritz,
+    ritz_mixing,
+)
 from spectrain.matrix.measures import (
     effective_rank,
     frobenius_norm,
@@ -31,8 +41,8 @@ from spectrain.matrix.measures import (
     operator_norm,
     stable_rank,
 )
-from spectrain.matrix.quadrature import Sample, Sums, measured, ritz_bounds, totals
-from spectrain.matrix.scale import unit_scale
+from spectrain.matrix.quadrature import Density, Sample, Sums, measured, ritz_bounds, totals
+from spectrain.matrix.scale import largest_entry, unit_scale
 from spectrain.matrix.spectrum import Spectrum, relative_error
 
 PROBES = 8
@@ -56,6 +66,19 @@ IDLE = 0.1
 
 LEAST = 2 * PROBES * FIRST_STEPS + 4 * LEADING
 """Products of the smallest sketch."""
+
+MOST_KNOWN, APART = 32, 0.05
+"""Triples taken from a Krylov space at most, and the angle to their true space in units of 1/√d."""
+
+SKETCHED = (
+    "frobenius_norm",
+    "operator_norm",
+    "nuclear_norm",
+    "effective_rank",
+    "nuclear_rank",
+    "stable_rank",
+)
+"""Measures that a sketch knows."""
 
 GROWTH = 3
 """Most probes of a round, in multiples of those at hand."""
@@ -111,6 +134,12 @@ class Sketch:
     probes: int
     deflated: int
 
+    @property
+    def half_width(self) -> float:
+        """Relative half width of the wider of the intervals of nuclear norm and effective rank."""
+        wider = (self.nuclear_norm, self.effective_rank)
+        return max((one.high - one.low) / 2 / one.value if one.value else 0.0 for one in wider)
+
     def counts(self, edges: Float[Tensor, " b"]) -> Float[Tensor, " bins"]:
         """Estimated number of singular values between consecutive edges: the spectral density."""
         bins = torch.bucketize(self.nodes, edges.to(self.nodes), right=True)
@@ -154,7 +183,7 @@ def sketch(
         raise InputError("the matrix is empty", remedy="leave it out")
     budget = max(4 * min(matrix.shape), LEAST) if products is None else products
     wide = matrix.detach() if matrix.shape[0] <= matrix.shape[1] else matrix.detach().mT
-    largest = torch.linalg.vector_norm(wide, math.inf).double()
+    largest = largest_entry(wide)
     _check(largest, budget)
     if min(wide.shape) <= DENSE or largest == 0:
         return _dense(wide)
@@ -175,6 +204,8 @@ class _Rounds:
     generator: torch.Generator
     split: Ritz
     removed: Ritz
+    known: Ritz
+    edge: float = math.inf
     spent: int = 0
 
     @property
@@ -184,11 +215,36 @@ class _Rounds:
 
     def sums(self, sample: Sample) -> Sums:
         """Sums over the whole spectrum as ``sample`` has them."""
-        fixed = ritz_bounds(self.split, self.frobenius)
+        apart = self.split if len(self.split) else self.known
+        fixed = ritz_bounds(apart, self.frobenius)
         moved = self.floor * len(self.matrix) + self.removed.residual.sum().item()
-        energy = max(1 - (self.split.values / self.frobenius).square().sum().item(), 0.0)
+        energy = max(1 - (apart.values / self.frobenius).square().sum().item(), 0.0)
         rest = len(self.matrix) - len(fixed)
-        return totals(fixed, sample, rest, energy, moved / self.frobenius)
+        return totals(fixed, self.rest(sample), rest, energy, moved / self.frobenius)
+
+    def rest(self, sample: Sample) -> Sample:
+        """What the probes say of the spectrum below the known triples."""
+        return sample if len(self.split) else sample.beside(self.known, self.edge, self.frobenius)
+
+    def learn(self, krylov: Krylov) -> tuple[Tensor, Tensor]:
+        """Keep the leading triples that have converged, so far that the starts do not show in them.
+
+        A Ritz vector is made of the starts, and its square overlap with one has the mean 1/d of an
+        independent vector only if it is much closer than 1/√d to a singular vector, apart from all
+        others: of a multiple value no more copies are seen than there are starts.
+        """
+        values, mixing = ritz_mixing(krylov)
+        count = min(MOST_KNOWN, len(values) - 1)
+        found = krylov_triples(krylov, mixing[:, :count])
+        below = values[:-1] - values[1:]
+        gap = torch.minimum(below, pad(below[:-1], (1, 0), value=math.inf))[:count]
+        angle = (found.residual / gap.clamp_min(1e-300)).square().cumsum(0).sqrt()
+        good = (angle < APART / math.sqrt(len(self.matrix))).nonzero().flatten()
+        count = int(good[-1]) + 1 if len(good) else 0
+        self.known = found[torch.arange(count)]
+        if count:
+            self.edge = (values[count - 1] + values[count]).item() / 2
+        return values, mixing
 
     def met(self, sums: Sums) -> bool:
         """Whether the wanted error is reached."""
@@ -217,13 +273,22 @@ class _Rounds:
             self.spent += 2 * count * steps
             steps = MORE_STEPS
             sample = measured(krylov, self.frobenius)
-            over = self.spent + 2 * count * steps > self.budget
-            if over or krylov.steps >= most or not self.loose(self.sums(sample)):
+            if (
+                not self.affordable(krylov)
+                or krylov.steps >= most
+                or not self.loose(self.sums(sample))
+            ):
                 return sample, krylov
 
     def loose(self, sums: Sums) -> bool:
         """Whether the quadrature's bound is worth more steps."""
+        if self.met(sums):
+            return False
         return sums.bias > max(QUADRATURE_SHARE * self.rtol, IDLE * sums.chance)
+
+    def affordable(self, krylov: Krylov) -> bool:
+        """Whether the budget lasts for more steps."""
+        return self.spent + 2 * len(krylov.left) * MORE_STEPS <= self.budget
 
     def until_met(self, sample: Sample, steps: int) -> Sample:
         """More probes of about ``steps`` steps: what the error needs or the budget allows."""
@@ -244,12 +309,17 @@ def _sketch(
 ) -> Sketch:
     frobenius = torch.linalg.vector_norm(a, dtype=torch.float64).item()
     none = no_triples(a)
-    rounds = _Rounds(a, frobenius, rtol, budget - 4 * LEADING, generator, none, none)
+    rounds = _Rounds(a, frobenius, rtol, budget - 4 * LEADING, generator, none, none, none)
     sample, krylov = rounds.probe(PROBES, PILOT_STEPS)
+    values, mixing = rounds.learn(krylov)
+    while krylov.steps < PILOT_STEPS and rounds.affordable(krylov):
+        if not rounds.loose(rounds.sums(sample)):
+            break
+        sample, krylov = rounds.grown(krylov, krylov.steps + 2 * MORE_STEPS)
+        values, mixing = rounds.learn(krylov)
     sums = rounds.sums(sample)
-    values, mixing = ritz_mixing(krylov)
     split = not rounds.met(sums) and _worth_splitting(
-        rounds, sums, values / frobenius, krylov.steps
+        rounds, sample, sums, values / frobenius, krylov.steps
     )
     leading = ritz(a, krylov, mixing if split else mixing[:, :LEADING])
     if split:
@@ -259,28 +329,33 @@ def _sketch(
         order = rounds.split.residual.argsort()
         rounds.removed = rounds.split[order[rounds.split.residual[order].cumsum(0) <= slack]]
         sample, krylov = rounds.probe(PROBES)
-    elif rounds.loose(sums) and rounds.spent + 2 * PROBES * MORE_STEPS <= budget - 4 * LEADING:
+    elif rounds.loose(sums) and rounds.affordable(krylov):
         sample, krylov = rounds.grown(krylov, MOST_STEPS)
+        rounds.learn(krylov)
     sample = rounds.until_met(sample, krylov.steps)
     rounds.spent += 4 * LEADING
     return _result(rounds, sample, leading, scale)
 
 
-def _worth_splitting(rounds: _Rounds, sums: Sums, values: Tensor, steps: int) -> bool:
+def _worth_splitting(
+    rounds: _Rounds, sample: Sample, sums: Sums, values: Tensor, steps: int
+) -> bool:
     """Whether it costs less to split the Ritz vectors off than to take more probes.
 
-    It leaves the variance 2(1 − Σσᵢ²)/S² of a probe, in units of ‖A‖_F, less the diagonal part,
-    costs four products a vector and begins the count of probes anew.
+    It leaves the variance of what lies below them, costs four products a vector and begins the
+    count of probes anew.
     """
-    size, total = len(rounds.matrix), sums.nuclear.value
-    rest = max(total - values.sum().item(), 0.0) ** 2 / (size - len(values))
-    share = max(1 - values.square().sum().item() - rest, 0.0) / max(1 - total**2 / size, 1e-12)
+    size, smallest = len(rounds.matrix), values[-1].item()
+    rest = rounds.rest(sample)
+    before, after = Density.of(rest).covariance, Density.of(rest, below=smallest).covariance
+    left = ((size - len(values)) / (size - len(rounds.known))) ** 2
+    share = min(left * (after.diagonal() / before.diagonal().clamp_min(1e-300)).max().item(), 1.0)
     room = (rounds.budget - rounds.spent) / (2 * steps)
     afresh = room - 2 * len(values) / steps
     if afresh < PROBES:
         return False
     target = max(rounds.rtol, sums.chance * math.sqrt(min(share / afresh, 1 / room) * PROBES))
-    needed = PROBES * (sums.chance / target) ** 2
+    needed = PROBES * (sums.chance / max(target, 1e-12)) ** 2
     return max(share * needed, PROBES) + 2 * len(values) / steps < needed - PROBES
 
 
@@ -295,7 +370,8 @@ def _tight(vectors: Ritz, slack: float) -> Ritz:
 
 
 def _result(rounds: _Rounds, sample: Sample, leading: Ritz, scale: float) -> Sketch:
-    sums, split = rounds.sums(sample), rounds.split
+    sums, rest = rounds.sums(sample), rounds.rest(sample)
+    apart = rounds.split if len(rounds.split) else rounds.known
     nuclear, entropy = sums.nuclear, sums.entropy
     unit = rounds.frobenius * scale
     margin = sums.quantile * nuclear.error + nuclear.bias
@@ -305,11 +381,11 @@ def _result(rounds: _Rounds, sample: Sample, leading: Ritz, scale: float) -> Ske
     top = leading.values[0].item() / rounds.frobenius
     above = min(top + _top_error(leading) / rounds.frobenius, 1.0)
     count = len(sample.bounds)
-    nodes = torch.cat([sample.nodes * rounds.frobenius, split.values])
+    nodes = torch.cat([rest.nodes * rounds.frobenius, apart.values])
     weights = torch.cat(
         [
-            sample.weights * ((len(rounds.matrix) - len(split.values)) / count),
-            torch.ones_like(split.values),
+            rest.weights * ((len(rounds.matrix) - len(apart)) / count),
+            torch.ones_like(apart.values),
         ]
     )
     nodes, order = nodes.sort()
@@ -326,7 +402,7 @@ def _result(rounds: _Rounds, sample: Sample, leading: Ritz, scale: float) -> Ske
         weights=weights[order],
         products=rounds.spent,
         probes=count,
-        deflated=len(split.values),
+        deflated=len(apart),
     )
 
 
@@ -340,25 +416,26 @@ def _top_error(leading: Ritz) -> float:
 def _dense(matrix: Tensor) -> Sketch:
     """The exact spectrum as a sketch without chance."""
     found = spectrum(matrix)
-    slack = relative_error(found.values, found.error).item()
-
-    def exact(measure: Callable[[Spectrum], Tensor]) -> Estimate:
-        value = measure(found).item()
-        return Estimate(value, 0.0, value * (1 - 2 * slack), value * (1 + 2 * slack))
-
     return Sketch(
-        frobenius_norm=exact(frobenius_norm),
-        operator_norm=exact(operator_norm),
-        nuclear_norm=exact(nuclear_norm),
-        effective_rank=exact(effective_rank),
-        nuclear_rank=exact(nuclear_rank),
-        stable_rank=exact(stable_rank),
+        frobenius_norm=of_spectrum(found, frobenius_norm),
+        operator_norm=of_spectrum(found, operator_norm),
+        nuclear_norm=of_spectrum(found, nuclear_norm),
+        effective_rank=of_spectrum(found, effective_rank),
+        nuclear_rank=of_spectrum(found, nuclear_rank),
+        stable_rank=of_spectrum(found, stable_rank),
         nodes=found.values.flip(-1),
         weights=torch.ones_like(found.values),
         products=min(matrix.shape),
         probes=0,
         deflated=0,
     )
+
+
+def of_spectrum(found: Spectrum, measure: Callable[[Spectrum], Tensor]) -> Estimate:
+    """A measure of a spectrum as an estimate without chance."""
+    value = measure(found).item()
+    slack = 2 * relative_error(found.values, found.error).item()
+    return Estimate(value, 0.0, value * (1 - slack), value * (1 + slack))
 
 
 def _check(largest: Tensor, budget: int) -> None:

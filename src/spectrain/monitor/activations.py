@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import inf
 from weakref import ref
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from spectrain.core import Feed, Tap
 from spectrain.matrix import top_eigenvalue
-from spectrain.matrix.scale import unit_scale
+from spectrain.matrix.scale import largest_entry, unit_scale
 
 RTOL = 1e-5
 """Relative error of ‖A‖_op² beyond the rounding of the activation's own precision."""
@@ -128,7 +127,7 @@ def _squared_norms(stack: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     if stack.ndim == 2:
         counts = stack.double()
         return counts.sum(-1), counts.amax(-1), torch.zeros_like(counts[:, 0])
-    largest = torch.linalg.vector_norm(stack, inf, dim=(-2, -1)).double()
+    largest = largest_entry(stack)
     unit, scale = unit_scale(stack, largest, stack.dtype)
     trace = unit.diagonal(dim1=-2, dim2=-1).double().sum(-1) * scale
     operator, error = top_eigenvalue(unit, rtol=RTOL)
