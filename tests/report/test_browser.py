@@ -6,11 +6,14 @@ import itertools
 import re
 
 import pytest
+import torch
 from playwright.sync_api import expect
 
+from spectrain.checkpoint import inspect_checkpoints, open_checkpoint
 from spectrain.core import Role
-from spectrain.report import render, render_comparison
+from spectrain.report import render, render_comparison, render_inspection
 from support.browser import ABSENT, find_browser, running_browser, visit
+from support.sample_checkpoints import save_safetensors
 from support.synthetic_run import Recipe, gpt_blocks, make_block, write_run
 
 HOSTILE = (
@@ -236,3 +239,25 @@ def test_without_a_browser_the_test_says_how_to_get_one(monkeypatch, tmp_path):
     monkeypatch.setattr("support.browser.shutil.which", lambda name: None)
     with pytest.raises(pytest.fail.Exception, match=re.escape(ABSENT)):
         find_browser(Nothing)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
+def test_the_page_of_an_inspection_is_drawn_and_deaf_to_names(browser, tmp_path, width, scheme):
+    tensors = {name[:200]: torch.randn(20, 12) for name in HOSTILE}
+    tensors |= {f"layers.{i}.attn.q_proj.weight": torch.randn(20, 20) for i in range(6)}
+    path = save_safetensors(tmp_path / "m.safetensors", tensors)
+    run = inspect_checkpoints([open_checkpoint(path)], tmp_path / "run").run
+    file = render_inspection(run, tmp_path / "page.html")
+    seen = visit(browser, file, width=width, scheme=scheme, bypass_csp=True)
+    page = seen.page
+    assert min(height_and_width(page, "#lane-0 .scatterlayer")) > 20
+    assert min(height_and_width(page, "#waterfall-chart .scatterlayer")) > 100
+    page.select_option("#measure", "stable_rank")
+    page.locator("#blocks thead button").nth(5).click()
+    numbers = [float(text) for text in column(page, "‖W‖")]
+    assert numbers == sorted(numbers)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert contrasts(page) == {}
+    assert (seen.complaints, seen.requests, seen.dialogs) == ([], [file.as_uri()], [])
+    assert page.evaluate("window.hacked") is None
+    page.context.close()

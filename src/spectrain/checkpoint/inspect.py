@@ -119,8 +119,13 @@ def _facts(content: Content) -> dict[str, Any]:
     }
 
 
+def without_answer(run: Run) -> tuple[Skipped, ...]:
+    """Blocks whose rows have no norm, each with the reason."""
+    lost = run.metrics(measure="frobenius_norm").filter(pl.col("value").is_null())
+    return tuple(Skipped(row["block"], row["reason"]) for row in lost.iter_rows(named=True))
+
+
 def incomplete(run: Run, contents: Sequence[Content]) -> tuple[Skipped, ...]:
     """Weights without an answer: those that cannot be read, and those whose rows have no norm."""
-    lost = run.metrics(measure="frobenius_norm").filter(pl.col("value").is_null())
-    rows = [Skipped(row["block"], row["reason"]) for row in lost.iter_rows(named=True)]
-    return (*(skip for content in contents for skip in content.missing), *rows)
+    missing = (skip for content in contents for skip in content.missing)
+    return (*missing, *without_answer(run))

@@ -21,10 +21,9 @@ from spectrain.checkpoint.series import find_series, open_series
 from spectrain.checkpoint.weightwatcher import weightwatcher_records
 from spectrain.cli.inspect_result import Result, show
 from spectrain.core import InputError
-from spectrain.findings import diagnose
 from spectrain.findings.randomness import randomness
 from spectrain.matrix import MEASURES
-from spectrain.report import render
+from spectrain.report import render_inspection
 
 T = TypeVar("T")
 
@@ -85,7 +84,9 @@ def run(
             findings.append(randomness(inspection.run, follow=_bar("fitting random bulks")))
         result = Result(inspection, findings, rules)
         if html:
-            render(inspection.run, html, findings=[*diagnose(inspection.run), *findings])
+            render_inspection(
+                inspection.run, html, findings=findings, incomplete=inspection.incomplete
+            )
         if csv:
             result.write_csv(csv)
         if json:

@@ -14,10 +14,11 @@ import polars as pl
 from spectrain.checkpoint.inspect import Inspection
 from spectrain.checkpoint.odd import odd_blocks
 from spectrain.checkpoint.rules import Rule
-from spectrain.checkpoint.summary import blocks_frame, groups_frame, weightwatcher_frame
+from spectrain.checkpoint.summary import groups_frame, weightwatcher_frame
 from spectrain.cli.terminal import console, plain, table
-from spectrain.core import InputError, Source
+from spectrain.core import InputError
 from spectrain.findings import Finding
+from spectrain.report.health import health_frame, is_difference
 
 RULE_BROKEN = 1
 INCOMPLETE = 3
@@ -26,14 +27,6 @@ MOST_LINES = 20
 """Of what is listed below the table, so many lines are shown."""
 
 _WEIGHTS = ("operator_norm", "stable_rank", "nuclear_rank", "effective_rank")
-_RANDOMNESS = {
-    "tail": pl.String,
-    "bulk_fraction": pl.Float64,
-    "bulk_fraction_error": pl.Float64,
-    "spikes": pl.Int64,
-    "exponent": pl.Float64,
-    "exponent_error": pl.Float64,
-}
 _CHANGES = ("relative_change", "stable_rank", "left_overlap", "right_overlap", "lora_rank")
 _WEIGHTWATCHER = (
     "alpha",
@@ -65,20 +58,12 @@ class Result:
     @property
     def is_difference(self) -> bool:
         """Whether two checkpoints were compared."""
-        return bool(self.inspection.run.manifest["config"].get("difference"))
+        return is_difference(self.inspection.run)
 
     @cached_property
     def blocks(self) -> pl.DataFrame:
         """A row for each block and step, with what was found of its randomness."""
-        source = Source.UPDATE if self.is_difference else Source.WEIGHT
-        frame = blocks_frame(self.inspection.run, source)
-        rows = [row for finding in self.findings for row in finding.rows]
-        found = pl.DataFrame(
-            [[row["step"], row["block"], *(row[name] for name in _RANDOMNESS)] for row in rows],
-            schema={"step": pl.Int64, "block": pl.String, **_RANDOMNESS},
-            orient="row",
-        )
-        return frame.join(found, on=["step", "block"], how="left", maintain_order="left")
+        return health_frame(self.inspection.run, self.findings)
 
     @cached_property
     def weightwatcher(self) -> pl.DataFrame:

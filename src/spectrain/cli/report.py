@@ -10,9 +10,11 @@ import tyro
 
 from spectrain.cli.terminal import console, working
 from spectrain.findings import diagnose, select_blocks
+from spectrain.findings.randomness import randomness
 from spectrain.records import open_run
-from spectrain.report import render
+from spectrain.report import render, render_inspection
 from spectrain.report.format import size
+from spectrain.report.health import is_difference, is_inspection
 
 
 def run(
@@ -25,6 +27,8 @@ def run(
 ) -> None:
     """Write the page of a run: findings, curves, heatmaps, spectra, one HTML file.
 
+    The folder of an inspection gets the page of an inspection.
+
     Args:
         path: the run folder.
         out: file to write; report.html in the run folder if not given.
@@ -34,9 +38,14 @@ def run(
     """
     opened = open_run(path)
     blocks = select_blocks(opened, include=include, exclude=exclude)
+    file = out or path / "report.html"
     with working("writing the page"):
-        findings = diagnose(opened, blocks=blocks)
-        page = render(opened, out or path / "report.html", blocks=blocks, findings=findings)
+        if is_inspection(opened):
+            findings = [] if is_difference(opened) else [randomness(opened, blocks=blocks)]
+            page = render_inspection(opened, file, blocks=blocks, findings=findings)
+        else:
+            findings = diagnose(opened, blocks=blocks)
+            page = render(opened, file, blocks=blocks, findings=findings)
     count = page.stat().st_size
     if json:
         told = [finding.to_dict() for finding in findings]

@@ -55,22 +55,24 @@ def render(
     body = element(
         "main",
         headline(run, chosen),
-        section("findings", "What the records say", *(_finding(finding) for finding in found)),
+        section("findings", "What the records say", *(finding_card(finding) for finding in found)),
         step_scale() if curves or any(grid.steps for grid in grids) else "",
         _loss(drawn=bool(curves)),
         _heatmaps(grids),
-        _spectrum(picker),
+        spectrum_section(picker),
         _blocks(run, chosen, found),
         section("colophon", "About this run", skipped(run), cost(run), configuration(run)),
         definitions(),
     )
     title = f"{run.path.name} · spectrain"
-    return write_page(path, document(title, body, data=data, scripts=page_scripts("page.js")))
+    return write_page(
+        path, document(title, body, data=data, scripts=page_scripts("spectra.js", "page.js"))
+    )
 
 
-def page_scripts(own: str) -> tuple[str, ...]:
-    """Plotly, what all pages share, and a page's own script."""
-    return get_plotlyjs(), asset("charts.js"), asset(own)
+def page_scripts(*own: str) -> tuple[str, ...]:
+    """Plotly, what all pages share, and a page's own scripts."""
+    return get_plotlyjs(), asset("charts.js"), *map(asset, own)
 
 
 def write_page(path: str | os.PathLike[str], page: str) -> Path:
@@ -105,7 +107,8 @@ def step_scale() -> Html:
     return element("fieldset", element("legend", "Steps"), *choices, class_="scale", id="scale")
 
 
-def _finding(finding: Finding) -> Html:
+def finding_card(finding: Finding) -> Html:
+    """What a finding says, its evidence and its limits."""
     told = f"status-{str(finding.status).replace(' ', '-')}"
     return element(
         "article",
@@ -161,16 +164,19 @@ def _heatmaps(grids: Sequence[Grid]) -> Html:
     )
 
 
-def _spectrum(picker: Picker) -> Html:
+def spectrum_section(picker: Picker) -> Html:
+    """The spectrum of a block that the reader chooses."""
     title = "The spectrum of one block"
     if not picker.blocks:
         return section("spectrum", title, missing("No spectra are recorded."))
     options = (element("option", name, value=number) for number, name in enumerate(picker.blocks))
     kinds = (element("option", source, value=source) for source in picker.sources)
-    note = (
-        "Singular values relative to the largest of their step, early steps behind, late ones in "
-        "front. Both directions are logarithmic; from ridge to ridge is half a decade."
-    )
+    note = "Singular values relative to the largest. Both directions are logarithmic."
+    if any(len(waterfall.steps) > 1 for waterfall in picker.waterfalls.values()):
+        note = (
+            "Singular values relative to the largest of their step, early steps behind, late ones "
+            "in front. Both directions are logarithmic; from ridge to ridge is half a decade."
+        )
     omitted = f" {picker.omitted:,} blocks found no place here." if picker.omitted else ""
     return section(
         "spectrum",
