@@ -62,12 +62,16 @@ class ActivationStore:
     """The moments of all feeds over one sampled step.
 
     Attributes:
+        feeds: all that may be seen, in an order that is the same on every process.
         inseparable: feeds that shared a tensor with another feed at first and not later on, so
             that their own moments are not known.
+        unseen: feeds whose absence is to be reported.
     """
 
+    feeds: tuple[Feed, ...] = ()
     moments: dict[Feed, Moments] = field(default_factory=dict)
     inseparable: set[Feed] = field(default_factory=set)
+    unseen: set[Feed] = field(default_factory=set)
     _latest: Moments | None = None
 
     def add(self, feed: Feed, source: Tensor, activation: Tensor) -> None:
@@ -91,6 +95,14 @@ class ActivationStore:
         own.add(source, activation, feed.tap)
         if shareable:
             self._latest = own
+
+    def missing(self, feed: Feed) -> str | None:
+        """Why a feed has no moments, where a reason is to be recorded."""
+        if feed in self.inseparable:
+            return "several modules shared this input at first and not later in the step"
+        if feed in self.unseen:
+            return "no forward pass was seen: unused, or compiled before it was watched"
+        return None
 
     def _lags(self, feed: Feed, own: Moments) -> bool:
         """Whether the others of a shared group are a forward pass ahead of this feed."""

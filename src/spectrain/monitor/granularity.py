@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from spectrain.core import Block, Record, Source
 from spectrain.matrix import RECORD_RTOL, nuclear_norm, spectrum
+from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.probes import Probe
 from spectrain.monitor.sample import Sample
 
@@ -30,12 +31,15 @@ class GranularityProbe(Probe):
         parameters: Mapping[str, nn.Parameter],
         blocks: Iterable[Block],
         heads: Iterable[Block],
+        holdings: Holdings,
     ) -> None:
         self._parameters = parameters
+        self._holdings = holdings
         by_parameter = _by_parameter(blocks)
         self._fused = {name: own for name, own in by_parameter.items() if _is_fused(own)}
         self._heads = _heads_of(by_parameter, _by_parameter(heads))
         self._values: list[tuple[str, str, Tensor]] = []
+        self._cut: list[str] = []
         self._full = True
 
     def __bool__(self) -> bool:
@@ -48,9 +52,12 @@ class GranularityProbe(Probe):
     def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         if not self._full:
             return
-        for block in blocks:
+        for block in filter(self._holdings.owns, blocks):
             gradient = self._parameters[block.parameter].grad
             if gradient is None or gradient.is_sparse:
+                continue
+            if not self._holdings.whole(block):
+                self._cut.append(block.name)
                 continue
             if block.parameter in self._fused:
                 value = _nuclear_rank([gradient.flatten(1)])
@@ -65,7 +72,13 @@ class GranularityProbe(Probe):
             kept, reason = (found, None) if found == found else (None, "zero or not finite")
             row = Record(sample.step, block, Source.GRADIENT, measure, kept, reason=reason)
             sample.records.append(row)
-        self._values = []
+        reason = "the parameter is sharded"
+        sample.records += [
+            Record(sample.step, name, Source.GRADIENT, "nuclear_rank_heads", None, reason=reason)
+            for name in self._cut
+            if name in self._heads
+        ]
+        self._values, self._cut = [], []
 
 
 def _nuclear_rank(parts: Sequence[Tensor]) -> Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
+from math import prod, sqrt
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Record, Source
+from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.probes import Probe
 from spectrain.monitor.sample import Sample
 
@@ -26,18 +27,19 @@ class IntendedProbe(Probe):
 
     name = "intended"
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter]) -> None:
+    def __init__(self, parameters: Mapping[str, nn.Parameter], holdings: Holdings) -> None:
         self._parameters = parameters
+        self._holdings = holdings
         self._records: list[Record] = []
 
     def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
-        for block in blocks:
+        for block in filter(self._holdings.owns, blocks):
             parameter = self._parameters[block.parameter]
             group = groups[id(parameter)]
             if parameter.grad is None or not is_spectral(optimizer, group):
                 continue
-            shape = (parameter.shape[0], parameter[0].numel())
+            shape = (parameter.shape[0], prod(parameter.shape[1:]))
             scale, reason = intended_scale(optimizer, group, shape)
             rms = None if scale is None else scale * sqrt(min(shape) / (shape[0] * shape[1]))
             for measure, value in (("intended_scale", scale), ("intended_rms", rms)):

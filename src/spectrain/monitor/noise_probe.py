@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -65,7 +65,7 @@ class NoiseProbe(Probe):
         for block in blocks:
             self._blocks[block.parameter].append(block)
         self._guard = guard
-        self._turn = _Turn(blocks, parameters, share)
+        self._turn = Turn(blocks, parameters, share)
         self._handles: list[RemovableHandle] = []
         self._reset(held=())
 
@@ -89,9 +89,12 @@ class NoiseProbe(Probe):
                 continue
             self._read(block, gradient, 1.0 if scale is None else float(scale))
 
-    def detach(self, sample: Sample) -> None:
+    def close(self) -> None:
         for handle in self._handles:
             handle.remove()
+
+    def detach(self, sample: Sample) -> None:
+        self.close()
         if self._powers or self._reasons:
             sample.noise = NoiseReading(len(self._seen), self._powers, self._held, self._reasons)
             sample.memory_bytes += sum(buffer.nbytes for buffer in self._buffers.values())
@@ -161,7 +164,7 @@ class NoiseProbe(Probe):
                 self._held[block] = held_noise(replicas, weights=buffer.weights)
 
 
-class _Turn:
+class Turn:
     """Which blocks are held next: round and round, so many at a time as memory allows."""
 
     def __init__(
@@ -174,6 +177,11 @@ class _Turn:
         }
         self._queue = [block for block in blocks if self._bytes[block] <= BUFFER_BYTES]
 
+    @property
+    def size(self) -> int:
+        """Number of blocks that get a turn."""
+        return len(self._queue)
+
     def next(self) -> Sequence[Block]:
         """The blocks at the head of the queue."""
         chosen, room = [], BUFFER_BYTES
@@ -184,7 +192,7 @@ class _Turn:
             chosen.append(block)
         return chosen
 
-    def answered(self, held: Mapping[Block, HeldNoise]) -> None:
+    def answered(self, held: Container[Block]) -> None:
         """Blocks that had their turn wait behind the others."""
         self._queue.sort(key=lambda block: block in held)
 

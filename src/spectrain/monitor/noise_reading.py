@@ -27,20 +27,25 @@ class NoiseReading:
         powers: energies of every block, on its device.
         held: full statistics of the blocks whose replicas were held.
         reasons: why a block has none, or only energies.
+        total: energies of the network, where the blocks are not all here.
+        whole: whether they are.
     """
 
     count: int
     powers: Mapping[Block, Power] = field(default_factory=dict)
     held: Mapping[Block, HeldNoise] = field(default_factory=dict)
     reasons: Mapping[Block, str] = field(default_factory=dict)
+    total: Power | None = None
+    whole: bool = True
 
     def records(self, step: int, batch_size: int | None) -> list[Record]:
         """One row a number; the network as a whole has no block."""
         examples = None if batch_size is None else batch_size / self.count
         powers = _on_host(self.powers)
         rows: list[Record] = []
-        if powers:
-            rows += _power_records(step, None, reduce(add, powers.values()), examples)
+        total = reduce(add, powers.values()) if powers and self.whole else self.total
+        if total is not None:
+            rows += _power_records(step, None, total, examples)
         for block, power in powers.items():
             held = self.held.get(block)
             if held is not None and held.scalar.snr_unbiased.replicas == self.count:

@@ -12,10 +12,15 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from spectrain.core import Block, InputError, Record, Sink, Source
+from spectrain.monitor import taps
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.probes import GradientProbe, Probe
 from spectrain.monitor.sample import Sample
 from spectrain.monitor.schedule import Schedule
+from spectrain.monitor.survey import Survey
+
+LOST = "communication"
+"""Name under which a lost connection to the other processes switches off all sampling."""
 
 FLUSH_SECONDS = 20.0
 """Records are handed to disk at least this often, so that a kill loses no more."""
@@ -26,16 +31,25 @@ class Observer:
 
     A step begins with the first forward pass under gradients after the previous one and ends when
     every optimizer has stepped once. Between samples only one hook on the model and two on each
-    optimizer are left in place, each a few instructions long.
+    optimizer are left in place, each a few instructions long, and those on compiled modules.
+
+    Args:
+        model: whose forward pass begins a step.
+        optimizers: all that step once a step.
+        survey: what is watched, and by which probes.
+        resurvey: a new survey where parameters have come, thawed or frozen since; else ``None``.
+        sinks: where records go.
+        schedule: which steps are sampled.
+        guard: contains failures.
+        start_step: steps already done.
     """
 
     def __init__(
         self,
         model: nn.Module,
         optimizers: Sequence[Optimizer],
-        blocks: Mapping[str, Sequence[Block]],
-        parameters: Mapping[str, nn.Parameter],
-        probes: Sequence[Probe],
+        survey: Survey,
+        resurvey: Callable[[], Survey | None],
         sinks: Sequence[Sink],
         schedule: Schedule,
         guard: Guard,
@@ -46,9 +60,8 @@ class Observer:
         self.peak_bytes = 0
         self._first = start_step
         self._optimizers = list(optimizers)
-        self._blocks = blocks
-        self._parameters = parameters
-        self._probes = list(probes)
+        self._survey = survey
+        self._resurvey = resurvey
         self._sinks = list(sinks)
         self._guard = guard
         self._sampling = False
@@ -60,7 +73,10 @@ class Observer:
         self._batch_size: int | None = None
         self._logged: list[tuple[int, str, float | Tensor]] = []
         self._flushed = perf_counter()
-        self._handles: list[RemovableHandle] = [model.register_forward_pre_hook(self._forward)]
+        self._key = taps.register(self._begun)
+        device = next((p.device for p in model.parameters()), None)
+        opening = _opening(self._begun, self._key, device)
+        self._handles: list[RemovableHandle] = [model.register_forward_pre_hook(opening)]
         for optimizer in self._optimizers:
             self._handles.append(optimizer.register_step_pre_hook(self._before))
             self._handles.append(optimizer.register_step_post_hook(self._after))
@@ -70,9 +86,15 @@ class Observer:
         """Keep what the loop says of the current step (of the last one, between two steps)."""
         step = self.step if self._opened is not None else max(self.step - 1, self._first)
         for name, value in values.items():
-            self._logged.append((step, name, _scalar(name, value)))
+            number = _scalar(name, value)
             if name == "batch_size":
-                self._batch_size = int(value)
+                number = number * self._survey.holdings.data_parallel
+                self._batch_size = int(number)
+            self._logged.append((step, name, number))
+
+    def spread(self) -> dict[str, object]:
+        """Number of processes and their traffic, where there are several."""
+        return self._survey.holdings.summary()
 
     def flush(self) -> None:
         """Put the records of the steps that are complete on disk."""
@@ -86,21 +108,28 @@ class Observer:
         """Hand on what is held and remove every hook."""
         for handle in self._handles:
             handle.remove()
-        if self._sampling:
-            self._each_probe(lambda probe: probe.detach(Sample(self.step)))
+        self._sampling = False
+        for probe in self._survey.probes:
+            with self._guard(probe.name):
+                probe.close()
+        taps.RECEIVERS.pop(self._key, None)
         self._release()
         for sink in self._sinks:
             with self._guard("records"):
                 sink.close(summary)
 
     def _prepare(self) -> None:
-        self._sampling = self.schedule.samples(self.step)
+        self._sampling = LOST not in self._guard.disabled and self.schedule.samples(self.step)
         if self._sampling:
+            with self._guard("blocks"):
+                if survey := self._resurvey():
+                    self._each_probe(lambda probe: probe.close())
+                    self._survey = survey
             full = self.schedule.full()
             self._each_probe(lambda probe: probe.attach(full=full))
 
-    def _forward(self, module: nn.Module, args: Any) -> None:
-        if self._opened is None and torch.is_grad_enabled():
+    def _begun(self, _: Any = None) -> None:
+        if self._opened is None and torch._C._current_graph_task_id() == -1:
             self._release()
             self._before_opening = self._guard.seconds
             self._opened = perf_counter()
@@ -109,17 +138,19 @@ class Observer:
         if id(optimizer) in self._stepped:
             self._finish()
         if self._sampling:
+            self._agree()
             closure = _has_closure(args, kwargs)
             blocks = self._owned(optimizer)
-            for probe in self._probes:
+            for probe in self._survey.probes:
                 if not (closure and isinstance(probe, GradientProbe)):
                     self._guarded(probe, lambda p: p.before_step(optimizer, blocks))
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if self._sampling:
+            self._agree()
             blocks = self._owned(optimizer)
             if _has_closure(args, kwargs):
-                for probe in self._probes:
+                for probe in self._survey.probes:
                     if isinstance(probe, GradientProbe):
                         self._guarded(probe, lambda p: p.before_step(optimizer, blocks))
             self._each_probe(lambda probe: probe.after_step(optimizer, blocks))
@@ -127,8 +158,15 @@ class Observer:
         if len(self._stepped) == len(self._optimizers):
             self._finish()
 
+    def _agree(self) -> None:
+        """A probe that failed in one process is off in all of them from here on."""
+        with self._guard(LOST):
+            self._survey.holdings.agree(self._guard, [p.name for p in self._survey.probes])
+
     def _finish(self) -> None:
+        holdings = self._survey.holdings
         if self._sampling:
+            self._agree()
             self._held = Sample(self.step)
             held = self._held
             self._each_probe(lambda probe: probe.detach(held))
@@ -138,8 +176,9 @@ class Observer:
         begun = self._last_end if self._opened is None else self._opened
         training = max(now - begun - (monitor - self._before_opening), 0.0)
         sampled = self._sampling
-        if self._held is not None:
+        if self._held is not None and holdings.rank == 0:
             self._held.records += [
+                *holdings.records(self.step),
                 Record(self.step, None, Source.MONITOR, "training_seconds", training),
                 Record(self.step, None, Source.MONITOR, "monitor_seconds", monitor),
             ]
@@ -148,7 +187,10 @@ class Observer:
         self._opened, self._before_opening = None, 0.0
         self._last_end = now
         self._guard.seconds = 0.0
-        self.schedule.account(training_seconds=training, monitor_seconds=monitor, sampled=sampled)
+        with self._guard(LOST):
+            self.schedule.account(
+                training_seconds=training, monitor_seconds=monitor, sampled=sampled
+            )
         self._prepare()
 
     def _release(self) -> None:
@@ -159,6 +201,7 @@ class Observer:
             records = [
                 Record(step, None, Source.TRAINING, name, float(value))
                 for step, name, value in self._logged
+                if self._survey.holdings.rank == 0
             ]
             self._logged.clear()
             held, self._held = self._held, None
@@ -179,19 +222,33 @@ class Observer:
         owned = {id(p) for group in optimizer.param_groups for p in group["params"]}
         return [
             block
-            for name, blocks in self._blocks.items()
-            if id(self._parameters[name]) in owned
+            for name, blocks in self._survey.blocks.items()
+            if id(self._survey.parameters[name]) in owned
             for block in blocks
         ]
 
     def _each_probe(self, call: Callable[[Probe], None]) -> None:
-        for probe in self._probes:
+        for probe in self._survey.probes:
             self._guarded(probe, call)
 
     def _guarded(self, probe: Probe, call: Callable[[Probe], None]) -> None:
-        if probe.name not in self._guard.disabled:
+        if probe.name not in self._guard.disabled and LOST not in self._guard.disabled:
             with self._guard(probe.name):
                 call(probe)
+
+
+def _opening(begun: Callable[[], None], key: int, device: torch.device | None) -> Any:
+    """The hook on the model; where it is traced, an operator takes its place in the graph."""
+    cell, nothing = torch.zeros((), device=device), torch.zeros((), device=device)
+
+    def forward(module: nn.Module, args: Any) -> None:
+        if torch.is_grad_enabled():
+            if torch.compiler.is_compiling():
+                torch.ops.spectrain.tap(cell, nothing, key)
+            else:
+                begun()
+
+    return forward
 
 
 def _has_closure(args: Any, kwargs: Any) -> bool:

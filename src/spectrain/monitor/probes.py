@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from spectrain.core import Block, Feed, Record, Source
-from spectrain.monitor.activations import ActivationStore
+from spectrain.core import Block, Record, Source
 from spectrain.monitor.guard import Guard
-from spectrain.monitor.measuring import Measured, measure_blocks
+from spectrain.monitor.holdings import Holdings, square_sum
+from spectrain.monitor.measuring import Measured
 from spectrain.monitor.sample import Sample
 from spectrain.monitor.settings import group_records
-from spectrain.network.taps import activation
 from spectrain.optim.decay import decay_factor
 
 Parameters = Mapping[str, nn.Parameter]
@@ -42,101 +39,71 @@ class Probe:
     def detach(self, sample: Sample) -> None:
         """After the last optimizer: hand over what was read and let go of everything."""
 
-
-class ActivationProbe(Probe):
-    """Stable rank of what feeds each block, from hooks that keep no activation."""
-
-    name = "activation"
-
-    def __init__(self, model: nn.Module, blocks: Iterable[Block], guard: Guard) -> None:
-        self._model = model
-        self._guard = guard
-        self._feeds: dict[str, list[Feed]] = defaultdict(list)
-        self._readers: list[tuple[Block, Source, Feed]] = []
-        for block in blocks:
-            for source, feed in _feeds(block):
-                self._readers.append((block, source, feed))
-                if feed not in self._feeds[feed.module]:
-                    self._feeds[feed.module].append(feed)
-        self._store = ActivationStore()
-        self._handles: list[RemovableHandle] = []
-
-    def attach(self, *, full: bool) -> None:
-        self._store = ActivationStore()
-        for name, feeds in self._feeds.items():
-            hook = self._hook(feeds)
-            module = self._model.get_submodule(name)
-            self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
-
-    def _hook(self, feeds: list[Feed]) -> Any:
-        def read(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            if self.name in self._guard.disabled or not torch.is_grad_enabled():
-                return
-            with self._guard(self.name):
-                arguments = _positional(module, args, kwargs)
-                for feed in feeds:
-                    source = arguments[feed.argument]
-                    source = source.data if isinstance(source, PackedSequence) else source
-                    self._store.add(feed, source, activation(feed, module, arguments))
-
-        return read
-
-    def detach(self, sample: Sample) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        sample.memory_bytes += self._store.nbytes
-        norms = self._store.norms()
-        for block, source, feed in self._readers:
-            if feed in norms:
-                sample.activations.append((block, source, norms[feed]))
-            elif feed in self._store.inseparable:
-                reason = "several modules shared this input at first and not later in the step"
-                sample.records.append(
-                    Record(sample.step, block.name, source, "stable_rank", None, reason=reason)
-                )
-        self._store = ActivationStore()
+    def close(self) -> None:
+        """At the end of the run, perhaps amid a sample: remove every hook. No collective call."""
 
 
 class BackwardProbe(Probe):
-    """Frobenius norm of each block's gradient as the last backward pass left it."""
+    """Frobenius norm of each block's gradient as the last backward pass left it.
+
+    It is read when the pass is over: with several processes, after their gradients were averaged.
+    """
 
     name = "backward"
 
-    def __init__(self, parameters: Parameters, blocks: Iterable[Block], guard: Guard) -> None:
+    def __init__(
+        self, parameters: Parameters, blocks: Iterable[Block], holdings: Holdings, guard: Guard
+    ) -> None:
         self._guard = guard
+        self._holdings = holdings
         self._blocks: dict[str, list[Block]] = defaultdict(list)
-        for block in blocks:
+        for block in holdings.reads(blocks):
             self._blocks[block.parameter].append(block)
         self._parameters = parameters
-        self._norms: dict[Block, Tensor] = {}
+        self._squares: dict[Block, Tensor] = {}
+        self._touched: set[str] = set()
         self._handles: list[RemovableHandle] = []
 
     def attach(self, *, full: bool) -> None:
-        for name, blocks in self._blocks.items():
-            parameter = self._parameters[name]
-            hook = self._hook(blocks)
-            self._handles.append(parameter.register_post_accumulate_grad_hook(hook))
+        for name in self._blocks:
+            if self._parameters[name].requires_grad:
+                hook = self._hook(name)
+                self._handles.append(
+                    self._parameters[name].register_post_accumulate_grad_hook(hook)
+                )
 
-    def _hook(self, blocks: list[Block]) -> Any:
-        def read(parameter: Tensor) -> None:
-            if self.name in self._guard.disabled or parameter.grad is None:
+    def _hook(self, name: str) -> Any:
+        def touched(parameter: Tensor) -> None:
+            if self.name in self._guard.disabled:
                 return
             with self._guard(self.name):
-                gradient = _dense(parameter.grad)
-                for block in blocks:
-                    matrix = block.view.of(gradient)
-                    dtype = torch.promote_types(matrix.dtype, torch.float32)
-                    self._norms[block] = torch.linalg.vector_norm(matrix, dtype=dtype)
+                if not self._touched:
+                    after_backward(self._read)
+                self._touched.add(name)
 
-        return read
+        return touched
 
-    def detach(self, sample: Sample) -> None:
+    def _read(self) -> None:
+        names, self._touched = sorted(self._touched), set()
+        if self.name in self._guard.disabled or not self._handles:
+            return
+        with self._guard(self.name):
+            for name in names:
+                gradient = self._holdings.gradient(self._parameters[name])
+                if gradient is not None:
+                    for block in self._blocks[name]:
+                        part = self._holdings.part_of_matrix(block, gradient)
+                        self._squares[block] = square_sum(part)
+
+    def close(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        sample.backward.update(self._norms)
-        self._norms = {}
+
+    def detach(self, sample: Sample) -> None:
+        self.close()
+        squares, self._squares, self._touched = self._squares, {}, set()
+        sample.backward.update(self._holdings.norms(squares))
 
 
 class GradientProbe(Probe):
@@ -144,20 +111,20 @@ class GradientProbe(Probe):
 
     name = "gradient"
 
-    def __init__(self, parameters: Parameters, names: Sequence[str]) -> None:
+    def __init__(self, parameters: Parameters, names: Sequence[str], holdings: Holdings) -> None:
         self._parameters = parameters
         self._names = names
+        self._holdings = holdings
         self._measured: list[Measured] = []
 
     def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         scale = getattr(optimizer, "grad_scale", None)
-        gradients = {}
-        for block in blocks:
-            gradient = self._parameters[block.parameter].grad
-            if gradient is not None:
-                gradient = block.view.of(_dense(gradient))
-                gradients[block] = gradient if scale is None else gradient / scale
-        self._measured += measure_blocks(gradients, Source.GRADIENT, self._names)
+        gradients: dict[str, Tensor | None] = {}
+        for name in dict.fromkeys(block.parameter for block in blocks):
+            gradient = self._holdings.gradient(self._parameters[name])
+            gradients[name] = gradient if scale is None or gradient is None else gradient / scale
+        parts = {block: gradients[block.parameter] for block in self._holdings.reads(blocks)}
+        self._measured += self._holdings.measure(parts, Source.GRADIENT, self._names)
 
     def detach(self, sample: Sample) -> None:
         sample.measured += self._measured
@@ -169,9 +136,12 @@ class UpdateProbe(Probe):
 
     name = "update"
 
-    def __init__(self, parameters: Parameters, names: Mapping[Source, Sequence[str]]) -> None:
+    def __init__(
+        self, parameters: Parameters, names: Mapping[Source, Sequence[str]], holdings: Holdings
+    ) -> None:
         self._parameters = parameters
         self._names = names
+        self._holdings = holdings
         self._before: dict[str, Tensor] = {}
         self._factor: dict[str, float | None] = {}
         self._measured: list[Measured] = []
@@ -184,40 +154,41 @@ class UpdateProbe(Probe):
 
     def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
-        for block in blocks:
+        for block in self._holdings.reads(blocks):
             parameter = self._parameters[block.parameter]
             if parameter.grad is not None and block.parameter not in self._before:
-                self._before[block.parameter] = parameter.detach().clone()
+                self._before[block.parameter] = self._holdings.local(parameter).clone()
                 factor = decay_factor(optimizer, groups[id(parameter)])
                 self._factor[block.parameter] = factor
         self._bytes = sum(before.nbytes for before in self._before.values())
 
     def after_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        updates, directions, weights = {}, {}, {}
-        for block in blocks:
-            after = block.view.of(self._parameters[block.parameter].detach())
-            if self._full:
-                weights[block] = after
-            if block.parameter not in self._before:
-                continue
-            before = block.view.of(self._before[block.parameter])
-            factor = self._factor[block.parameter]
-            updates[block] = after.double() - before.double()
-            if not self._full:
-                continue
-            if factor is None:
-                self._undecided.append(block)
-            elif factor != 1.0:
-                directions[block] = after.double() - factor * before.double()
-        for source, matrices in (
-            (Source.UPDATE, updates),
-            (Source.DIRECTION, directions),
-            (Source.WEIGHT, weights),
-        ):
-            if self._names[source]:
-                self._measured += measure_blocks(matrices, source, self._names[source])
-        for block in blocks:
-            self._before.pop(block.parameter, None)
+        reads = self._holdings.reads(blocks)
+        names = dict.fromkeys(block.parameter for block in reads)
+        after = {name: self._holdings.local(self._parameters[name]) for name in names}
+        changed = [name for name in names if name in self._before]
+        updates = {name: after[name].double() - self._before[name].double() for name in changed}
+        self._measure(Source.UPDATE, updates, reads)
+        if self._full:
+            factors = {name: self._factor[name] for name in changed}
+            unknown = [b for b in reads if factors.get(b.parameter, 1.0) is None]
+            self._undecided += filter(self._holdings.owns, unknown)
+            directions = {
+                name: after[name].double() - factor * self._before[name].double()
+                for name, factor in factors.items()
+                if factor is not None and factor != 1.0
+            }
+            self._measure(Source.DIRECTION, directions, reads)
+            self._measure(Source.WEIGHT, after, reads)
+        for name in changed:
+            del self._before[name]
+
+    def _measure(
+        self, source: Source, tensors: Mapping[str, Tensor], blocks: Sequence[Block]
+    ) -> None:
+        if self._names[source]:
+            parts = {block: tensors.get(block.parameter) for block in blocks}
+            self._measured += self._holdings.measure(parts, source, self._names[source])
 
     def detach(self, sample: Sample) -> None:
         sample.measured += self._measured
@@ -235,31 +206,24 @@ class SettingsProbe(Probe):
 
     name = "settings"
 
-    def __init__(self, optimizers: Sequence[Optimizer]) -> None:
+    def __init__(self, optimizers: Sequence[Optimizer], holdings: Holdings) -> None:
+        self._holdings = holdings
         self._index = {id(optimizer): number for number, optimizer in enumerate(optimizers)}
         self._records: list[Record] = []
 
     def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        self._records += group_records(optimizer, self._index[id(optimizer)], step=0)
+        if self._holdings.rank == 0:
+            self._records += group_records(optimizer, self._index[id(optimizer)], step=0)
 
     def detach(self, sample: Sample) -> None:
         sample.settings += self._records
         self._records = []
 
 
-def _feeds(block: Block) -> list[tuple[Source, Feed]]:
-    literal, criterion = block.literal_input, block.criterion_input
-    feeds = [] if literal is None else [(Source.INPUT, literal)]
-    if criterion is not None and criterion != literal:
-        feeds.append((Source.CRITERION_INPUT, criterion))
-    return feeds
+def after_backward(call: Callable[[], None]) -> None:
+    """Call once the running backward pass is over, and with it what DDP and FSDP2 do at its end.
 
-
-def _positional(
-    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Any, ...]:
-    return inspect.signature(module.forward).bind(*args, **kwargs).args if kwargs else args
-
-
-def _dense(gradient: Tensor) -> Tensor:
-    return gradient.to_dense() if gradient.is_sparse else gradient
+    They queue callbacks of their own during the pass; one that is queued by a callback comes last.
+    """
+    engine = torch.autograd.Variable._execution_engine
+    engine.queue_callback(lambda: engine.queue_callback(call))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,24 +11,15 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from spectrain.core import Block, InputError, Role, Sink, Skipped, Source
-from spectrain.monitor.granularity import GranularityProbe
+from spectrain.core import Role, Sink
+from spectrain.monitor.distributed.mode import hold_spread, is_spread
+from spectrain.monitor.distributed.schedule import AgreedSchedule
 from spectrain.monitor.guard import Guard
-from spectrain.monitor.intended import IntendedProbe
-from spectrain.monitor.measuring import matching
-from spectrain.monitor.noise_probe import SHARE, NoiseProbe
+from spectrain.monitor.holdings import Holdings
+from spectrain.monitor.noise_probe import SHARE
 from spectrain.monitor.observer import Observer
-from spectrain.monitor.probes import (
-    ActivationProbe,
-    BackwardProbe,
-    GradientProbe,
-    Probe,
-    SettingsProbe,
-    UpdateProbe,
-)
 from spectrain.monitor.schedule import Schedule
-from spectrain.network import Network, find_blocks
-from spectrain.noise import NOISE_MEASURES
+from spectrain.monitor.survey import Survey, Surveyor
 
 
 class Watch:
@@ -86,6 +76,7 @@ class Watch:
                 "every": schedule.every,
                 "peak_bytes": self._observer.peak_bytes,
                 "disabled_probes": dict(self._guard.disabled),
+                **self._observer.spread(),
             }
         )
 
@@ -105,6 +96,7 @@ def watch(
     roles: Mapping[str, Role] | None = None,
     config: Mapping[str, Any] | None = None,
     sinks: Sequence[Sink] = (),
+    data_parallel: bool | None = None,
     strict: bool = False,
     start_step: int = 0,
     resume: bool = False,
@@ -130,13 +122,15 @@ def watch(
         roles: pattern of block name to role, where the found role is wrong.
         config: what else the manifest should keep of the run.
         sinks: further receivers of the records beside the run folder.
+        data_parallel: whether several processes train this model together; told from the model
+            where it is wrapped by DDP or holds DTensors.
         strict: raise the monitor's exceptions instead of disabling the probe.
         start_step: steps already done, when resuming.
         resume: continue the run in ``path``.
 
     Raises:
-        InputError: a pattern matches nothing, the optimizer holds no parameter of the model, or a
-            number is out of range.
+        InputError: a pattern matches nothing, the optimizer holds no parameter of the model, a
+            number is out of range, or the model is wrapped in a way that is not supported.
         RunError: the folder cannot be used.
 
     Example:
@@ -158,114 +152,55 @@ def watch(
     from spectrain.records import RunWriter
 
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+    parameters = list(model.parameters())
+    spread = is_spread(model, parameters, data_parallel)
+    guard = Guard(strict, frozenset({"cpu"} | {p.device.type for p in parameters}))
+    surveyor = Surveyor(
+        model=model,
+        optimizers=optimizers,
+        measures=measures,
+        include=include,
+        exclude=exclude,
+        heads=heads,
+        roles=roles,
+        guard=guard,
+        hold=hold_spread if spread else lambda *_: Holdings(),
+        share=SHARE if every is None else 1.0,
+    )
     schedule = Schedule(dense=dense, every=every, overhead=overhead)
-    network = find_blocks(model, heads=heads, overrides=roles)
-    parameters = dict(model.named_parameters(remove_duplicate=False))
-    watched, skipped = _select(network, optimizers, parameters, include, exclude)
-    names = {source: matching(source, measures) for source in Source}
-    if not any(names.values()):
-        raise InputError(f"measures {list(measures)} match nothing", remedy="try 'gradient/*'")
-    manifest = {
+    survey = surveyor.first()
+    if spread:
+        slowest = survey.holdings.slowest
+        schedule = AgreedSchedule(dense=dense, every=every, overhead=overhead, slowest=slowest)
+    facts = {
         "config": dict(config or {}),
-        "blocks": [block.to_dict() for block in watched],
-        "skipped": [{"parameter": s.parameter, "reason": s.reason} for s in skipped],
-        "groups": _groups(optimizers, parameters),
         "seeds": {"torch": torch.initial_seed()},
         "monitor": {"overhead": overhead, "every": every, "dense": dense, "measures": [*measures]},
     }
     folder = Path(path)
-    writer = RunWriter(folder, manifest=manifest, start_step=start_step, resume=resume)
-    guard = Guard(strict, frozenset({"cpu"} | {p.device.type for p in parameters.values()}))
-    by_parameter: dict[str, list[Block]] = {}
-    for block in watched:
-        by_parameter.setdefault(block.parameter, []).append(block)
+    writer = RunWriter(
+        folder,
+        manifest=facts | survey.manifest(optimizers),
+        rank=survey.holdings.rank,
+        start_step=start_step,
+        resume=resume,
+    )
+
+    def resurvey() -> Survey | None:
+        found = surveyor.again()
+        if found is not None:
+            writer.describe(facts | found.manifest(optimizers))
+        return found
+
+    dashboards = sinks if survey.holdings.rank == 0 else ()
     observer = Observer(
         model,
         optimizers,
-        by_parameter,
-        parameters,
-        _probes(model, optimizers, watched, parameters, names, measures, guard, every),
-        [writer, *sinks],
+        survey,
+        resurvey,
+        [writer, *dashboards],
         schedule,
         guard,
         start_step,
     )
     return Watch(observer, guard, folder)
-
-
-def _probes(
-    model: nn.Module,
-    optimizers: Sequence[Optimizer],
-    blocks: Sequence[Block],
-    parameters: Mapping[str, nn.Parameter],
-    names: Mapping[Source, Sequence[str]],
-    patterns: Sequence[str],
-    guard: Guard,
-    every: int | None,
-) -> list[Probe]:
-    probes: list[Probe] = [SettingsProbe(optimizers)]
-    if names[Source.INPUT] or names[Source.CRITERION_INPUT]:
-        probes.append(ActivationProbe(model, blocks, guard))
-    if names[Source.BACKWARD]:
-        probes.append(BackwardProbe(parameters, blocks, guard))
-    if names[Source.GRADIENT]:
-        probes.append(GradientProbe(parameters, names[Source.GRADIENT]))
-        heads = GranularityProbe(parameters, blocks, find_blocks(model, heads=True).blocks)
-        if heads:
-            probes.append(heads)
-    if any(names[source] for source in (Source.UPDATE, Source.DIRECTION, Source.WEIGHT)):
-        probes.append(UpdateProbe(parameters, names))
-    if names[Source.DIRECTION]:
-        probes.append(IntendedProbe(parameters))
-    if any(fnmatchcase(f"{Source.NOISE}/{name}", p) for name in NOISE_MEASURES for p in patterns):
-        share = SHARE if every is None else 1.0
-        probes.append(NoiseProbe(model, parameters, blocks, guard, share=share))
-    return probes
-
-
-def _select(
-    network: Network,
-    optimizers: Sequence[Optimizer],
-    parameters: Mapping[str, nn.Parameter],
-    include: Sequence[str],
-    exclude: Sequence[str],
-) -> tuple[list[Block], list[Skipped]]:
-    """The blocks to watch, and what is left out with its reason."""
-    trained = {id(p) for o in optimizers for group in o.param_groups for p in group["params"]}
-    if not any(id(parameter) in trained for parameter in parameters.values()):
-        raise InputError(
-            "the optimizer holds no parameter of the model",
-            remedy="pass the model whose parameters the optimizer was made with",
-        )
-    for pattern in (*include, *exclude):
-        if not any(_matches(block, [pattern]) for block in network.blocks):
-            raise InputError(
-                f"the pattern {pattern!r} matches no block",
-                remedy="see spectrain.find_blocks(model) for the names",
-            )
-    watched, skipped = [], [*network.skipped, *network.unsplit]
-    for block in network.blocks:
-        if _matches(block, include) and not _matches(block, exclude):
-            watched.append(block)
-        else:
-            skipped.append(Skipped(block.name, "left out by pattern"))
-    return watched, skipped
-
-
-def _matches(block: Block, patterns: Sequence[str]) -> bool:
-    return any(block.name == pattern or fnmatchcase(block.name, pattern) for pattern in patterns)
-
-
-def _groups(
-    optimizers: Sequence[Optimizer], parameters: Mapping[str, nn.Parameter]
-) -> list[dict[str, Any]]:
-    names = {id(parameter): name for name, parameter in parameters.items()}
-    return [
-        {
-            "name": f"group {index}.{number}",
-            "optimizer": type(optimizer).__name__,
-            "parameters": [names.get(id(p), "not in the model") for p in group["params"]],
-        }
-        for index, optimizer in enumerate(optimizers)
-        for number, group in enumerate(optimizer.param_groups)
-    ]

@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from spectrain.network.names import EXPERT, GAINS, NORM, is_bias
 from spectrain.network.site import Kind, Site, Weight
+from spectrain.network.wrapping import modules_of, parameters_of
 
 _CONV = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _CONV_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -35,12 +36,12 @@ def read_module(model: nn.Module) -> list[Site]:
     """All modules of ``model`` that own parameters, in the order of registration.
 
     A tied parameter belongs to the embedding that uses it, else to its first module; its name is
-    the one under which ``model.named_parameters()`` lists it.
+    the one under which the bare model's ``named_parameters()`` lists it, whatever wraps it.
     """
-    modules = dict(model.named_modules())
+    modules = modules_of(model)
     kinds = {path: kind_of(module, path) for path, module in modules.items()}
     names: dict[int, list[str]] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
+    for name, parameter in parameters_of(model).items():
         names.setdefault(id(parameter), []).append(name)
 
     home: dict[int, tuple[str, str]] = {}

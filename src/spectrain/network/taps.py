@@ -112,19 +112,27 @@ def normalized(module: nn.Module, arguments: tuple[Any, ...]) -> Shaped[Tensor, 
         >>> normalized(norm, (torch.tensor([[3.0, -3.0, 3.0, 3.0]]),))
         tensor([[ 1., -1.,  1.,  1.]])
     """
-    weights = dict(module.named_parameters(recurse=False))
+    weights = {name: _plain(p) for name, p in module.named_parameters(recurse=False)}
     gain = next(name for name in weights if name in GAINS)
     buffers = {f"module.{name}": buffer.clone() for name, buffer in module.named_buffers()}
 
+    others = {f"module.{name}": weight for name, weight in weights.items()}
+
     def at(value: float) -> Tensor:
         gains = {f"module.{gain}": torch.full_like(weights[gain], value)}
-        output: Tensor = functional_call(_WithoutHooks(module), buffers | gains, arguments)
+        output: Tensor = functional_call(_WithoutHooks(module), others | buffers | gains, arguments)
         return output
 
     output = at(1.0) - at(0.0)
     if isinstance(module, _CHANNELS_FIRST) or output.shape[-1] != weights[gain].shape[-1]:
         output = output.movedim(1, -1)
     return output.reshape(-1, weights[gain].numel())
+
+
+def _plain(parameter: nn.Parameter) -> Tensor:
+    """The local part of a parameter that tensor parallelism replicates, or the parameter."""
+    local = getattr(parameter, "to_local", None)
+    return parameter if local is None else local()
 
 
 class _WithoutHooks(nn.Module):

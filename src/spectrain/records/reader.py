@@ -145,18 +145,20 @@ class Run:
         where = _among(source=source, block=block)
         return self._steadily(lambda: self._collect(SPECTRA, where))
 
-    def history(self, block: str | None, *, rank: int = 0) -> pl.DataFrame:
+    def history(self, block: str | None, *, rank: int | None = None) -> pl.DataFrame:
         """One block through time: a row per step, a column ``source/measure`` per series.
+
+        Processes that train one model share its blocks out, and each number is recorded once.
 
         Args:
             block: name of a block or of a parameter group; ``None`` for the rows of the run.
-            rank: whose records.
+            rank: whose records; those of all if not given.
 
         Raises:
             InputError: the run knows no such block.
             RunError: the parts cannot be read.
         """
-        where = [pl.col("rank") == rank]
+        where = [] if rank is None else [pl.col("rank") == rank]
         where += [pl.col("block").is_null()] if block is None else _among(block=block)
         rows = self._steadily(lambda: self._collect(METRICS, where))
         names = [known.name for known in self.blocks]

@@ -166,6 +166,17 @@ class RunWriter:
         self._closed = True
         self._lock.close()
 
+    def describe(self, manifest: Mapping[str, Any]) -> None:
+        """Replace what the manifest says of the run, where the run has changed; rank 0 writes it.
+
+        Raises:
+            RunError: the disk refused.
+        """
+        if self._rank == 0:
+            with self._reporting():
+                created_at = str(read_manifest(self.path)["created_at"])
+                write_manifest(self.path, compose_manifest(manifest, created_at=created_at))
+
     def _admit(self, *, resume: bool) -> str | None:
         """Refuse a folder that is not ours to write; when an earlier attempt began the run."""
         begun = (self.path / MANIFEST).exists()

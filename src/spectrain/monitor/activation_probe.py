@@ -1,0 +1,170 @@
+"""The activation probe: what feeds each block, read by hooks that keep no activation."""
+
+from __future__ import annotations
+
+import inspect
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+from torch.utils.hooks import RemovableHandle
+
+from spectrain.core import Block, Feed, Record, Source
+from spectrain.monitor import taps
+from spectrain.monitor.activations import ActivationStore
+from spectrain.monitor.guard import Guard
+from spectrain.monitor.holdings import Holdings
+from spectrain.monitor.probes import Probe
+from spectrain.monitor.sample import Sample
+from spectrain.monitor.taps import compiled_names
+from spectrain.network.taps import activation
+from spectrain.network.wrapping import modules_of
+
+
+class ActivationProbe(Probe):
+    """Stable rank of what feeds each block, from hooks that keep no activation.
+
+    A forward pass that activation checkpointing repeats during the backward pass counts once. Hooks
+    on compiled modules stay in place, for one that comes later would not be seen.
+    """
+
+    name = "activation"
+
+    def __init__(
+        self, model: nn.Module, blocks: Iterable[Block], holdings: Holdings, guard: Guard
+    ) -> None:
+        self._modules = modules_of(model)
+        self._guard = guard
+        self._holdings = holdings
+        self._feeds: dict[str, list[Feed]] = defaultdict(list)
+        self._readers: list[tuple[Block, Source, Feed]] = []
+        for block in blocks:
+            for source, feed in _feeds(block):
+                self._readers.append((block, source, feed))
+                if feed not in self._feeds[feed.module]:
+                    self._feeds[feed.module].append(feed)
+        self._all = tuple(feed for feeds in self._feeds.values() for feed in feeds)
+        self._store = ActivationStore(self._all)
+        self._on = False
+        self._ungraded: set[str] = set()
+        self._keys = {
+            feed: taps.register(self._receiver(feed, self._modules[feed.module]))
+            for feed in self._all
+        }
+        self._lasting = compiled_names(model) & self._feeds.keys()
+        self._kept = [self._hooked(name) for name in self._lasting]
+        self._handles: list[RemovableHandle] = []
+
+    def attach(self, *, full: bool) -> None:
+        self._store, self._on = ActivationStore(self._all), True
+        taps.set_sampling(True)
+        self._handles = [self._hooked(name) for name in self._feeds if name not in self._lasting]
+
+    def close(self) -> None:
+        self._rest()
+        for handle in self._kept:
+            handle.remove()
+        for key in self._keys.values():
+            taps.RECEIVERS.pop(key, None)
+
+    def _rest(self) -> None:
+        if self._on:
+            taps.set_sampling(False)
+        self._on = False
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self._ungraded.clear()
+
+    def _hooked(self, name: str) -> RemovableHandle:
+        module = self._modules[name]
+        hook = self._hook(name, self._feeds[name], _argument_names(module))
+        return module.register_forward_pre_hook(hook, with_kwargs=True)
+
+    def _hook(self, name: str, feeds: list[Feed], names: list[str]) -> Any:
+        keys = [(feed.argument, self._keys[feed]) for feed in feeds]
+        parameter = next(self._modules[name].parameters(recurse=False), None)
+        cell = torch.zeros((), device=None if parameter is None else parameter.device)
+
+        def read(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            if torch.compiler.is_compiling():
+                if taps.sampling and torch.is_grad_enabled():
+                    for place, key in keys:
+                        x = args[place] if place < len(args) else kwargs[names[place]]
+                        torch.ops.spectrain.tap(cell, x.detach(), key)
+            elif self._on and self.name not in self._guard.disabled and self._counts(name):
+                with self._guard(self.name):
+                    arguments = _positional(module, args, kwargs)
+                    for feed in feeds:
+                        self._see(feed, module, arguments)
+
+        return read
+
+    def _receiver(self, feed: Feed, module: nn.Module) -> Callable[[Tensor], None]:
+        def receive(x: Tensor) -> None:
+            inactive = not self._on or self.name in self._guard.disabled
+            if not inactive and torch._C._current_graph_task_id() == -1:
+                with self._guard(self.name):
+                    self._see(feed, module, (x,) * (feed.argument + 1))
+
+        return receive
+
+    def _counts(self, name: str) -> bool:
+        """Whether this forward pass is training's own, and not a repetition of it.
+
+        Checkpointing runs a module twice: first under gradients, or without (the reentrant kind);
+        then, during the backward pass, under gradients.
+        """
+        if torch._C._current_graph_task_id() != -1:
+            return torch.is_grad_enabled() and name in self._ungraded
+        if torch.is_grad_enabled():
+            self._ungraded.discard(name)
+            return True
+        self._ungraded.add(name)
+        return False
+
+    def _see(self, feed: Feed, module: nn.Module, arguments: tuple[Any, ...]) -> None:
+        source = arguments[feed.argument]
+        source = source.data if isinstance(source, PackedSequence) else source
+        seen, counts = self._holdings.seen(source)
+        if not counts:
+            return
+        if seen is not source:
+            place = feed.argument
+            arguments = (*arguments[:place], seen, *arguments[place + 1 :])
+        self._store.add(feed, source, activation(feed, module, arguments))
+
+    def detach(self, sample: Sample) -> None:
+        self._rest()
+        store, self._store = self._store, ActivationStore(self._all)
+        sample.memory_bytes += store.nbytes
+        merged = self._holdings.merged(store, self.name in self._guard.disabled)
+        norms = merged.norms()
+        for block, source, feed in self._readers:
+            if feed in norms:
+                sample.activations.append((block, source, norms[feed]))
+            elif reason := merged.missing(feed):
+                sample.records.append(
+                    Record(sample.step, block.name, source, "stable_rank", None, reason=reason)
+                )
+
+
+def _feeds(block: Block) -> list[tuple[Source, Feed]]:
+    literal, criterion = block.literal_input, block.criterion_input
+    feeds = [] if literal is None else [(Source.INPUT, literal)]
+    if criterion is not None and criterion != literal:
+        feeds.append((Source.CRITERION_INPUT, criterion))
+    return feeds
+
+
+def _positional(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, ...]:
+    return inspect.signature(module.forward).bind(*args, **kwargs).args if kwargs else args
+
+
+def _argument_names(module: nn.Module) -> list[str]:
+    return list(inspect.signature(module.forward).parameters)

@@ -1,0 +1,1 @@
+"""Watching a model that several processes train: torch.distributed as it is."""

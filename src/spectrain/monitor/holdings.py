@@ -1,0 +1,96 @@
+"""What of a model lies in this process, and how its spectra are measured: here all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from spectrain.core import Block, Record, Source
+from spectrain.monitor.activations import ActivationStore
+from spectrain.monitor.guard import Guard
+from spectrain.monitor.measuring import Measured, measure_blocks
+
+Parts = Mapping[Block, Tensor | None]
+"""For each block the part of (something shaped like) its parameter that is here, if there is."""
+
+
+class Holdings:
+    """A model that lies whole in one process; its subclass is spread over several.
+
+    Attributes:
+        rank: whose records these are.
+        data_parallel: number of processes that see different data.
+        refused: blocks that cannot be read, with the reason.
+    """
+
+    rank = 0
+    data_parallel = 1
+    refused: Mapping[Block, str] = {}
+
+    def local(self, tensor: Tensor) -> Tensor:
+        """The part of a parameter, or of what is shaped like it, that is here."""
+        return tensor.detach()
+
+    def gradient(self, parameter: nn.Parameter) -> Tensor | None:
+        """The local part of the gradient, dense."""
+        gradient = parameter.grad
+        if gradient is None:
+            return None
+        return gradient.to_dense() if gradient.is_sparse else gradient
+
+    def reads(self, blocks: Iterable[Block]) -> list[Block]:
+        """Those of the blocks whose spectra this process helps to measure."""
+        return list(blocks)
+
+    def owns(self, block: Block) -> bool:
+        """Whether this process records the block."""
+        return True
+
+    def whole(self, block: Block) -> bool:
+        """Whether the block's parameter lies here in full."""
+        return True
+
+    def measure(self, parts: Parts, source: Source, names: Sequence[str]) -> list[Measured]:
+        """Spectra and measures of the blocks that this process records."""
+        matrices = {block: block.view.of(part) for block, part in parts.items() if part is not None}
+        return measure_blocks(matrices, source, names)
+
+    def norms(self, squares: Mapping[Block, Tensor]) -> dict[Block, Tensor]:
+        """Frobenius norms from the local sums of squares, of the blocks recorded here."""
+        return {block: square.sqrt() for block, square in squares.items()}
+
+    def seen(self, activation: Tensor) -> tuple[Tensor, bool]:
+        """An activation as a plain tensor, and whether it counts in this process."""
+        return activation, True
+
+    def merged(self, store: ActivationStore, failed: bool) -> ActivationStore:
+        """The moments over all processes of the feeds that are recorded here."""
+        store.unseen = set(store.feeds) - store.moments.keys() - store.inseparable
+        return store
+
+    def part_of_matrix(self, block: Block, part: Tensor) -> Tensor:
+        """The entries of the block's matrix that lie here."""
+        return block.view.of(part)
+
+    def agree(self, guard: Guard, probes: Sequence[str]) -> None:
+        """Let a probe that is switched off in one process be switched off in all."""
+
+    def slowest(self, values: Sequence[float]) -> list[float]:
+        """Entrywise maximum over the processes."""
+        return list(values)
+
+    def records(self, step: int) -> list[Record]:
+        """What the sample of this step cost in traffic."""
+        return []
+
+    def summary(self) -> dict[str, object]:
+        """For the attempt's summary."""
+        return {}
+
+
+def square_sum(matrix: Tensor) -> Tensor:
+    """‖A‖_F² in float64."""
+    norm = torch.linalg.vector_norm(matrix, dtype=torch.promote_types(matrix.dtype, torch.float32))
+    return norm.double().square()

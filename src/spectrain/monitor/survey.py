@@ -1,0 +1,215 @@
+"""The survey: which blocks of a model are watched, by which probes, and what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import nn
+from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
+
+from spectrain.core import Block, InputError, Role, Skipped, Source
+from spectrain.monitor.activation_probe import ActivationProbe
+from spectrain.monitor.distributed.rank_noise import RankNoiseProbe
+from spectrain.monitor.distributed.spread import Spread
+from spectrain.monitor.granularity import GranularityProbe
+from spectrain.monitor.guard import Guard
+from spectrain.monitor.holdings import Holdings
+from spectrain.monitor.intended import IntendedProbe
+from spectrain.monitor.measuring import matching
+from spectrain.monitor.noise_probe import NoiseProbe
+from spectrain.monitor.probes import (
+    BackwardProbe,
+    GradientProbe,
+    Probe,
+    SettingsProbe,
+    UpdateProbe,
+)
+from spectrain.network import Network, find_blocks
+from spectrain.network.wrapping import parameters_of
+from spectrain.noise import NOISE_MEASURES
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is watched.
+
+    Attributes:
+        blocks: by the name of their parameter.
+        parameters: of the model, by bare name.
+        skipped: what is left out, with its reason.
+        probes: that read the blocks.
+        holdings: what of the model is in this process.
+    """
+
+    blocks: Mapping[str, Sequence[Block]]
+    parameters: Mapping[str, nn.Parameter]
+    skipped: Sequence[Skipped]
+    probes: Sequence[Probe]
+    holdings: Holdings
+
+    def manifest(self, optimizers: Sequence[Optimizer]) -> dict[str, Any]:
+        """Block table, what is skipped, and the optimizers' groups."""
+        return {
+            "blocks": [block.to_dict() for blocks in self.blocks.values() for block in blocks],
+            "skipped": [{"parameter": s.parameter, "reason": s.reason} for s in self.skipped],
+            "groups": _groups(optimizers, self.parameters),
+        }
+
+
+Hold = Callable[[nn.Module, Mapping[str, nn.Parameter], Sequence[Block]], Holdings]
+"""(model, parameters, blocks) ↦ what of them lies in this process."""
+
+
+@dataclass(slots=True)
+class Surveyor:
+    """Surveys a model, and again when its parameters have changed.
+
+    Attributes:
+        model: what is trained.
+        optimizers: that train it.
+        measures: patterns such as ``"gradient/*"``.
+        include: patterns of block names to watch.
+        exclude: patterns of block names to leave out.
+        heads: split attention into heads.
+        roles: by pattern.
+        guard: contains failures.
+        hold: makes the holdings.
+        share: of the blocks whose replicas are held in a full sample.
+    """
+
+    model: nn.Module
+    optimizers: Sequence[Optimizer]
+    measures: Sequence[str]
+    include: Sequence[str]
+    exclude: Sequence[str]
+    heads: bool
+    roles: Mapping[str, Role] | None
+    guard: Guard
+    hold: Hold
+    share: float
+    _seen: Any = field(default=None, init=False)
+
+    def first(self) -> Survey:
+        """The survey at the start.
+
+        Raises:
+            InputError: a pattern matches nothing, or the optimizer trains another model.
+        """
+        self._seen = self._state()
+        network = find_blocks(self.model, heads=self.heads, overrides=self.roles)
+        parameters = parameters_of(self.model)
+        self._check(network, parameters)
+        candidates, skipped = self._select(network)
+        names = {source: matching(source, self.measures) for source in Source}
+        if not any(names.values()):
+            raise InputError(
+                f"measures {list(self.measures)} match nothing", remedy="try 'gradient/*'"
+            )
+        holdings = self.hold(self.model, parameters, candidates)
+        watched = [block for block in candidates if block not in holdings.refused]
+        skipped += [Skipped(block.name, reason) for block, reason in holdings.refused.items()]
+        by_parameter: dict[str, list[Block]] = {}
+        for block in watched:
+            by_parameter.setdefault(block.parameter, []).append(block)
+        probes = self._probes(watched, parameters, names, holdings)
+        return Survey(by_parameter, parameters, skipped, probes, holdings)
+
+    def again(self) -> Survey | None:
+        """A new survey where parameters or groups have come or gone, thawed or frozen."""
+        return None if self._state() == self._seen else self.first()
+
+    def _state(self) -> Any:
+        parameters = [(id(p), p.requires_grad, is_lazy(p)) for p in self.model.parameters()]
+        return parameters, [len(optimizer.param_groups) for optimizer in self.optimizers]
+
+    def _check(self, network: Network, parameters: Mapping[str, nn.Parameter]) -> None:
+        trained = {
+            id(p) for o in self.optimizers for group in o.param_groups for p in group["params"]
+        }
+        if not any(id(parameter) in trained for parameter in parameters.values()):
+            raise InputError(
+                "the optimizer holds no parameter of the model",
+                remedy="pass the model whose parameters the optimizer was made with",
+            )
+        if any(is_lazy(parameter) for parameter in parameters.values()):
+            return  # their blocks are not known yet
+        for pattern in (*self.include, *self.exclude):
+            if not any(_matches(block, [pattern]) for block in network.blocks):
+                raise InputError(
+                    f"the pattern {pattern!r} matches no block",
+                    remedy="see spectrain.find_blocks(model) for the names",
+                )
+
+    def _select(self, network: Network) -> tuple[list[Block], list[Skipped]]:
+        """The blocks to watch, and what is left out with its reason."""
+        watched, skipped = [], [*network.skipped, *network.unsplit]
+        for block in network.blocks:
+            if not _matches(block, self.include) or _matches(block, self.exclude):
+                skipped.append(Skipped(block.name, "left out by pattern"))
+            else:
+                watched.append(block)
+        return watched, skipped
+
+    def _probes(
+        self,
+        blocks: Sequence[Block],
+        parameters: Mapping[str, nn.Parameter],
+        names: Mapping[Source, Sequence[str]],
+        holdings: Holdings,
+    ) -> list[Probe]:
+        probes: list[Probe] = [SettingsProbe(self.optimizers, holdings)]
+        if names[Source.INPUT] or names[Source.CRITERION_INPUT]:
+            probes.append(ActivationProbe(self.model, blocks, holdings, self.guard))
+        if names[Source.BACKWARD]:
+            probes.append(BackwardProbe(parameters, blocks, holdings, self.guard))
+        if names[Source.GRADIENT]:
+            probes.append(GradientProbe(parameters, names[Source.GRADIENT], holdings))
+            heads = find_blocks(self.model, heads=True).blocks
+            if granularity := GranularityProbe(parameters, blocks, heads, holdings):
+                probes.append(granularity)
+        if any(names[source] for source in (Source.UPDATE, Source.DIRECTION, Source.WEIGHT)):
+            probes.append(UpdateProbe(parameters, names, holdings))
+        if names[Source.DIRECTION]:
+            probes.append(IntendedProbe(parameters, holdings))
+        if any(
+            fnmatchcase(f"{Source.NOISE}/{n}", p) for n in NOISE_MEASURES for p in self.measures
+        ):
+            probes += self._noise_probes(blocks, parameters, holdings)
+        return probes
+
+    def _noise_probes(
+        self,
+        blocks: Sequence[Block],
+        parameters: Mapping[str, nn.Parameter],
+        holdings: Holdings,
+    ) -> list[Probe]:
+        """Replicas are the processes where they see different data, else the microbatches."""
+        model, guard, share = self.model, self.guard, self.share
+        if not isinstance(holdings, Spread):
+            return [NoiseProbe(model, parameters, blocks, guard, share=share)]
+        if holdings.data_parallel == holdings.size:
+            return [RankNoiseProbe(model, parameters, blocks, holdings, guard, share=share)]
+        return []  # under tensor parallelism no process has a gradient of its own
+
+
+def _matches(block: Block, patterns: Sequence[str]) -> bool:
+    return any(block.name == pattern or fnmatchcase(block.name, pattern) for pattern in patterns)
+
+
+def _groups(
+    optimizers: Sequence[Optimizer], parameters: Mapping[str, nn.Parameter]
+) -> list[dict[str, Any]]:
+    names = {id(parameter): name for name, parameter in parameters.items()}
+    return [
+        {
+            "name": f"group {index}.{number}",
+            "optimizer": type(optimizer).__name__,
+            "parameters": [names.get(id(p), "not in the model") for p in group["params"]],
+        }
+        for index, optimizer in enumerate(optimizers)
+        for number, group in enumerate(optimizer.param_groups)
+    ]
