@@ -1,4 +1,4 @@
-"""The second pass of the Gram back end."""
+"""Gram matrices, and their spectra on the CPU."""
 
 from __future__ import annotations
 
@@ -6,31 +6,6 @@ import pytest
 import torch
 
 from spectrain.matrix import gram
-from support.prescribed import exponential, flat, low_rank, with_values
-
-
-@pytest.mark.parametrize("shape", [(30, 30), (30, 80), (80, 30)], ids=str)
-def test_deflation_resolves_what_the_gram_matrix_cannot(
-    shape: tuple[int, int], generator: torch.Generator
-) -> None:
-    values = exponential(30, decades=12)
-    matrix = with_values(values, *shape, generator)
-    once, _ = gram.singular_values(gram.small_gram(matrix), max(shape), torch.float64)
-    twice, bound = gram.deflated(matrix)
-    assert (once - values).abs().max() > 1e-9  # measured 3e-9 to 5e-9
-    assert (twice - values).abs().max() < 1e-12  # measured 1e-14 to 1e-13
-    assert bound.max() < 1e-9  # measured 5e-11
-
-
-def test_deflation_of_a_flat_spectrum_has_no_remainder(generator: torch.Generator) -> None:
-    values, _ = gram.deflated(with_values(flat(8), 8, 8, generator))
-    torch.testing.assert_close(values, flat(8))
-
-
-def test_an_exactly_low_rank_remainder_is_zero(generator: torch.Generator) -> None:
-    values, error = gram.deflated(with_values(low_rank(32), 32, 40, generator))
-    assert values[4:].max() < 1e-14  # measured 4e-16
-    assert (values[4:] <= error[4:]).all()
 
 
 def test_the_small_gram_matrix_is_the_smaller_one() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int8
 from torch import Tensor
@@ -13,6 +14,9 @@ from spectrain.core.errors import InputError
 from spectrain.matrix import gram
 from spectrain.matrix.scale import largest_entry, power_of_two, unit_scale
 from spectrain.matrix.spectrum import Spectrum, Status, relative_error
+
+REDUCED = 1.5
+"""Longer matrices than this ratio of sides are reduced to their triangular factor before an SVD."""
 
 Method = Literal["auto", "exact", "gram"]
 
@@ -29,9 +33,9 @@ def spectrum(
     """Singular values of a matrix, or of each matrix of a batch.
 
     ``exact`` is LAPACK's SVD in float64, ``gram`` the eigenvalues of the small Gram matrix: in
-    float32 where its own error bound meets ``rtol``, else in float64, and with a second pass over
-    the remainder where even that does not (steep and low-rank spectra). ``auto`` takes ``gram``
-    where its bound meets ``rtol``, else ``exact``.
+    float32 where its own error bound meets ``rtol``, else in float64, but for the matrices where
+    even that does not (steep and low-rank spectra), which get the SVD. ``auto`` is ``gram``, unless
+    no Gram matrix could meet ``rtol``.
 
     Args:
         matrix: any floating dtype; half precision is read exactly. Follows the device.
@@ -136,10 +140,8 @@ def _values(
             return values, error, "gram/float32"
     values, error = grams(flat, largest, torch.float64)
     for index in (relative_error(values, error) > rtol).nonzero().flatten().tolist():
-        unit, scale = unit_scale(flat[index], largest[index], torch.float64)
-        values[index], error[index] = (x * scale for x in gram.deflated(unit))
-    if method == "auto" and (relative_error(values, error) > rtol).any():
-        return _exact(flat, largest)
+        alone = slice(index, index + 1)
+        values[alone], error[alone] = _exact(flat[alone], largest[alone])[:2]
     return values, error, "gram/float64"
 
 
@@ -166,7 +168,14 @@ def _exact(
     flat: Float[Tensor, "b m n"], largest: Float[Tensor, " b"]
 ) -> tuple[Float[Tensor, "b r"], Float[Tensor, "b r"], str]:
     unit, scale = unit_scale(flat, largest, torch.float64)
-    values = torch.linalg.svdvals(unit) * scale[:, None]
+    m, n = unit.shape[-2:]
+    if max(m, n) > REDUCED * min(m, n):
+        unit = torch.linalg.qr(unit if m > n else unit.mT, mode="r").R
+    if unit.device.type == "cpu":
+        values = torch.from_numpy(np.linalg.svd(unit.numpy(), compute_uv=False))
+    else:
+        values = torch.linalg.svdvals(unit)
+    values = values * scale[:, None]
     error = (_floor(max(flat.shape[-2:])) * values[:, :1]).expand_as(values)
     return values, error, "exact/float64"
 

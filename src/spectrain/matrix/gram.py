@@ -2,9 +2,8 @@
 
 A Gram matrix squares the condition number: an eigenvalue λ comes with an absolute error of about
 ε = c·u·λ₁ (u the unit round-off), hence a singular value σ = √λ with min(ε/σ, √ε). That is harmless
-for the large values and ruins the small ones. Where the small ones matter, they are computed a
-second time from what is left of the matrix once its large directions are projected out
-(:func:`deflated`); that brings their absolute error from √u·σ₁ down to u^¾·σ₁, 10⁻¹² in float64.
+for the large values and ruins the small ones. Where the small ones matter, a singular value
+decomposition has to take over.
 """
 
 from __future__ import annotations
@@ -113,31 +112,4 @@ def roots(
     values = eigenvalues.clamp_min(0).sqrt()
     worst = epsilon.sqrt().unsqueeze(-1)
     error = torch.where(values > worst, epsilon.unsqueeze(-1) / values.clamp_min(1e-300), worst)
-    return values, error
-
-
-def deflated(
-    matrix: Float[Tensor, "m n"],
-) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
-    """Singular values of one float64 matrix by two Gram matrices, the second of the remainder.
-
-    The first resolves σᵢ > u^¼ σ₁. The matrix is projected onto the eigenvectors of the others, and
-    the Gram matrix of that remainder, whose scale is the remainder's own, gives the rest. What
-    leaks from the large directions into the remainder stays below the error of the smallest large
-    value.
-    """
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.mT
-    longer = wide.shape[1]
-    unit = torch.finfo(wide.dtype).eps
-    eigenvalues, vectors = torch.linalg.eigh(wide @ wide.mT)
-    largest = eigenvalues[-1].clamp_min(0)
-    large = eigenvalues > math.sqrt(unit) * largest
-    values, error = roots(
-        eigenvalues[large].flip(-1), eigenvalue_error(largest, longer, wide.dtype)
-    )
-    remainder = vectors[:, ~large].mT @ wide
-    if remainder.shape[0]:
-        rest, rest_error = singular_values(remainder @ remainder.mT, longer, wide.dtype)
-        values = torch.cat([values, rest])
-        error = torch.cat([error, rest_error + error[-1]])
     return values, error
