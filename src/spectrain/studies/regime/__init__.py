@@ -1,0 +1,19 @@
+"""The minimal two-regime model under test (seed 002)."""
+
+from spectrain.studies.regime import (
+    claims_dynamics,
+    claims_sweeps,
+    claims_theory,
+    claims_transformer,
+    claims_tuning,
+)
+from spectrain.studies.regime.study import STUDY
+
+__all__ = [
+    "STUDY",
+    "claims_dynamics",
+    "claims_sweeps",
+    "claims_theory",
+    "claims_transformer",
+    "claims_tuning",
+]
