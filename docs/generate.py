@@ -13,11 +13,13 @@ from spectrain.core import Registry
 from spectrain.matrix import MEASURES
 from spectrain.noise import NOISE_MEASURES
 from spectrain.records.schema import SAMPLE, SCHEMAS
+from spectrain.regime.measures import REGIME_MEASURES
 from spectrain.studies.frame import ledger
 
 REGISTRIES: dict[str, Registry] = {
     "Measures of a matrix": MEASURES,
     "Measures of gradient noise": NOISE_MEASURES,
+    "Measures of persistence": REGIME_MEASURES,
 }
 """Every registry of measures, under the heading that the glossary gives it."""
 

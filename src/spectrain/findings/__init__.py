@@ -1,4 +1,4 @@
-"""Answers from records alone: descent, rank, noise and the audit of updates."""
+"""Answers from records alone: descent, rank, noise, regime and the audit of updates."""
 
 from spectrain.findings.audit import audit
 from spectrain.findings.descent import descent
@@ -7,6 +7,7 @@ from spectrain.findings.finding import Finding, Label, Status
 from spectrain.findings.noise import noise
 from spectrain.findings.plan import plan_of
 from spectrain.findings.rank import rank
+from spectrain.findings.regime import regime
 from spectrain.findings.select import select_blocks
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "noise",
     "plan_of",
     "rank",
+    "regime",
     "select_blocks",
 ]

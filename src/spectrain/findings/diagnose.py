@@ -10,6 +10,7 @@ from spectrain.findings.descent import descent
 from spectrain.findings.finding import Finding
 from spectrain.findings.noise import noise
 from spectrain.findings.rank import rank
+from spectrain.findings.regime import regime
 from spectrain.records import Run
 
 
@@ -20,5 +21,5 @@ def diagnose(run: Run, *, blocks: Sequence[Block] | None = None) -> list[Finding
         run: an open run.
         blocks: the blocks to judge; all if not given.
     """
-    questions = (descent, rank, noise, audit)
+    questions = (descent, rank, noise, regime, audit)
     return [question(run, blocks=blocks) for question in questions]

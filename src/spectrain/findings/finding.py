@@ -38,6 +38,10 @@ class Verdict(StrEnum):
     SHRUNK = "shrunk"
     NOISE = "mostly noise"
     SIGNAL = "mostly signal"
+    EQUILIBRIUM = "equilibrium"
+    APPROACHING = "approaching"
+    SIGNAL_DRIVEN = "signal-driven"
+    UNDECIDED = "undecided"
     UNKNOWN = "not enough data"
 
 

@@ -23,6 +23,8 @@ def _settings(group: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         "lr": "learning_rate",
         "weight_decay": "weight_decay",
         "momentum": "momentum",
+        "nesterov": "nesterov",
+        "ns_steps": "newton_schulz_steps",
         "eps": "eps",
         "dampening": "dampening",
         "alpha": "alpha",

@@ -21,6 +21,7 @@ from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.intended import IntendedProbe
 from spectrain.monitor.measuring import matching
 from spectrain.monitor.noise_probe import NoiseProbe
+from spectrain.monitor.persistence import PersistenceProbe
 from spectrain.monitor.probes import (
     BackwardProbe,
     GradientProbe,
@@ -168,6 +169,7 @@ class Surveyor:
             probes.append(BackwardProbe(parameters, blocks, holdings, self.guard))
         if names[Source.GRADIENT]:
             probes.append(GradientProbe(parameters, names[Source.GRADIENT], holdings))
+            probes.append(PersistenceProbe(parameters, holdings))
             heads = find_blocks(self.model, heads=True).blocks
             if granularity := GranularityProbe(parameters, blocks, heads, holdings):
                 probes.append(granularity)

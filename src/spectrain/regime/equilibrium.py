@@ -15,9 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import asin, inf, sqrt
+from typing import Any, overload
 
 import numpy as np
 from jaxtyping import Float64
+from numpy.typing import NDArray
 
 from spectrain.core.errors import InputError
 
@@ -46,9 +48,14 @@ class NoiseUpdate:
         """Cosine c_k of updates ``lag`` ≥ 1 steps apart, in the mean."""
         return sum(weight * rate**lag for weight, rate in self.terms)
 
-    def persistence(self, decay: float = 1.0) -> float:
+    @overload
+    def persistence(self, decay: float = 1.0) -> float: ...
+    @overload
+    def persistence(self, decay: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def persistence(self, decay: Any = 1.0) -> Any:
         """S_a = 1 + 2Σ aᵏ c_k at a = ``decay``."""
-        return 1 + 2 * sum(w * decay * q / (1 - decay * q) for w, q in self.terms)
+        summed = sum((w * decay * q / (1 - decay * q) for w, q in self.terms), 0.0 * decay)
+        return 1 + 2 * summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +210,7 @@ def expected_squared_norms(
             remedy="pass rates and a decay that are not negative, with products below 1",
         )
     decays = 1 - rates * weight_decay
-    memory = {rate: update.persistence(1 - rate * weight_decay) for rate in np.unique(rates)}
-    kicks = rates**2 * update.energy * np.array([memory[rate] for rate in rates])
+    kicks = rates**2 * update.energy * update.persistence(decays)
     path, norm = np.empty(len(rates)), float(initial)
     for step, (decay, kick) in enumerate(zip(decays, kicks, strict=True)):
         norm = decay**2 * norm + kick

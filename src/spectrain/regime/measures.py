@@ -1,0 +1,53 @@
+"""How much of an update persists: signal seen by comparing a gradient with what came before it."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spectrain.core.measure import Registry
+
+REGIME_MEASURES = Registry()
+"""Measures of a gradient or update against the past, by name."""
+
+Scalar = Float[Tensor, "*batch"]
+
+
+@REGIME_MEASURES.register(
+    unit="1",
+    formula="⟨g_t, m̂_{t−1}⟩/‖g_t‖² (0 in the mean on pure noise, error ‖m̂‖/(‖g‖√N))",
+    citation="this project; m̂ the optimizer's average of earlier gradients, corrected for bias",
+)
+def persistent_energy(
+    gradient: Float[Tensor, "*shape"], average: Float[Tensor, "*shape"]
+) -> Float[Tensor, ""]:
+    """Share of a gradient's energy that earlier gradients foretell: ‖E g‖²/E‖g‖², if E g is steady.
+
+    The average must not contain the gradient itself. A signal that turns within the average's
+    memory counts as noise, and one that oscillates gives a negative value.
+
+    Example:
+        >>> g = torch.tensor([1.0, 2.0])
+        >>> persistent_energy(g, g).item(), persistent_energy(g, torch.zeros(2)).item()
+        (1.0, 0.0)
+    """
+    return (gradient * average).sum() / gradient.square().sum()
+
+
+@REGIME_MEASURES.register(
+    unit="1",
+    formula="⟨u_{t−1}, u_t⟩/(‖u_{t−1}‖‖u_t‖) (β₁ in the mean for AdamW on pure noise)",
+    citation="c₁ of the summed autocorrelation, Kosson et al. 2024, §3",
+)
+def successive_cosine(
+    previous: Float[Tensor, "*shape"], current: Float[Tensor, "*shape"]
+) -> Float[Tensor, ""]:
+    """Alignment of successive updates, decay left out.
+
+    Example:
+        >>> round(successive_cosine(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1.0])).item(), 4)
+        0.7071
+    """
+    norms = torch.linalg.vector_norm(previous) * torch.linalg.vector_norm(current)
+    return (previous * current).sum() / norms
