@@ -1,4 +1,7 @@
-"""Activations reduced on the fly: of each input its Gram matrix or its token counts are kept."""
+"""Activations reduced on the fly: of each input its Gram matrix or its token counts are kept.
+
+Of wide inputs the leading directions take the place of the Gram matrix (:mod:`.wide`).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from torch import Tensor
 from spectrain.core import Feed, Tap
 from spectrain.matrix import top_eigenvalue
 from spectrain.matrix.scale import largest_entry, unit_scale
+from spectrain.monitor.wide import WIDE, Leading
 
 RTOL = 1e-5
 """Relative error of ‖A‖_op² beyond the rounding of the activation's own precision."""
@@ -23,15 +27,27 @@ RTOL = 1e-5
 class Moments:
     """What is kept of the columns of A: A Aᵀ, or the diagonal of it for a token indicator.
 
+    Of wide ones it is the leading directions alone; ``warm`` are those of the sample before.
+
     Several feeds that read the very same tensor (q, k and v of one layer) share one of these.
     """
 
     second: Tensor | None = None
+    leading: Leading | None = None
+    warm: Tensor | None = None
     columns: int = 0
     last: ref[Tensor] | None = None
 
     def add(self, source: Tensor, activation: Tensor, tap: Tap) -> None:
         """Add the columns of one forward pass (rows of ``activation``, or token ids)."""
+        self.columns += activation.shape[0]
+        self.last = ref(source)
+        if tap is not Tap.TOKENS and activation.shape[1] > WIDE:
+            one = self.leading
+            self.leading = (
+                Leading.of(activation, self.warm) if one is None else one.grown(activation)
+            )
+            return
         second = _counts(activation) if tap is Tap.TOKENS else _gram(activation)
         if self.second is None:
             self.second = second
@@ -39,8 +55,6 @@ class Moments:
             self.second += second
         else:
             self.second = _padded_sum(self.second, second)
-        self.columns += activation.shape[0]
-        self.last = ref(source)
 
     def saw_last(self, source: Tensor) -> bool:
         """Whether the last columns added came from this very tensor."""
@@ -63,6 +77,7 @@ class ActivationStore:
 
     Attributes:
         feeds: all that may be seen, in an order that is the same on every process.
+        warm: leading directions of wide feeds in the sample before.
         inseparable: feeds that shared a tensor with another feed at first and not later on, so
             that their own moments are not known.
         unseen: feeds whose absence is to be reported.
@@ -70,6 +85,7 @@ class ActivationStore:
 
     feeds: tuple[Feed, ...] = ()
     moments: dict[Feed, Moments] = field(default_factory=dict)
+    warm: dict[Feed, Tensor] = field(default_factory=dict)
     inseparable: set[Feed] = field(default_factory=set)
     unseen: set[Feed] = field(default_factory=set)
     _latest: Moments | None = None
@@ -87,7 +103,7 @@ class ActivationStore:
                 self.moments[feed] = latest
                 return
         if own is None:
-            own = self.moments[feed] = Moments()
+            own = self.moments[feed] = Moments(warm=self.warm.get(feed))
         elif sum(moments is own for moments in self.moments.values()) > 1 and self._lags(feed, own):
             self.inseparable.add(feed)
             del self.moments[feed]
@@ -114,11 +130,16 @@ class ActivationStore:
         groups: dict[tuple[torch.Size, torch.dtype, torch.device], list[Moments]] = defaultdict(
             list
         )
-        for moments in _distinct(self.moments.values()):
-            second = moments.second
-            assert second is not None
-            groups[second.shape, second.dtype, second.device].append(moments)
         found: dict[int, ActivationNorms] = {}
+        for moments in _distinct(self.moments.values()):
+            second, leading = moments.second, moments.leading
+            if leading is not None:
+                operator, error = leading.operator()
+                found[id(moments)] = ActivationNorms(
+                    leading.energy, operator, error, moments.columns
+                )
+            elif second is not None:
+                groups[second.shape, second.dtype, second.device].append(moments)
         for group in groups.values():
             stack = torch.stack([m.second for m in group if m.second is not None])
             frobenius, operator, error = _squared_norms(stack)
@@ -128,11 +149,15 @@ class ActivationStore:
                 )
         return {feed: found[id(moments)] for feed, moments in self.moments.items()}
 
+    def directions(self) -> dict[Feed, Tensor]:
+        """What to start the next sample's wide feeds from."""
+        return {f: m.leading.basis for f, m in self.moments.items() if m.leading is not None}
+
     @property
     def nbytes(self) -> int:
         """Memory that the moments hold."""
-        kept = [m.second for m in _distinct(self.moments.values()) if m.second is not None]
-        return sum(second.nbytes for second in kept)
+        kept = [(m.second, m.leading) for m in _distinct(self.moments.values())]
+        return sum(one.nbytes for pair in kept for one in pair if one is not None)
 
 
 def _squared_norms(stack: Tensor) -> tuple[Tensor, Tensor, Tensor]:
