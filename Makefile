@@ -7,7 +7,7 @@ export OMP_NUM_THREADS := 1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format docs bench clean
+.PHONY: help setup demo test test-slow check format docs bench bench-check clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,8 +40,11 @@ format: setup  ## put the style right
 docs: setup  ## build the documentation and run its examples: docs/_build/html
 	$(BIN)/sphinx-build --fail-on-warning --keep-going docs docs/_build/html
 
-bench: setup  ## measure what watching costs
-	$(BIN)/python -m benchmarks.monitor_overhead
+bench: setup  ## run the benchmarks, keep their results and write their page: docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+bench-check: setup  ## run the benchmarks again and tell what got slower
+	$(BIN)/python -m benchmarks --check
 
 clean:  ## remove what the targets made, except .venv
 	rm -rf docs/_build docs/_gallery docs/_generated .hypothesis .mypy_cache .pytest_cache .ruff_cache

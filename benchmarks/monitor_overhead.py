@@ -6,7 +6,10 @@ after. Two estimates of the ratio, each with a bootstrap interval over blocks of
 summed times, and a stratified one for noisy machines, in which the steps that do no monitoring
 enter by the median of their ratios and the others by their sums.
 
-    python -m benchmarks.monitor_overhead [--pairs 1000] [--json FILE]
+The same for processor time, which suffers less from what else the machine does, and, with
+``--width`` and ``--every 1``, for sampling every step with everything on.
+
+    python -m benchmarks.monitor_overhead [--pairs 1000] [--width 64] [--every N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -38,11 +41,10 @@ BLOCK = 50
 
 
 def stepper(
-    config: TrainConfig, corpus: Corpus, *, folder: Path | None, overhead: float | None
+    config: TrainConfig, corpus: Corpus, *, folder: Path | None, options: dict[str, Any]
 ) -> tuple[Callable[[int], None], AbstractContextManager[Any]]:
     """One training; returns what takes its next step, and the watch to leave at the end."""
     trainer = Trainer.of(config, corpus)
-    options = {} if overhead is None else {"overhead": overhead}
     context: AbstractContextManager[Any] = (
         nullcontext()
         if folder is None
@@ -63,7 +65,7 @@ def ratio_with_interval(
     on: NDArray[np.float64], off: NDArray[np.float64], rng: np.random.Generator
 ) -> tuple[float, float, float]:
     """Ratio of the sums and its 95 % interval by a bootstrap over blocks of pairs."""
-    blocks = np.array_split(np.arange(len(on)), len(on) // BLOCK)
+    blocks = np.array_split(np.arange(len(on)), _blocks(len(on)))
     sums = np.array([[on[block].sum(), off[block].sum()] for block in blocks])
     draws = rng.integers(len(sums), size=(4000, len(sums)))
     ratios = sums[draws].sum(1)
@@ -81,15 +83,20 @@ def stratified_ratio(
 
     def estimate(index: NDArray[np.int64]) -> float:
         chosen_on, chosen_off, chosen = on[index], off[index], busy[index]
-        idle = np.median(chosen_on[~chosen] / chosen_off[~chosen])
+        idle = np.median(chosen_on[~chosen] / chosen_off[~chosen]) if not chosen.all() else 1.0
         extra = (chosen_on - chosen_off)[chosen].sum() / chosen_off.sum()
         return float(idle * (1 - chosen.mean()) + chosen.mean() + extra)
 
-    blocks = np.array_split(np.arange(len(on)), len(on) // BLOCK)
+    blocks = np.array_split(np.arange(len(on)), _blocks(len(on)))
     draws = rng.integers(len(blocks), size=(2000, len(blocks)))
     spread = [estimate(np.concatenate([blocks[b] for b in draw])) for draw in draws]
     low, high = np.quantile(spread, [0.025, 0.975])
     return estimate(np.arange(len(on))), float(low), float(high)
+
+
+def _blocks(pairs: int) -> int:
+    """Ten blocks at least, as long as there are pairs."""
+    return min(pairs, max(pairs // BLOCK, 10))
 
 
 def busy_steps(run: Run, pairs: int) -> NDArray[np.bool_]:
@@ -105,41 +112,54 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--overhead", type=float, default=None, help="the default's if not given")
+    parser.add_argument("--every", type=int, default=None, help="sample by count, not by budget")
+    parser.add_argument("--width", type=int, default=DEMO.width)
     parser.add_argument("--optimizer", choices=["adamw", "muon"], default="adamw")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    config = replace(DEMO, optimizer=options.optimizer, steps=options.pairs)
+    config = replace(DEMO, optimizer=options.optimizer, steps=options.pairs, width=options.width)
     corpus = load_corpus(config.text, characters=config.characters)
     rng = np.random.default_rng(0)
-    times = np.zeros((options.pairs, 2))
+    clock, processor = np.zeros((options.pairs, 2)), np.zeros((options.pairs, 2))
+    chosen = {"overhead": options.overhead, "every": options.every}
+    given = {name: value for name, value in chosen.items() if value is not None}
     with tempfile.TemporaryDirectory() as folder:
         sides = [
-            stepper(config, corpus, folder=None, overhead=None),
-            stepper(config, corpus, folder=Path(folder), overhead=options.overhead),
+            stepper(config, corpus, folder=None, options={}),
+            stepper(config, corpus, folder=Path(folder), options=given),
         ]
         for warm_up in range(3):
             sides[0][0](warm_up)
         for number in track(range(options.pairs), description="pairs"):
             for side in rng.permutation(2):
-                start = perf_counter()
+                start = perf_counter(), process_time()
                 sides[side][0](number)
-                times[number, side] = perf_counter() - start
+                processor[number, side] = process_time() - start[1]
+                clock[number, side] = perf_counter() - start[0]
         for _, context in sides:
             context.__exit__(None, None, None)
         watched = spectrain.open_run(Path(folder) / "run")
         summary, busy = watched.summary, busy_steps(watched, options.pairs)
-    ratio, low, high = ratio_with_interval(times[:, 1], times[:, 0], rng)
-    stratified, least, most = stratified_ratio(times[:, 1], times[:, 0], busy, rng)
-    result = {
+    result: dict[str, Any] = {
         "benchmark": "monitor_overhead",
         "optimizer": options.optimizer,
+        "width": options.width,
+        "every": options.every,
         "pairs": options.pairs,
-        "step_ms": float(np.median(times[:, 0]) * 1e3),
-        "ratio": ratio,
-        "interval_95": [low, high],
-        "stratified_ratio": stratified,
-        "stratified_interval_95": [least, most],
+        "step_ms": float(np.median(clock[:, 0]) * 1e3),
+    }
+    for prefix, times in (("", clock), ("processor_", processor)):
+        ratio, low, high = ratio_with_interval(times[:, 1], times[:, 0], rng)
+        stratified, least, most = stratified_ratio(times[:, 1], times[:, 0], busy, rng)
+        result |= {
+            f"{prefix}ratio": ratio,
+            f"{prefix}interval_95": [low, high],
+            f"{prefix}stratified_ratio": stratified,
+            f"{prefix}stratified_interval_95": [least, most],
+        }
+    result |= {
         "sampled_steps": summary["sampled_steps"],
+        "peak_bytes": summary["peak_bytes"],
         "overhead_reported": summary["overhead"],
         "overhead_budget": summary["overhead_budget"],
         "environment": environment(),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectrain.monitor.schedule import Schedule
+from spectrain.monitor.schedule import AIM, Schedule
 
 
 def run(schedule: Schedule, step_seconds: list[float], sample_seconds: float) -> list[int]:
@@ -42,7 +44,48 @@ def test_the_budget_is_used() -> None:
     schedule = Schedule(dense=2, overhead=0.1)
     sampled = run(schedule, [1.0] * 200, 0.5)
     assert sampled[:2] == [0, 1]
-    assert 0.09 <= (schedule.achieved or 0.0) <= 0.1
+    assert 0.9 * AIM * 0.1 <= (schedule.achieved or 0.0) <= AIM * 0.1
+
+
+def test_slow_steps_after_a_sample_count_as_its_cost() -> None:
+    schedule = Schedule(dense=0, overhead=0.1)
+    slow = False
+    for step in range(400):
+        samples = schedule.samples(step)
+        seconds = 1.5 if samples or slow else 1.0
+        schedule.account(
+            training_seconds=seconds, monitor_seconds=0.5 if samples else 0.0, sampled=samples
+        )
+        slow = samples
+    assert schedule.hidden_seconds == pytest.approx(schedule.sampled_steps * 1.0, rel=0.15)
+    spent = schedule.monitor_seconds + schedule.hidden_seconds
+    assert 0.8 * AIM * 0.1 <= spent / schedule.training_seconds <= 0.1
+
+
+def test_a_long_sample_is_divided_among_steps_and_every_block_has_its_turn() -> None:
+    schedule = Schedule(dense=2, overhead=0.1)
+    blocks, round_cost = 10, 5.0
+    seen, costs = [], []
+    for step in range(4000):
+        samples = schedule.samples(step)
+        share = 0.0
+        if samples:
+            span = schedule.turn(blocks)
+            numbers = range(blocks)[span]
+            share = len(numbers) / blocks
+            seen += [(step, number) for number in numbers]
+            costs.append(round_cost * share)
+        schedule.account(training_seconds=1.0, monitor_seconds=round_cost * share, sampled=samples)
+    assert costs[:2] == [round_cost, round_cost]
+    assert max(costs[2:]) <= 2.5  # two steps, and one block more
+    assert schedule.parts == 3
+    within = schedule.round_steps
+    assert within == pytest.approx(round_cost / (AIM * 0.1), abs=2)
+    for number in range(blocks):
+        steps = [step for step, other in seen if other == number and step > 400]
+        gaps = [after - before for before, after in pairwise(steps)]
+        assert len(gaps) > 20
+        assert max(gaps) <= 1.1 * within
 
 
 def test_every_counts_absolute_steps_and_ignores_the_budget() -> None:

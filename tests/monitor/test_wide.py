@@ -73,7 +73,7 @@ def test_a_store_sketches_wide_feeds_and_hands_on_their_directions(
     generator: torch.Generator,
 ) -> None:
     feed, other = Feed("wide"), Feed("shared")
-    store = ActivationStore()
+    store = ActivationStore(sketched=True)
     x = offset(60, generator)
     store.add(feed, x, x)
     store.add(other, x, x)
@@ -83,7 +83,7 @@ def test_a_store_sketches_wide_feeds_and_hands_on_their_directions(
     assert norms[feed] == norms[other]
     assert norms[feed].operator.item() == pytest.approx(top, rel=1e-4)
     assert norms[feed].frobenius.item() == pytest.approx(energy, rel=1e-6)
-    again = ActivationStore(warm=store.directions())
+    again = ActivationStore(sketched=True, warm=store.directions())
     again.add(feed, x, x)
     assert again.norms()[feed].operator.item() == pytest.approx(top, rel=1e-6)
 

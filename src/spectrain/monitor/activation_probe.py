@@ -47,7 +47,9 @@ class ActivationProbe(Probe):
                 if feed not in self._feeds[feed.module]:
                     self._feeds[feed.module].append(feed)
         self._all = tuple(feed for feeds in self._feeds.values() for feed in feeds)
-        self._store = ActivationStore(self._all)
+        self._wanted: set[Feed] = set()
+        self._warm: dict[Feed, Tensor] = {}
+        self._store = self._empty()
         self._on = False
         self._ungraded: set[str] = set()
         self._keys = {
@@ -59,9 +61,11 @@ class ActivationProbe(Probe):
         self._handles: list[RemovableHandle] = []
 
     def attach(self, *, full: bool) -> None:
-        self._store, self._on = ActivationStore(self._all), True
+        self._wanted = {feed for block, _, feed in self._readers if block.name in self.turn}
+        self._store, self._on = self._empty(), True
         taps.set_sampling(True)
-        self._handles = [self._hooked(name) for name in self._feeds if name not in self._lasting]
+        modules = {feed.module for feed in self._wanted} - self._lasting
+        self._handles = [self._hooked(name) for name in self._feeds if name in modules]
 
     def close(self) -> None:
         self._rest()
@@ -69,6 +73,10 @@ class ActivationProbe(Probe):
             handle.remove()
         for key in self._keys.values():
             taps.RECEIVERS.pop(key, None)
+
+    def _empty(self) -> ActivationStore:
+        feeds = tuple(feed for feed in self._all if feed in self._wanted)
+        return ActivationStore(feeds, sketched=self._holdings.sketches, warm=self._warm)
 
     def _rest(self) -> None:
         if self._on:
@@ -127,6 +135,8 @@ class ActivationProbe(Probe):
         return False
 
     def _see(self, feed: Feed, module: nn.Module, arguments: tuple[Any, ...]) -> None:
+        if feed not in self._wanted:
+            return
         source = arguments[feed.argument]
         source = source.data if isinstance(source, PackedSequence) else source
         seen, counts = self._holdings.seen(source)
@@ -139,10 +149,11 @@ class ActivationProbe(Probe):
 
     def detach(self, sample: Sample) -> None:
         self._rest()
-        store, self._store = self._store, ActivationStore(self._all)
+        store, self._store = self._store, self._empty()
         sample.memory_bytes += store.nbytes
         merged = self._holdings.merged(store, self.name in self._guard.disabled)
         norms = merged.norms()
+        self._warm |= merged.directions()
         for block, source, feed in self._readers:
             if feed in norms:
                 sample.activations.append((block, source, norms[feed]))

@@ -27,22 +27,23 @@ RTOL = 1e-5
 class Moments:
     """What is kept of the columns of A: A Aᵀ, or the diagonal of it for a token indicator.
 
-    Of wide ones it is the leading directions alone; ``warm`` are those of the sample before.
-
-    Several feeds that read the very same tensor (q, k and v of one layer) share one of these.
+    Of wide ones it may be the leading directions alone (``sketched``), whose search starts from
+    ``warm``. Several feeds that read the very same tensor (q, k and v of one layer) share one of
+    these.
     """
 
     second: Tensor | None = None
-    leading: Leading | None = None
-    warm: Tensor | None = None
     columns: int = 0
     last: ref[Tensor] | None = None
+    sketched: bool = False
+    warm: Tensor | None = None
+    leading: Leading | None = None
 
     def add(self, source: Tensor, activation: Tensor, tap: Tap) -> None:
         """Add the columns of one forward pass (rows of ``activation``, or token ids)."""
         self.columns += activation.shape[0]
         self.last = ref(source)
-        if tap is not Tap.TOKENS and activation.shape[1] > WIDE:
+        if self.sketched and tap is not Tap.TOKENS and activation.shape[1] > WIDE:
             one = self.leading
             self.leading = (
                 Leading.of(activation, self.warm) if one is None else one.grown(activation)
@@ -77,7 +78,8 @@ class ActivationStore:
 
     Attributes:
         feeds: all that may be seen, in an order that is the same on every process.
-        warm: leading directions of wide feeds in the sample before.
+        sketched: keep leading directions of wide feeds; they do not add up over processes.
+        warm: those of the sample before.
         inseparable: feeds that shared a tensor with another feed at first and not later on, so
             that their own moments are not known.
         unseen: feeds whose absence is to be reported.
@@ -85,6 +87,7 @@ class ActivationStore:
 
     feeds: tuple[Feed, ...] = ()
     moments: dict[Feed, Moments] = field(default_factory=dict)
+    sketched: bool = False
     warm: dict[Feed, Tensor] = field(default_factory=dict)
     inseparable: set[Feed] = field(default_factory=set)
     unseen: set[Feed] = field(default_factory=set)
@@ -103,7 +106,7 @@ class ActivationStore:
                 self.moments[feed] = latest
                 return
         if own is None:
-            own = self.moments[feed] = Moments(warm=self.warm.get(feed))
+            own = self.moments[feed] = Moments(sketched=self.sketched, warm=self.warm.get(feed))
         elif sum(moments is own for moments in self.moments.values()) > 1 and self._lags(feed, own):
             self.inseparable.add(feed)
             del self.moments[feed]

@@ -22,11 +22,14 @@ class Holdings:
     Attributes:
         rank: whose records these are.
         data_parallel: number of processes that see different data.
+        sketches: whether leading directions may stand for a wide activation; they do not add up
+            over processes.
         refused: blocks that cannot be read, with the reason.
     """
 
     rank = 0
     data_parallel = 1
+    sketches = True
     refused: Mapping[Block, str] = {}
 
     def local(self, tensor: Tensor) -> Tensor:

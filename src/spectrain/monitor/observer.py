@@ -65,6 +65,7 @@ class Observer:
         self._sinks = list(sinks)
         self._guard = guard
         self._sampling = False
+        self._turn: frozenset[str] = frozenset()
         self._opened: float | None = None
         self._before_opening = 0.0
         self._last_end = perf_counter()
@@ -126,6 +127,10 @@ class Observer:
                     self._each_probe(lambda probe: probe.close())
                     self._survey = survey
             full = self.schedule.full()
+            names = [block.name for blocks in self._survey.blocks.values() for block in blocks]
+            self._turn = frozenset(names[self.schedule.turn(len(names))])
+            for probe in self._survey.probes:
+                probe.turn = self._turn
             self._each_probe(lambda probe: probe.attach(full=full))
 
     def _begun(self, _: Any = None) -> None:
@@ -225,6 +230,7 @@ class Observer:
             for name, blocks in self._survey.blocks.items()
             if id(self._survey.parameters[name]) in owned
             for block in blocks
+            if block.name in self._turn
         ]
 
     def _each_probe(self, call: Callable[[Probe], None]) -> None:

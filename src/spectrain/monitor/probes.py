@@ -26,6 +26,8 @@ class Probe:
     """Reads one kind of quantity during a sampled step and leaves it in the sample."""
 
     name: str
+    turn: frozenset[str] = frozenset()
+    """Names of the blocks that the next sample reads."""
 
     def attach(self, *, full: bool) -> None:
         """Before the step's forward pass; what changes slowly is read in ``full`` samples only."""

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from spectrain.core.errors import InputError
+
+AIM = 0.8
+"""Share of the budget that is planned for, so that what comes of it stays below the whole."""
+
+MOST_STEPS = 2.0
+"""A sample may take as long as so many training steps; beyond, it is divided among several."""
+
+UNNOTICED = 0.25
+"""Seconds that a sample may take in any case."""
+
+LEAST_IDLE = 10
+"""Unsampled steps before their mean is trusted."""
 
 FULL_EVERY = 4
 """Weights, and updates without their decay, are read in every fourth sample under a budget."""
@@ -15,13 +28,19 @@ class Schedule:
     """Decides step by step whether to sample, from what sampling has cost so far.
 
     With a budget, a step after the dense start is sampled once
-    spent + (mean cost of a sample) ≤ overhead · (seconds of training without the monitor), so that
-    the debt of the dense start is paid back first and the share stays within the budget from then.
+    spent + (expected cost of the sample) ≤ 0.8 · overhead · (seconds of training), so that the debt
+    of the dense start is paid back first and the share stays within the budget from then. What is
+    spent is the monitor's own time and what sampled steps, and those after them, take longer than
+    the others for cold caches. Where a sample of all blocks takes longer than two training steps,
+    each sampled step reads the next part of the blocks in turn; :attr:`round_steps` tells within
+    how many steps each is expected to be seen.
 
     Attributes:
         dense: number of steps sampled at the start.
         every: sample each ``every``-th step afterwards; ``None`` leaves it to the budget.
         overhead: share of the training's own time that sampling may take.
+        parts: sampled steps that share the blocks among them.
+        part: which of them is next.
 
     Example:
         >>> schedule = Schedule(dense=1, overhead=0.1)
@@ -39,6 +58,12 @@ class Schedule:
     monitor_seconds: float = field(default=0.0, init=False)
     sampled_steps: int = field(default=0, init=False)
     steps: int = field(default=0, init=False)
+    parts: int = field(default=1, init=False)
+    part: int = field(default=0, init=False)
+    _rounds: float = field(default=0.0, init=False)
+    _idle: tuple[float, int] = field(default=(0.0, 0), init=False)
+    _busy: tuple[float, int] = field(default=(0.0, 0), init=False)
+    _after_sample: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         if self.dense < 0:
@@ -54,12 +79,22 @@ class Schedule:
             return True
         if self.every is not None:
             return step % self.every == 0
-        expected = self.monitor_seconds / max(self.sampled_steps, 1)
-        return self.monitor_seconds + expected <= self.overhead * self.training_seconds
+        spent = self.monitor_seconds + self.hidden_seconds
+        expected = self.round_seconds / self.parts
+        return spent + expected <= AIM * self.overhead * self.training_seconds
 
     def full(self) -> bool:
         """Whether the next sample also reads what changes slowly: under a budget one in four."""
-        return self.every is not None or self.sampled_steps % FULL_EVERY == 0
+        return self.every is not None or int(self._rounds + 1e-9) % FULL_EVERY == 0
+
+    def turn(self, blocks: int) -> slice:
+        """Which of so many blocks the next sample reads."""
+        if self.every is not None or self.steps < self.dense or not self.steps:
+            self.parts, self.part = 1, 0
+        elif self.part == 0:  # a round is over
+            limit = max(MOST_STEPS * self.training_seconds / self.steps, UNNOTICED)
+            self.parts = max(1, min(math.ceil(self.round_seconds / limit), blocks))
+        return slice(self.part * blocks // self.parts, (self.part + 1) * blocks // self.parts)
 
     def account(self, *, training_seconds: float, monitor_seconds: float, sampled: bool) -> None:
         """Book one finished step: the training's own seconds and those of the monitor."""
@@ -67,6 +102,39 @@ class Schedule:
         self.training_seconds += training_seconds
         self.monitor_seconds += monitor_seconds
         self.sampled_steps += sampled
+        if self.steps > self.dense + 1:
+            seconds, count = self._busy if sampled or self._after_sample else self._idle
+            booked = (seconds + training_seconds, count + 1)
+            if sampled or self._after_sample:
+                self._busy = booked
+            else:
+                self._idle = booked
+        self._after_sample = sampled
+        if sampled:
+            self._rounds += 1 / self.parts
+            self.part = (self.part + 1) % self.parts
+
+    @property
+    def hidden_seconds(self) -> float:
+        """What sampled steps and those after them took longer than the others, in all."""
+        (idle, quiet), (busy, count) = self._idle, self._busy
+        return max(busy - count * idle / quiet, 0.0) if quiet >= LEAST_IDLE else 0.0
+
+    @property
+    def round_seconds(self) -> float:
+        """Mean cost of a sample of all blocks."""
+        return self.monitor_seconds / self._rounds if self._rounds else 0.0
+
+    @property
+    def round_steps(self) -> int | None:
+        """Steps within which every block is expected to be read; ``None`` before it is known."""
+        if self.every is not None:
+            return self.every
+        if not self.training_seconds or not self._rounds:
+            return None
+        return math.ceil(
+            self.round_seconds * self.steps / (AIM * self.overhead * self.training_seconds)
+        )
 
     @property
     def achieved(self) -> float | None:

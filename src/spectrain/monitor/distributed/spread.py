@@ -38,6 +38,8 @@ class Spread(Holdings):
             whose members see the same, only one's do.
     """
 
+    sketches = False
+
     def __init__(
         self,
         parameters: Mapping[str, nn.Parameter],

@@ -1,0 +1,206 @@
+"""The documentation page of the benchmarks, from their stored results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+HEAD = """# Benchmarks
+
+`make bench` runs them, stores each result with its environment under `benchmarks/results` and
+writes this page; `make bench-check` runs them again and tells which ratios got worse by more than a
+quarter. Both sides of a ratio were timed in one process, in turns, by processor time unless the
+column says clock. Medians over the rounds, with the least and the most.
+"""
+
+Result = Mapping[str, Any]
+
+
+def render(results: Path) -> str:
+    """The page."""
+    parts = [HEAD]
+    for name, section in SECTIONS.items():
+        path = results / f"{name}.json"
+        if path.exists():
+            parts.append(section(json.loads(path.read_text("utf-8"))))
+    every = [results / f"monitor_every_step_{width}.json" for width in (64, 128, 256)]
+    found = [json.loads(path.read_text("utf-8")) for path in every if path.exists()]
+    if found:
+        parts.append(_every_step(found))
+    for path in sorted(results.glob("inspect_weightwatcher*.md")):
+        parts.append(path.read_text("utf-8").replace("### ", "## Inspect beside WeightWatcher: "))
+    return "\n".join(parts)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    head = list(head)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _where(result: Result) -> str:
+    about = result["environment"]
+    threads = "one thread" if about["threads"] == 1 else f"{about['threads']} threads"
+    return (
+        f"{about['cores']} {about['machine']} cores, {threads}, Python {about['python']}, "
+        f"torch {about['torch']}.\n"
+    )
+
+
+def _ratios(rows: Mapping[str, Mapping[str, float]], head: str) -> str:
+    def line(name: str, row: Mapping[str, float]) -> list[str]:
+        spread = f"{row['least']:.2f}–{row['most']:.2f}" if "least" in row else ""
+        clock = f"{row['clock']:.2f}" if "clock" in row else ""
+        return [name, f"{row['median']:.2f}", spread, clock]
+
+    return table(
+        (head, "median", "least–most", "clock"), [line(name, row) for name, row in rows.items()]
+    )
+
+
+def _gradients(result: Result) -> str:
+    seconds = result["seconds"]
+    shares = [
+        [shape, row["exact"], f"{row['exact over floor']:.2f}", row["estimated at 1 %"]]
+        for shape, row in result["methods"].items()
+    ]
+    return "\n".join(
+        [
+            "## All gradients of GPT-2 small's shapes\n",
+            "Fifty matrices, embeddings included. The floor is the Gram product and LAPACK's "
+            "eigenvalues of it, on a matrix that is at hand in the precision; “exact” adds reading "
+            "float32, scaling, error bounds and all measures.\n",
+            table(("way", "seconds"), [[n, f"{s:.2f}"] for n, s in seconds.items()]),
+            _ratios(result["times_faster"], "times faster"),
+            _ratios(result["over_floor"], "cost over the floor"),
+            table(("shape", "exact by", "over the floor", "at 1 % by"), shares),
+            _where(result),
+        ]
+    )
+
+
+def _sketch(result: Result) -> str:
+    rows = [
+        [
+            name,
+            f"{row['ratio_exact']:.1f}",
+            f"{row['products']:.0f}",
+            f"{100 * row['nuclear_norm_rms_error']:.2f} %",
+            f"{100 * row['effective_rank_rms_error']:.2f} %",
+            f"{100 * max(row['nuclear_norm_half_width'], row['effective_rank_half_width']):.2f} %",
+        ]
+        for name, row in result["results"].items()
+    ]
+    return "\n".join(
+        [
+            "## Sketched spectra\n",
+            f"Square float32 matrices, wanted half width of the 95 % intervals "
+            f"{100 * result['rtol']:.0f} %; {result['pairs']} matrices each.\n",
+            table(
+                (
+                    "matrix",
+                    "times faster than exact",
+                    "products",
+                    "rms error of ‖·‖_*",
+                    "of the effective rank",
+                    "half width",
+                ),
+                rows,
+            ),
+            _where(result),
+        ]
+    )
+
+
+def _growth(result: Result) -> str:
+    rows = [
+        [
+            width,
+            f"{row['product']:.2g}",
+            f"{row['exact']:.2g}",
+            f"{row['estimated at 2 %']:.2g}",
+            row["method"],
+        ]
+        for width, row in result["widths"].items()
+    ]
+    blocks = [
+        [count, f"{row['one call']:.3f}", f"{row['svdvals loop']:.3f}"]
+        for count, row in result["blocks"].items()
+    ]
+    return "\n".join(
+        [
+            "## Growth with width and with the number of blocks\n",
+            "Processor seconds on square Gaussian matrices; “product” is A Aᵀ in float64.\n",
+            "![cost against width](images/growth.png)\n",
+            table(("width", "product", "exact", "estimated at 2 %", "by"), rows),
+            table(("blocks of 256²", "one call", "loop of svdvals, float32"), blocks),
+            _where(result),
+        ]
+    )
+
+
+def _overhead(result: Result) -> str:
+    return "\n".join(
+        [
+            "## What watching costs at default settings\n",
+            "The demo's training, watched and unwatched in turn, step by step; sampled steps and "
+            "writing count in full.\n",
+            _steps([result]),
+            _where(result),
+        ]
+    )
+
+
+def _every_step(results: list[Result]) -> str:
+    return "\n".join(
+        [
+            "## What watching every step costs, everything on\n",
+            "Batches of 32 windows of 128 tokens.\n",
+            _steps(results),
+            _where(results[0]),
+        ]
+    )
+
+
+def _steps(results: list[Result]) -> str:
+    def interval(result: Result, name: str) -> str:
+        key = "interval_95" if name == "ratio" else f"{name.removesuffix('ratio')}interval_95"
+        low, high = result[key]
+        return f"{result[name]:.4f} ({low:.4f}–{high:.4f})"
+
+    return table(
+        ("width", "pairs", "sampled", "processor time on/off", "clock", "clock, stratified"),
+        [
+            [
+                str(one["width"]),
+                str(one["pairs"]),
+                str(one["sampled_steps"]),
+                interval(one, "processor_ratio"),
+                interval(one, "ratio"),
+                interval(one, "stratified_ratio"),
+            ]
+            for one in results
+        ],
+    )
+
+
+def _plain(title: str) -> Callable[[Result], str]:
+    def section(result: Result) -> str:
+        rows = _ratios(result["times_faster"], "times faster")
+        return f"## {title}\n\n{rows}\n{_where(result)}"
+
+    return section
+
+
+SECTIONS: dict[str, Callable[[Result], str]] = {
+    "gradients": _gradients,
+    "sketch": _sketch,
+    "growth": _growth,
+    "monitor_overhead": _overhead,
+    "replica_alignment": _plain("Alignment of 16 replicas of 768×3072 against full SVDs"),
+    "rbm_ensemble": _plain("An ensemble of Gaussian RBMs against a loop"),
+    "minimal_model_ensemble": _plain("An ensemble of minimal models against a loop"),
+}
