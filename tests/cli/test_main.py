@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -21,6 +22,17 @@ def test_help_imports_neither_torch_nor_tyro():
         "sys.exit(bool({'torch', 'tyro', 'polars', 'rich'} & sys.modules.keys()))"
     )
     subprocess.run([sys.executable, "-c", check], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(("chosen", "left"), [({}, "1"), ({"OMP_NUM_THREADS": "2"}, None)])
+def test_spectra_take_one_blas_thread_unless_the_user_says_otherwise(chosen, left):
+    check = (
+        "import os, sys; from spectrain.cli.main import _one_blas_thread; _one_blas_thread();"
+        f"sys.exit(os.environ.get('OPENBLAS_NUM_THREADS') != {left!r})"
+    )
+    names = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
+    kept = {name: value for name, value in os.environ.items() if name not in names}
+    subprocess.run([sys.executable, "-c", check], check=True, env=kept | chosen)
 
 
 def test_no_command_is_an_error_that_lists_them(capsys):

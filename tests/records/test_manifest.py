@@ -21,6 +21,7 @@ from spectrain.core import Block, Feed, Role, RunError, Skipped, Tap, View
 from spectrain.records.manifest import (
     blocks_of,
     compose_manifest,
+    openblas_threads,
     read_manifest,
     skipped_of,
     to_json,
@@ -50,10 +51,30 @@ def test_versions_and_host_are_there_and_no_more() -> None:
     assert manifest["versions"]["torch"] == torch.__version__
     assert manifest["versions"]["python"] == platform.python_version()
     assert manifest["versions"].keys() == {"spectrain", "torch", "python"}
-    assert manifest["host"].keys() == {"cpu", "cpu_count", "os", "device"}
+    told = {"cpu", "cpu_count", "torch_threads", "openblas_threads", "os", "device"}
+    assert manifest["host"].keys() == told
     assert manifest["host"]["cpu_count"] == os.cpu_count()
     assert manifest["config"] == {"lr": 0.1}
     assert manifest["seeds"] == {"torch": 3}
+
+
+@pytest.mark.parametrize(
+    ("variables", "threads"),
+    [
+        ({}, os.cpu_count()),
+        ({"OMP_NUM_THREADS": "3"}, 3),
+        ({"OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "1"}, 1),
+        ({"OMP_NUM_THREADS": "many", "OPENBLAS_NUM_THREADS": "0"}, os.cpu_count()),
+    ],
+)
+def test_threads_follow_the_rule_of_openblas(
+    variables: dict[str, str], threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert openblas_threads() == threads
 
 
 def test_the_host_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,7 @@ def inspect_checkpoints(
     folder: str | os.PathLike[str],
     *,
     method: Method = "auto",
+    sketch_from: int | None = None,
     workers: int = 1,
     extra: Extra | None = None,
     follow: Follow | None = None,
@@ -52,6 +53,8 @@ def inspect_checkpoints(
         checkpoints: of one run, at different steps.
         folder: run folder for the records.
         method: back end of :func:`~spectrain.matrix.spectrum`.
+        sketch_from: matrices whose shorter side has at least this many entries are estimated by
+            sketch, with standard errors, where that is worth it; none if not given.
         workers: threads; they share the cores that torch may use.
         extra: further records of each dense tensor.
         follow: shows progress.
@@ -79,9 +82,9 @@ def inspect_checkpoints(
         )
     run = stream(
         Path(folder),
-        list(_tasks(contents, method, extra)),
-        mark=fingerprint(contents, (method, extra is not None)),
-        manifest=manifest_of(contents, {"method": method}),
+        list(_tasks(contents, method, sketch_from, extra)),
+        mark=fingerprint(contents, (method, sketch_from, extra is not None)),
+        manifest=manifest_of(contents, {"method": method, "sketch_from": sketch_from}),
         workers=workers,
         follow=follow,
     )
@@ -99,12 +102,14 @@ def manifest_of(contents: Sequence[Content], config: dict[str, Any]) -> dict[str
     }
 
 
-def _tasks(contents: Sequence[Content], method: Method, extra: Extra | None) -> Iterator[Task]:
+def _tasks(
+    contents: Sequence[Content], method: Method, sketch_from: int | None, extra: Extra | None
+) -> Iterator[Task]:
+    how = partial(measure_stored, method=method, sketch_from=sketch_from, extra=extra)
     for content in contents:
         for stored, blocks in content.tasks():
             names = tuple(block.name for block in blocks)
-            work = partial(measure_stored, stored, blocks, content.step, method=method, extra=extra)
-            yield Task(content.step, names, work)
+            yield Task(content.step, names, partial(how, stored, blocks, content.step))
 
 
 def _facts(content: Content) -> dict[str, Any]:

@@ -12,12 +12,18 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from spectrain.checkpoint.sketched import estimates, sketched, standard_error
 from spectrain.checkpoint.stored import Product, Stored
 from spectrain.core import Block, InputError, Record, Source, SpectrumRecord, View
-from spectrain.matrix import MEASURES, Spectrum, diagonal_spectrum, spectrum
+from spectrain.matrix import MEASURES, Sketch, Spectrum, diagonal_spectrum, spectrum
 from spectrain.matrix.backends import Method
 
 UNRESOLVED = "unresolved: the smallest singular value is below ten times its numerical error"
+
+SKETCH = "sketch/float32"
+"""Method of what is estimated."""
+
+NO_VALUES = "needs the singular values themselves, which --exact computes"
 
 EXPECTED = (InputError, OSError, RuntimeError, MemoryError)
 """What reading or decomposing a matrix of a damaged file can raise."""
@@ -60,6 +66,23 @@ class Measured:
             )
         )
 
+    def add_sketch(
+        self, found: Sketch, block: str, source: Source, step: int, note: str | None = None
+    ) -> None:
+        """Take what a sketch tells, with standard errors; ``note`` qualifies it."""
+        method = f"estimated from {found.products} products with vectors"
+        note = f"{method}; {note}" if note else method
+        untold = f"{NO_VALUES}: {method}"
+        for name, estimate in estimates(found).items():
+            if estimate is None:
+                record = Record(step, block, source, name, None, reason=untold)
+            else:
+                error = standard_error(estimate)
+                record = Record(step, block, source, name, estimate.value, error, reason=note)
+            self.records.append(record)
+        empty = torch.empty(0).numpy()
+        self.spectra.append(SpectrumRecord(step, block, source, empty, SKETCH, reason=untold))
+
     def add_failure(self, error: BaseException, block: str, source: Source, step: int) -> None:
         """Take the reason why there is no spectrum."""
         text = str(error).strip().partition("\n")[0][:200]
@@ -76,6 +99,7 @@ def measure_stored(
     step: int,
     *,
     method: Method = "auto",
+    sketch_from: int | None = None,
     extra: Extra | None = None,
 ) -> Measured:
     """Read a tensor and measure the blocks that it holds.
@@ -85,6 +109,8 @@ def measure_stored(
         blocks: the blocks whose parameter it is.
         step: of the checkpoint.
         method: back end of :func:`~spectrain.matrix.spectrum`.
+        sketch_from: matrices whose shorter side has at least this many entries are estimated where
+            a sketch is worth it; none if not given.
         extra: further records of each dense tensor.
 
     Example:
@@ -104,6 +130,9 @@ def measure_stored(
     own: Spectrum | None = None
     for block in blocks:
         try:
+            if found := _sketch_of(whole, block, sketch_from):
+                result.add_sketch(found, block.name, Source.WEIGHT, step, stored.note)
+                continue
             s = block_spectrum(whole, block, method)
         except EXPECTED as error:
             result.add_failure(error, block.name, Source.WEIGHT, step)
@@ -114,6 +143,13 @@ def measure_stored(
     if extra and isinstance(whole, Tensor):
         result.records.extend(extra(whole, stored.name, step, own))
     return result
+
+
+def _sketch_of(whole: Tensor | Product, block: Block, sketch_from: int | None) -> Sketch | None:
+    large = sketch_from is not None and min(block.shape) >= sketch_from
+    if not large or isinstance(whole, Product) or block.view.diagonal:
+        return None
+    return sketched(block.view.of(whole))
 
 
 def block_spectrum(whole: Tensor | Product, block: Block, method: Method = "auto") -> Spectrum:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from spectrain.checkpoint.sketched import TWO_SIDED
 from spectrain.core import InputError
 
 _RULE = re.compile(
@@ -16,10 +17,14 @@ _RULE = re.compile(
     re.ASCII,
 )
 
+_MARGIN = TWO_SIDED * pl.col("error").fill_null(0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A comparison that no block may fulfil.
+
+    Where a value is an estimate and the limit lies within its 95 % interval, the rule is undecided.
 
     Attributes:
         measure: name of the measure.
@@ -66,19 +71,23 @@ class Rule:
         """The rows of a metrics frame that fulfil the comparison.
 
         Example:
-            >>> frame = pl.DataFrame({"measure": ["a", "a"], "value": [1.0, 2.0]})
+            >>> values = {"value": [1.0, 1.4, 2.0], "error": [None, 0.1, None]}
+            >>> frame = pl.DataFrame({"measure": "a", **values})
             >>> Rule("a", "<", 1.5).broken_by(frame)["value"].to_list()
             [1.0]
         """
         value, limit = pl.col("value"), self.limit
+        clear = (value - limit).abs() >= _MARGIN
         compared = {
             "<": value < limit,
             "<=": value <= limit,
             ">": value > limit,
             ">=": value >= limit,
         }[self.sign]
-        return metrics.filter(pl.col("measure") == self.measure, compared)
+        return metrics.filter(pl.col("measure") == self.measure, compared, clear)
 
     def undecided_by(self, metrics: pl.DataFrame) -> pl.DataFrame:
-        """The rows that have no value to compare."""
-        return metrics.filter(pl.col("measure") == self.measure, pl.col("value").is_null())
+        """The rows that have no value to compare, or none that is known well enough."""
+        near = (pl.col("value") - self.limit).abs() < _MARGIN
+        unknown = pl.col("value").is_null() | near
+        return metrics.filter(pl.col("measure") == self.measure, unknown)

@@ -14,11 +14,24 @@ from spectrain.records import Run
 OVER_TRAINED, UNDER_TRAINED = 2.0, 6.0
 """α below and above which WeightWatcher warns."""
 
-_DESCRIPTION = ("step", "block", "role", "depth", "rows", "columns", "dtype", "method", "threads")
+_DESCRIPTION = (
+    "step",
+    "block",
+    "role",
+    "depth",
+    "rows",
+    "columns",
+    "dtype",
+    "method",
+    "threads",
+    "openblas_threads",
+)
 
 
 def blocks_frame(run: Run, source: Source = Source.WEIGHT) -> pl.DataFrame:
     """A row for each step and block: what it is, how it was computed, every measure, the reason.
+
+    Estimated measures are followed by their standard errors, in columns that end in ``_error``.
 
     Args:
         run: of an inspection.
@@ -30,15 +43,23 @@ def blocks_frame(run: Run, source: Source = Source.WEIGHT) -> pl.DataFrame:
     wide = metrics.pivot("measure", index=key, values="value")
     lacking = [name for name in measures if name not in wide.columns]
     wide = wide.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in lacking)
+    errors = metrics.filter(pl.col("error").is_not_null())
+    spreads = errors.pivot("measure", index=key, values="error")
+    spreads = spreads.rename(lambda name: name if name in key else f"{name}_error")
     reasons = metrics.group_by(key).agg(pl.col("reason").drop_nulls().first())
     methods = run.spectra(source=source).select(*key, "method")
     frame = (
-        wide.join(_table(run), on="block", how="left", maintain_order="left")
+        wide.join(spreads, on=key, how="left", maintain_order="left")
+        .join(_table(run), on="block", how="left", maintain_order="left")
         .join(methods, on=key, how="left", maintain_order="left")
         .join(reasons, on=key, how="left", maintain_order="left")
-        .with_columns(threads=pl.lit(run.manifest["config"].get("threads"), dtype=pl.Int64))
+        .with_columns(
+            threads=pl.lit(run.manifest["config"].get("threads"), dtype=pl.Int64),
+            openblas_threads=pl.lit(run.manifest["host"].get("openblas_threads"), dtype=pl.Int64),
+        )
     )
-    return frame.select(*_DESCRIPTION, *measures, "reason")
+    estimated = [name for name in spreads.columns if name not in key]
+    return frame.select(*_DESCRIPTION, *measures, *estimated, "reason")
 
 
 def groups_frame(blocks: pl.DataFrame, by: Literal["role", "depth"]) -> pl.DataFrame:
@@ -52,7 +73,7 @@ def groups_frame(blocks: pl.DataFrame, by: Literal["role", "depth"]) -> pl.DataF
     """
     described = {*_DESCRIPTION, "reason"}
     numbers = blocks.select(pl.selectors.numeric()).columns
-    measures = [name for name in numbers if name not in described]
+    measures = [n for n in numbers if n not in described and not n.endswith("_error")]
     return (
         blocks.group_by("step", by, maintain_order=True)
         .agg(

@@ -18,11 +18,13 @@ from spectrain.checkpoint.difference import CHANGES
 from spectrain.checkpoint.inspect import Inspection
 from spectrain.checkpoint.rules import Rule
 from spectrain.checkpoint.series import find_series, open_series
+from spectrain.checkpoint.sketched import SKETCH_FROM
 from spectrain.checkpoint.weightwatcher import weightwatcher_records
 from spectrain.cli.inspect_result import Result, show
 from spectrain.core import InputError
 from spectrain.findings.randomness import randomness
 from spectrain.matrix import MEASURES
+from spectrain.matrix.backends import Method
 from spectrain.report import render_inspection
 
 T = TypeVar("T")
@@ -36,6 +38,7 @@ def run(
     weightwatcher: bool = False,
     random: bool = True,
     exact: bool = False,
+    sketch_from: int = SKETCH_FROM,
     share: float = 0.9,
     workers: int = 2,
     fail_on: tuple[str, ...] = (),
@@ -55,7 +58,9 @@ def run(
         by: a row of the table is a block, or the median over a role or a depth.
         weightwatcher: also the columns of WeightWatcher 0.7, under its names.
         random: fit a random bulk to every matrix.
-        exact: singular values by SVD in float64 for every matrix.
+        exact: singular values by SVD in float64 for every matrix, however large.
+        sketch_from: estimate matrices whose shorter side has at least this many entries from
+            products with vectors, with standard errors, where that is faster.
         share: of a difference, the part that an adapter is to keep.
         workers: threads, each with one matrix in memory and its share of the cores.
         fail_on: rules that no block may fulfil, such as "stable_rank<1.5".
@@ -65,8 +70,9 @@ def run(
     """
     if not 1 <= len(paths) <= 2:
         raise InputError(f"{len(paths)} paths are given", remedy="pass one checkpoint or two")
-    if workers < 1:
-        raise InputError(f"workers is {workers}", remedy="pass at least 1")
+    for name, count in (("workers", workers), ("sketch-from", sketch_from)):
+        if count < 1:
+            raise InputError(f"{name} is {count}", remedy="pass at least 1")
     if len(paths) == 2 and weightwatcher:
         raise InputError(
             "WeightWatcher's columns are of one checkpoint", remedy="inspect the two one by one"
@@ -78,7 +84,10 @@ def run(
         if len(paths) == 2:
             inspection = _compare(paths[0], paths[1], folder, exact, share, workers)
         else:
-            inspection = _inspect(paths[0], folder, exact, weightwatcher, workers)
+            whole = exact or weightwatcher  # whose columns need every singular value
+            method: Method = "exact" if exact else "auto"
+            sketches = None if whole else sketch_from
+            inspection = _inspect(paths[0], folder, method, sketches, weightwatcher, workers)
         findings = []
         if random and len(paths) == 1:
             findings.append(randomness(inspection.run, follow=_bar("fitting random bulks")))
@@ -97,13 +106,19 @@ def run(
 
 
 def _inspect(
-    path: Path, folder: Path, exact: bool, weightwatcher: bool, workers: int
+    path: Path,
+    folder: Path,
+    method: Method,
+    sketch_from: int | None,
+    weightwatcher: bool,
+    workers: int,
 ) -> Inspection:
     series = find_series(path)
     return inspect_checkpoints(
         open_series(series) if series else [open_checkpoint(path)],
         folder,
-        method="exact" if exact else "auto",
+        method=method,
+        sketch_from=sketch_from,
         workers=workers,
         extra=weightwatcher_records if weightwatcher else None,
         follow=_bar("measuring"),

@@ -161,14 +161,15 @@ def _table(frame: pl.DataFrame, described: list[str], measures: list[str]) -> No
     series = ["step"] if frame["step"].n_unique() > 1 else []
     made = table(*series, *described, *measures, "", numbers=(*series, *measures))
     for row in frame.iter_rows(named=True):
-        cells = [_cell(row[name]) for name in (*series, *described, *measures)]
+        cells = [_cell(row[name]) for name in (*series, *described)]
+        cells += [_cell(row[name], row.get(f"{name}_error")) for name in measures]
         made.add_row(*map(plain, cells), plain(row.get("reason") or ""))
     console().print(made)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, error: float | None = None) -> str:
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.4g}" + (f" ± {error:.2g}" if error else "")
     return "–" if value is None else str(value)
 
 

@@ -7,6 +7,7 @@ returns, if anything, is the exit status.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
@@ -47,6 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return FAILED
 
 
+def _one_blas_thread() -> None:
+    """Let NumPy and SciPy compute a spectrum on one thread, unless the user says otherwise.
+
+    It only helps before they are imported. Several threads wait for each other in a loop: on cores
+    that are busy, with training or with other spectra, that costs many times what they bring.
+    """
+    chosen = os.environ.keys() & {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"}
+    if not chosen and "numpy" not in sys.modules:
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+
 def usage() -> str:
     """The commands, a line each."""
     lines = [f"  {name:<10}{summary}" for name, summary in COMMANDS.items()]
@@ -56,6 +68,7 @@ def usage() -> str:
 
 
 def _run(name: str, arguments: Sequence[str]) -> int:
+    _one_blas_thread()
     import tyro
 
     from spectrain.core import SpectrainError

@@ -129,9 +129,20 @@ def _host() -> dict[str, Any]:
     return {
         "cpu": _cpu_model(),
         "cpu_count": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "openblas_threads": openblas_threads(),
         "os": f"{platform.system()} {platform.machine()}",
         "device": torch.cuda.get_device_name() if cuda else "cpu",
     }
+
+
+def openblas_threads() -> int:
+    """Threads of the OpenBLAS in NumPy and SciPy, by its rule, from the environment as it is."""
+    for variable in ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(variable, "")
+        if text.isascii() and text.isdecimal() and int(text) > 0:
+            return int(text)
+    return os.cpu_count() or 1
 
 
 def _cpu_model() -> str:

@@ -262,8 +262,8 @@ def _how(run: Run) -> Html:
     spectra = run.spectra()
     methods = spectra["method"].value_counts(sort=True).rows()
     back_ends = ", ".join(f"{method} for {count:,}" for method, count in methods) or MISSING
-    threads = run.manifest["config"].get("threads")
-    lines = [f"Singular values by {back_ends}; {threads} thread{'s' * (threads != 1)} each."]
+    own = run.manifest["config"].get("threads"), run.manifest["host"].get("openblas_threads")
+    lines = [f"Singular values by {back_ends}; threads of torch: {own[0]}, of OpenBLAS: {own[1]}."]
     if seconds := run.summary.get("seconds"):
         lines.append(f"It took {duration(seconds)}.")
     lines += [str(note) for facts in _checkpoints(run) for note in facts["notes"]]
