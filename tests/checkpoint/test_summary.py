@@ -113,7 +113,8 @@ def test_what_is_no_rule_is_refused(text: str) -> None:
 
 
 def test_a_rule_without_values_is_undecided() -> None:
-    frame = pl.DataFrame({"measure": ["a", "a"], "value": [1.0, None]})
+    schema = {"measure": pl.String, "value": pl.Float64, "error": pl.Float64}
+    frame = pl.DataFrame([("a", 1.0, None), ("a", None, None)], schema=schema, orient="row")
     rule = Rule("a", ">", 2.0)
     assert (rule.broken_by(frame).height, rule.undecided_by(frame).height) == (0, 1)
 

@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import brute
 from scipy.stats import entropy
 
-from spectrain.checkpoint.weightwatcher import PREFIX, weightwatcher_records
+from spectrain.checkpoint.weightwatcher import COLUMNS, PREFIX, weightwatcher_records
 from spectrain.checkpoint.weightwatcher.bulk import fit_bulk
 from spectrain.checkpoint.weightwatcher.columns import levels_of
 from spectrain.checkpoint.weightwatcher.tail import fit_tail
@@ -183,3 +183,8 @@ def test_what_has_no_columns_has_a_reason(weight: torch.Tensor, reason: str) -> 
     told = [record.reason or "" for record in records if record.value is None]
     assert any(reason in text for text in told)
     assert all(record.value is None or math.isfinite(record.value) for record in records)
+
+
+def test_all_columns_are_listed(generator: torch.Generator) -> None:
+    rows = weightwatcher_records(torch.randn(60, 40, generator=generator), "w", 0)
+    assert sorted(row.measure.removeprefix(PREFIX) for row in rows) == sorted(COLUMNS)

@@ -83,6 +83,25 @@ def test_a_rule_that_cannot_be_judged_sets_the_status(
     assert "cannot be judged by condition_number>9" in capsys.readouterr().out
 
 
+def test_rules_speak_of_randomness_and_of_weightwatchers_columns(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = ["bulk_fraction>2", "bulk_fraction>0.5", "weightwatcher.alpha>1"]
+    arguments = ["inspect", str(model), "--json", "--weightwatcher", "--fail-on", *rules]
+    assert main(arguments) == 1
+    broken = {verdict["rule"]: len(verdict["broken"]) for verdict in told(capsys)["rules"]}
+    assert broken == {"bulk_fraction>2": 0, "bulk_fraction>0.5": 3, "weightwatcher.alpha>1": 3}
+    assert main(["inspect", str(model), "--no-random", "--fail-on", rules[0]]) == 2
+    assert main(["inspect", str(model), "--fail-on", rules[2]]) == 2
+
+
+def test_a_rule_about_randomness_passes_over_narrow_matrices(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = save_safetensors(tmp_path / "m.safetensors", {"w.weight": torch.randn(9, 40)})
+    assert main(["inspect", str(path), "--fail-on", "spikes>3"]) == 0
+
+
 def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "touched"
     path = save_torch(tmp_path / "m.pt", {"evil": Malicious(target)})
@@ -126,7 +145,11 @@ def test_two_are_compared(
     assert {row["step"] for row in rows} == {9}
     assert all(row["relative_change"] > 1 for row in rows)
     assert main(["inspect", str(model), str(other)]) == 0
-    assert "lora_rank" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "lora_rank" in shown
+    assert shown.count("moved most: layers.") == 3
+    assert main(["inspect", str(model), str(model)]) == 0
+    assert capsys.readouterr().out.count("did not move: layers.") == 3
 
 
 def test_a_series_has_a_column_of_steps(

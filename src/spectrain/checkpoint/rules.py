@@ -12,7 +12,7 @@ from spectrain.checkpoint.sketched import TWO_SIDED
 from spectrain.core import InputError
 
 _RULE = re.compile(
-    r"\s*(?P<measure>[A-Za-z]\w*)\s*(?P<sign><=|>=|<|>)"
+    r"\s*(?P<measure>[A-Za-z][\w.]*)\s*(?P<sign><=|>=|<|>)"
     r"\s*(?P<limit>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*",
     re.ASCII,
 )

@@ -19,8 +19,8 @@ from spectrain.checkpoint.inspect import Inspection
 from spectrain.checkpoint.rules import Rule
 from spectrain.checkpoint.series import find_series, open_series
 from spectrain.checkpoint.sketched import SKETCH_FROM
-from spectrain.checkpoint.weightwatcher import weightwatcher_records
-from spectrain.cli.inspect_result import Result, show
+from spectrain.checkpoint.weightwatcher import COLUMNS, PREFIX, weightwatcher_records
+from spectrain.cli.inspect_result import RANDOMNESS_RULES, Result, show
 from spectrain.core import InputError
 from spectrain.findings.randomness import randomness
 from spectrain.matrix import MEASURES
@@ -63,7 +63,8 @@ def run(
             products with vectors, with standard errors, where that is faster.
         share: of a difference, the part that an adapter is to keep.
         workers: threads, each with one matrix in memory and its share of the cores.
-        fail_on: rules that no block may fulfil, such as "stable_rank<1.5".
+        fail_on: rules that no block may fulfil, such as "stable_rank<1.5", "bulk_fraction>0.9" or
+            "weightwatcher.alpha>6".
         csv: write a row for every block to this file.
         html: write the page to this file.
         json: print everything as JSON.
@@ -77,7 +78,8 @@ def run(
         raise InputError(
             "WeightWatcher's columns are of one checkpoint", remedy="inspect the two one by one"
         )
-    known = [*MEASURES, *(CHANGES if len(paths) == 2 else ())]
+    known = [*MEASURES, *(CHANGES if len(paths) == 2 else RANDOMNESS_RULES if random else ())]
+    known += [PREFIX + column for column in COLUMNS if weightwatcher]
     rules = [Rule.parse(text, known) for text in fail_on]
     with ExitStack() as stack:
         folder = out or Path(stack.enter_context(TemporaryDirectory())) / "run"

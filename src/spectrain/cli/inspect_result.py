@@ -18,10 +18,14 @@ from spectrain.checkpoint.summary import groups_frame, weightwatcher_frame
 from spectrain.cli.terminal import console, plain, table
 from spectrain.core import InputError
 from spectrain.findings import Finding
-from spectrain.report.health import health_frame, is_difference
+from spectrain.findings.randomness import LEAST_COLUMNS
+from spectrain.report.health import health_frame, is_difference, moved
 
 RULE_BROKEN = 1
 INCOMPLETE = 3
+
+RANDOMNESS_RULES = ("bulk_fraction", "spikes", "exponent")
+"""What of the finding *randomness* a rule may speak of."""
 
 MOST_LINES = 20
 """Of what is listed below the table, so many lines are shown."""
@@ -71,9 +75,30 @@ class Result:
         return weightwatcher_frame(self.inspection.run)
 
     @cached_property
+    def judged(self) -> pl.DataFrame:
+        """All that a rule may speak of, a row a number.
+
+        Matrices too narrow for a random bulk are none that a rule about it could break.
+        """
+        metrics = self.inspection.run.metrics()
+        rows = [
+            (row["step"], row["block"], name, row[name], row.get(f"{name}_error"), row["reason"])
+            for finding in self.findings
+            for row in finding.rows
+            if min(row["shape"]) >= LEAST_COLUMNS
+            for name in RANDOMNESS_RULES
+        ]
+        schema = {
+            name: metrics.schema[name]
+            for name in ("step", "block", "measure", "value", "error", "reason")
+        }
+        found = pl.DataFrame(rows, schema=schema, orient="row")
+        return pl.concat([metrics.select(*schema), found])
+
+    @cached_property
     def verdicts(self) -> list[dict[str, Any]]:
         """Every rule with the blocks that break it and those that do not let it be judged."""
-        metrics = self.inspection.run.metrics()
+        metrics = self.judged
         names = ["step", "block", "value", "reason"]
         return [
             {
@@ -144,6 +169,10 @@ def show(result: Result, by: Literal["block", "role", "depth"]) -> None:
         _table(groups_frame(result.blocks, by), [by, "blocks"], list(_shown(result)))
     for finding in result.findings:
         console().print(plain(f"{finding.question} {finding.statement}"), highlight=False)
+    if result.is_difference:
+        far, still = moved(result.blocks)
+        _list("moved most", [f"{block}: by {change:.2g} of its norm" for block, change in far])
+        _list("did not move", still)
     _list("odd", _odd(result))
     _list("without an answer", [f"{s.parameter}: {s.reason}" for s in result.inspection.incomplete])
     for verdict in result.verdicts:

@@ -18,7 +18,7 @@ from spectrain.findings import Finding
 from spectrain.records import Run
 from spectrain.report.facts import configuration, definitions, skipped
 from spectrain.report.format import MISSING, duration, number, percent
-from spectrain.report.health import Profiles, health_frame, is_difference, read_profiles
+from spectrain.report.health import Profiles, health_frame, is_difference, moved, read_profiles
 from spectrain.report.health_table import CHANGES, MOST_ROWS, WEIGHTS, Column, health_table
 from spectrain.report.html import Html, document, element, join, name
 from spectrain.report.page import (
@@ -167,8 +167,15 @@ def _attention(run: Run, frame: pl.DataFrame, lacking: Sequence[Skipped]) -> Htm
         )
         for row in odd.iter_rows(named=True)
     ]
+    far_moved, still = moved(frame) if is_difference(run) else ([], [])
+    most = [join(name(block), f": by {percent(change)} of its norm") for block, change in far_moved]
     lost = [join(name(skip.parameter), f": {skip.reason}") for skip in lacking]
-    parts = [*_listed("Without an answer", lost), *_listed("Far from the others of its role", far)]
+    parts = [
+        *_listed("Without an answer", lost),
+        *_listed("Far from the others of its role", far),
+        *_listed("Moved most", most),
+        *_listed("Did not move", [name(block) for block in still]),
+    ]
     return section("attention", "What stands out", *parts) if parts else Html()
 
 

@@ -14,6 +14,9 @@ from spectrain.records import Run
 from spectrain.report.format import rounded
 from spectrain.report.waterfall import keep_slices
 
+MOST_MOVED = 5
+"""So many of the blocks that moved are named."""
+
 MOST_STEPS = 12
 """Of a series so many steps are drawn."""
 
@@ -60,6 +63,20 @@ def health_frame(run: Run, findings: Sequence[Finding] = ()) -> pl.DataFrame:
     return frame.with_columns(effective_share=share).join(
         found, on=["step", "block"], how="left", maintain_order="left"
     )
+
+
+def moved(frame: pl.DataFrame) -> tuple[list[tuple[str, float]], list[str]]:
+    """Of the difference of two checkpoints: the blocks that moved most, and those that did not.
+
+    Example:
+        >>> frame = pl.DataFrame({"block": ["a", "b", "c"], "relative_change": [0.0, 0.1, 0.3]})
+        >>> moved(frame) == ([("c", 0.3), ("b", 0.1)], ["a"])
+        True
+    """
+    known = frame.filter(pl.col("relative_change").is_not_null())
+    far = known.filter(pl.col("relative_change") > 0).sort("relative_change", descending=True)
+    still = known.filter(pl.col("relative_change") == 0)["block"].to_list()
+    return list(far.head(MOST_MOVED).select("block", "relative_change").iter_rows()), still
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,14 +183,13 @@ def default_columns(levels: Levels) -> tuple[Columns, Reasons]:
 
 def bulk_columns(levels: Levels, prefix: str = "") -> tuple[Columns, Reasons]:
     """What ``mp_fit=True`` adds, and why columns are missing."""
-    names = ("num_spikes", "sigma_mp", "mp_softrank", "W_scale", "bulk_max", "bulk_min")
     try:
         fit = fit_bulk(levels.values, levels.larger, levels.smaller)
     except InputError as error:
-        return {}, dict.fromkeys((prefix + name for name in names), str(error))
+        return {}, dict.fromkeys((prefix + name for name in _BULK), str(error))
     low, high = fit.edges
     values = (fit.spikes, fit.sigma, fit.softrank, fit.scale, high, low)
-    return {prefix + name: value for name, value in zip(names, values, strict=True)}, {}
+    return {prefix + name: value for name, value in zip(_BULK, values, strict=True)}, {}
 
 
 def random_columns(
@@ -214,6 +213,26 @@ def random_columns(
     return columns, reasons
 
 
+_SIZES = (
+    "N",
+    "M",
+    "rf",
+    "Q",
+    "num_evals",
+    "sv_max",
+    "sv_min",
+    "rank_loss",
+    "weak_rank_loss",
+    "lambda_max",
+    "norm",
+    "spectral_norm",
+    "log_norm",
+    "log_spectral_norm",
+    "stable_rank",
+    "matrix_rank",
+    "entropy",
+)
+
 _TAIL = (
     "alpha",
     "xmin",
@@ -224,6 +243,13 @@ _TAIL = (
     "alpha_weighted",
     "log_alpha_norm",
 )
+
+
+_BULK = ("num_spikes", "sigma_mp", "mp_softrank", "W_scale", "bulk_max", "bulk_min")
+_RANDOM = ("max_rand_eval", "num_traps", "rand_distance", "ww_softrank", "ww_maxdist")
+
+COLUMNS = (*_SIZES, *_TAIL, *_BULK, *(f"rand_{name}" for name in _BULK), *_RANDOM)
+"""All columns by name."""
 
 
 def _tail_columns(x: Float[Array, " n"]) -> Columns:
