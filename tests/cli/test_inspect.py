@@ -141,7 +141,11 @@ def test_two_are_compared(
     }
     other = save_safetensors(tmp_path / "step-9.safetensors", changed)
     assert main(["inspect", str(model), str(other), "--json", "--fail-on", "lora_rank>24"]) == 0
-    rows = told(capsys)["blocks"]
+    found = told(capsys)
+    rows = found["blocks"]
+    ranks = {row["block"].removesuffix(".weight"): row["lora_rank"] for row in rows}
+    assert found["lora"]["rank_pattern"] == ranks
+    assert min(ranks.values()) <= found["lora"]["r"] <= max(ranks.values())
     assert {row["step"] for row in rows} == {9}
     assert all(row["relative_change"] > 1 for row in rows)
     assert main(["inspect", str(model), str(other)]) == 0

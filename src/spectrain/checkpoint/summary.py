@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Literal
 
 import polars as pl
 
 from spectrain.checkpoint.weightwatcher import PREFIX
-from spectrain.core import Source
+from spectrain.core import Block, Role, Source
 from spectrain.matrix import MEASURES
 from spectrain.records import Run
 
@@ -21,6 +22,7 @@ _DESCRIPTION = (
     "depth",
     "rows",
     "columns",
+    "entries",
     "dtype",
     "method",
     "threads",
@@ -66,8 +68,8 @@ def groups_frame(blocks: pl.DataFrame, by: Literal["role", "depth"]) -> pl.DataF
     """Medians of every measure over the blocks of each role or depth, at each step.
 
     Example:
-        >>> blocks = pl.DataFrame({"step": [0, 0], "role": ["conv", "conv"], "rows": [2, 2],
-        ...     "columns": [3, 3], "stable_rank": [1.0, 2.0]})
+        >>> blocks = pl.DataFrame({"step": [0, 0], "role": ["conv", "conv"], "entries": [6, 6],
+        ...     "stable_rank": [1.0, 2.0]})
         >>> groups_frame(blocks, "role").row(0)
         (0, 'conv', 2, 12, 1.5)
     """
@@ -78,11 +80,34 @@ def groups_frame(blocks: pl.DataFrame, by: Literal["role", "depth"]) -> pl.DataF
         blocks.group_by("step", by, maintain_order=True)
         .agg(
             pl.len().alias("blocks"),
-            (pl.col("rows") * pl.col("columns")).sum().alias("entries"),
+            pl.col("entries").sum(),
             *(pl.col(name).median() for name in measures),
         )
         .sort("step", by, nulls_last=True, maintain_order=True)
     )
+
+
+def lora_ranks(changes: pl.DataFrame, run: Run) -> dict[str, object]:
+    """Ranks for an adapter of each matrix, in the words of PEFT's ``LoraConfig``.
+
+    ``rank_pattern`` holds, for every linear module that moved, the least rank that keeps the share
+    of its change that was asked for (the largest, where several blocks share a parameter); ``r``
+    is their median.
+
+    Args:
+        changes: of :func:`blocks_frame` with ``source="update"``.
+        run: of the comparison.
+    """
+    found = {row["block"]: row["lora_rank"] for row in changes.iter_rows(named=True)}
+    ranks: dict[str, int] = {}
+    for block in run.blocks:
+        rank = int(found.get(block.name) or 0)
+        linear = block.parameter.endswith(".weight") and block.role not in {Role.EMBEDDING}
+        if rank and linear and not block.view.diagonal:
+            module = block.parameter.removesuffix(".weight")
+            ranks[module] = max(rank, ranks.get(module, 0))
+    middle = round(median(ranks.values())) if ranks else 0
+    return {"r": middle, "target_modules": list(ranks), "rank_pattern": ranks}
 
 
 def weightwatcher_frame(run: Run) -> pl.DataFrame:
@@ -109,15 +134,24 @@ def weightwatcher_frame(run: Run) -> pl.DataFrame:
     )
 
 
+def _entries(block: Block) -> int:
+    """Trainable numbers; a diagonal has one a row."""
+    return block.shape[0] * (1 if block.view.diagonal else block.shape[1])
+
+
 def _table(run: Run) -> pl.DataFrame:
     dtypes = run.manifest.get("dtypes", {})
-    rows = [(b.name, b.role.value, b.depth, *b.shape, dtypes.get(b.parameter)) for b in run.blocks]
+    rows = [
+        (b.name, b.role.value, b.depth, *b.shape, _entries(b), dtypes.get(b.parameter))
+        for b in run.blocks
+    ]
     schema = {
         "block": pl.String,
         "role": pl.String,
         "depth": pl.Int64,
         "rows": pl.Int64,
         "columns": pl.Int64,
+        "entries": pl.Int64,
         "dtype": pl.String,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")

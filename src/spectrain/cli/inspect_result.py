@@ -14,7 +14,7 @@ import polars as pl
 from spectrain.checkpoint.inspect import Inspection
 from spectrain.checkpoint.odd import odd_blocks
 from spectrain.checkpoint.rules import Rule
-from spectrain.checkpoint.summary import groups_frame, weightwatcher_frame
+from spectrain.checkpoint.summary import groups_frame, lora_ranks, weightwatcher_frame
 from spectrain.cli.terminal import console, plain, table
 from spectrain.core import InputError
 from spectrain.findings import Finding
@@ -128,6 +128,7 @@ class Result:
             "blocks": _plain(self.blocks),
             "roles": _plain(groups_frame(self.blocks, "role")),
             "depths": _plain(groups_frame(self.blocks, "depth")),
+            "lora": lora_ranks(self.blocks, run) if self.is_difference else None,
             "odd": [] if self.is_difference else _plain(odd_blocks(self.blocks)),
             "weightwatcher": _plain(self.weightwatcher),
             "skipped": [asdict(skip) for skip in run.skipped],

@@ -65,7 +65,7 @@ def render_inspection(
     columns = _columns(frame, CHANGES if is_difference(run) else WEIGHTS)
     lacking = without_answer(run) if incomplete is None else incomplete
     profiles = read_profiles(frame, [column.key for column in columns])
-    picker = read_waterfalls(run, chosen)
+    picker = read_waterfalls(run, sorted(chosen, key=lambda block: block.view.diagonal))
     data = {
         "profiles": asdict(profiles),
         "measures": [{"key": c.key, "label": c.label, "share": c.share} for c in columns],
@@ -131,8 +131,8 @@ def _figures(
     run: Run, blocks: Sequence[Block], frame: pl.DataFrame, lacking: Sequence[Skipped]
 ) -> Iterator[tuple[str, str]]:
     yield "blocks", f"{len(blocks):,}"
-    entries = sum(block.shape[0] * block.shape[1] for block in blocks)
-    yield "weights in them", _count(entries)
+    last = frame.filter(pl.col("step") == pl.col("step").max())
+    yield "weights in them", _count(int(last["entries"].sum()))
     if not is_difference(run) and len(_checkpoints(run)) > 1:
         yield "checkpoints", f"{len(_checkpoints(run)):,}"
     random = frame["bulk_fraction"].median()
@@ -237,10 +237,7 @@ def _roles(frame: pl.DataFrame, columns: Sequence[Column]) -> Html:
             element("th", row["role"], scope="row"),
             element("td", f"{row['blocks']:,}", class_="number"),
             element("td", _count(row["entries"]), class_="number"),
-            *(
-                element("td", (percent if c.share else number)(row[c.key]), class_="number")
-                for c in shown
-            ),
+            *(element("td", column.show(row[column.key]), class_="number") for column in shown),
         )
         for row in groups.iter_rows(named=True)
     )

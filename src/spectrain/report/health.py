@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from spectrain.checkpoint.summary import blocks_frame
-from spectrain.core import Source
+from spectrain.core import Role, Source
 from spectrain.findings import Finding
 from spectrain.records import Run
 from spectrain.report.format import rounded
@@ -115,13 +115,6 @@ def read_profiles(frame: pl.DataFrame, measures: Sequence[str]) -> Profiles:
     """Measures of a health frame over layers, or over the file where the names tell no layers.
 
     Where several blocks of a role share a layer their median is taken.
-
-    Example:
-        >>> frame = pl.DataFrame({"step": 0, "block": ["a", "b"], "role": "conv", "depth": [0, 1],
-        ...     "stable_rank": [2.0, 3.0]})
-        >>> found = read_profiles(frame, ["stable_rank"])
-        >>> found.by_layer, found.lanes[0].values["stable_rank"] == [[2.0, 3.0]]
-        (True, True)
     """
     by_layer = frame["depth"].drop_nulls().n_unique() > 1
     order = frame["block"].unique(maintain_order=True)
@@ -133,7 +126,8 @@ def read_profiles(frame: pl.DataFrame, measures: Sequence[str]) -> Profiles:
     steps = [steps[place] for place in keep_slices(len(steps), MOST_STEPS)] if steps else []
     lanes = []
     kept = placed.filter(pl.col("place").is_not_null())
-    for (role,), rows in kept.group_by("role", maintain_order=True):
+    groups = kept.group_by("role", maintain_order=True)
+    for (role,), rows in sorted(groups, key=lambda group: group[0][0] == Role.NORM):
         cells = rows.group_by("step", "place").agg(
             pl.col("block").first(), *(pl.col(measure).median() for measure in measures)
         )

@@ -23,6 +23,7 @@ class Column:
         label: heading.
         title: what it means.
         share: shown in per cent.
+        count: a whole number.
         error: column of its standard error.
     """
 
@@ -30,7 +31,19 @@ class Column:
     label: str
     title: str
     share: bool = False
+    count: bool = False
     error: str | None = None
+
+    def show(self, value: float | None) -> str:
+        """A value for readers.
+
+        Example:
+            >>> Column("spikes", "spikes", "", count=True).show(84.0)
+            '84'
+        """
+        if self.count and value is not None:
+            return f"{value:,.0f}"
+        return (percent if self.share else number)(value)
 
 
 WEIGHTS = (
@@ -49,7 +62,7 @@ WEIGHTS = (
         share=True,
         error="bulk_fraction_error",
     ),
-    Column("spikes", "spikes", "eigenvalues that stand significantly above the bulk"),
+    Column("spikes", "spikes", "eigenvalues that stand significantly above the bulk", count=True),
     Column(
         "exponent",
         "exponent",
@@ -64,7 +77,9 @@ CHANGES = (
     Column("effective_share", "effective rank", "of the change, as a share of full", share=True),
     Column("left_overlap", "left overlap", "of the ten leading left directions, before and after"),
     Column("right_overlap", "right overlap", "of the ten leading right directions"),
-    Column("lora_rank", "LoRA rank", "least rank that keeps the wanted share of the change"),
+    Column(
+        "lora_rank", "LoRA rank", "least rank that keeps the wanted share of the change", count=True
+    ),
 )
 
 
@@ -112,11 +127,10 @@ def _row(row: Mapping[str, Any], columns: Sequence[Column], tails: bool) -> Html
 def _measure(row: Mapping[str, Any], column: Column) -> Html:
     value = row[column.key]
     error = row.get(column.error) if column.error else None
-    show = percent if column.share else number
-    spread = "" if error is None or value is None else f" ± {show(error) if error else 0}"
+    spread = "" if error is None or value is None else f" ± {column.show(error)}"
     return element(
         "td",
-        show(value),
+        column.show(value),
         element("span", spread, class_="spread") if spread else "",
         class_="number",
         data_sort=value,
