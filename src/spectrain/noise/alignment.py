@@ -138,12 +138,16 @@ def align(
 
 def _projection(cosines: Float[Tensor, "k q"], groups: Groups) -> Float[Tensor, "k q"]:
     """Norm of each replica vector's projection on the subspace of each reference direction."""
+    if len(groups) == cosines.shape[0]:
+        return cosines.abs()
     rows = [torch.linalg.vector_norm(cosines[a:b], dim=0).expand(b - a, -1) for a, b in groups]
     return torch.cat(rows)
 
 
 def _principal(cosines: Float[Tensor, "k k"], groups: Groups) -> Float[Tensor, " k"]:
     """Diagonal of ``cosines``; singular values of its diagonal blocks where they are larger."""
+    if len(groups) == cosines.shape[0]:
+        return cosines.diagonal()
     parts = [
         cosines[a, a].reshape(1) if b - a == 1 else torch.linalg.svdvals(cosines[a:b, a:b])
         for a, b in groups
@@ -152,6 +156,8 @@ def _principal(cosines: Float[Tensor, "k k"], groups: Groups) -> Float[Tensor, "
 
 
 def _group_means(squares: Float[Tensor, " k"], groups: Groups) -> Float[Tensor, " k"]:
+    if len(groups) == squares.numel():
+        return squares
     return torch.cat([squares[a:b].mean().expand(b - a) for a, b in groups])
 
 

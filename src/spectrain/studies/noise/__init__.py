@@ -1,0 +1,11 @@
+"""The noise study: “Multiplicative noise model for minibatch gradients” (seed 000), under test."""
+
+from spectrain.studies.noise import (
+    claims_simulated,
+    claims_theory,
+    claims_transformer,
+    figures,
+)
+from spectrain.studies.noise.study import STUDY
+
+__all__ = ["STUDY", "claims_simulated", "claims_theory", "claims_transformer", "figures"]
