@@ -166,3 +166,17 @@ def test_a_watched_training_with_accumulation_answers(tmp_path: Path) -> None:
     assert finding.status == "answered"
     assert all(row["batch"] == pytest.approx(64) for row in found.values())
     assert all(row["directions"] == 8 for row in found.values())
+
+
+def test_an_infinite_noise_scale_hides_no_batch_size(tmp_path: Path) -> None:
+    """Where no signal was found the examples of a replica are those of the other blocks."""
+    lost = [
+        Record(99, "b.weight", Source.NOISE, name, value, None, REPLICAS, None)
+        for name, value in (("signal_power", -0.1), ("noise_power", 1.0), ("noise_scale", None))
+    ]
+    known = [
+        Record(99, "a.weight", Source.NOISE, name, value, None, REPLICAS, None)
+        for name, value in (("signal_power", 0.5), ("noise_power", 1.0), ("noise_scale", 32.0))
+    ]
+    frame = read_energies(write(tmp_path, {}, extra=[*lost, *known]))
+    assert frame.filter(block="b.weight")["examples"].to_list() == [pytest.approx(16)]

@@ -53,6 +53,9 @@ def read_energies(run: Run) -> pl.DataFrame:
             .otherwise(examples)
         )
         .filter(pl.col("signal_power").is_not_null(), pl.col("noise_power") > 0)
+        .with_columns(
+            examples=pl.col("examples").fill_null(pl.col("examples").median().over("step"))
+        )
         .select(*empty)
         .sort("step")
     )

@@ -16,6 +16,7 @@ from spectrain.records.layout import write_whole
 from spectrain.report.facts import configuration, cost, definitions, headline, skipped
 from spectrain.report.grids import Grid, grid_rows, read_grids
 from spectrain.report.html import Html, asset, document, element
+from spectrain.report.noise_charts import newton_schulz_curve, noise_charts, read_noise
 from spectrain.report.series import loss_curves, sampled_steps
 from spectrain.report.table import MOST_ROWS, blocks_table
 from spectrain.report.waterfall import DECADES, Picker, read_waterfalls
@@ -45,12 +46,14 @@ def render(
     chosen = run.blocks if blocks is None else tuple(blocks)
     found = diagnose(run, blocks=chosen) if findings is None else list(findings)
     curves, grids, picker = loss_curves(run), read_grids(run, chosen), read_waterfalls(run, chosen)
+    noise = read_noise(run, chosen)
     data = {
         "curves": [asdict(curve) for curve in curves],
         "sampled": sampled_steps(run),
         "rows": [asdict(row) for row in grid_rows(chosen)],
         "grids": [asdict(grid) for grid in grids],
         "waterfalls": asdict(picker) | {"decades": DECADES},
+        "noise": {"blocks": noise, "curve": newton_schulz_curve()},
     }
     body = element(
         "main",
@@ -60,13 +63,17 @@ def render(
         _loss(drawn=bool(curves)),
         _heatmaps(grids),
         spectrum_section(picker),
+        section("noise", "Signal and noise of the gradients", *noise_charts(noise))
+        if noise
+        else "",
         _blocks(run, chosen, found),
         section("colophon", "About this run", skipped(run), cost(run), configuration(run)),
         definitions(),
     )
     title = f"{run.path.name} · spectrain"
     return write_page(
-        path, document(title, body, data=data, scripts=page_scripts("spectra.js", "page.js"))
+        path,
+        document(title, body, data=data, scripts=page_scripts("spectra.js", "noise.js", "page.js")),
     )
 
 
