@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from spectrain.core import Block, InputError, Role, Source, SpectrumRecord, View
+from spectrain.core import Block, InputError, Record, Role, Source, SpectrumRecord, View
 from spectrain.findings import Status
 from spectrain.findings.randomness import Tail, judge_spectrum, randomness
+from spectrain.monitor import measure_bulk
 from spectrain.records import Run, RunWriter, open_run
 from spectrain.rmt.ensembles import laguerre_eigenvalues
 
@@ -105,3 +106,71 @@ def test_an_unrecorded_block_is_told(tmp_path: Path) -> None:
 def test_judging_refuses_what_is_no_spectrum() -> None:
     with pytest.raises(InputError):
         judge_spectrum(np.zeros(48), SHAPE, generator=torch.Generator(), replicates=19)
+
+
+def test_the_width_is_told_against_that_of_the_first_step(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", {"w": eigenvalues()}, step=2)
+    finding = randomness(run, replicates=19)
+    (row,) = finding.rows
+    assert row["width"] == pytest.approx(9.0)  # singular values grow with the step
+    assert row["width_since"] == 0
+    assert "9.00 times that at step 0" in finding.statement
+    (only,) = randomness(write(tmp_path / "one", {"w": eigenvalues()}), replicates=19).rows
+    assert only["width"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "advice"), [(0.5, "Do not truncate"), (0.001, "The random bulk can go")]
+)
+def test_what_the_bulk_is_worth_is_told(tmp_path: Path, change: float, advice: str) -> None:
+    block = Block("w", Role.MLP_IN, 0, SHAPE, "w")
+    writer = RunWriter(tmp_path / "run", manifest={"blocks": [block]})
+    writer.write_spectra(
+        [SpectrumRecord(5, "w", Source.WEIGHT, np.sqrt(eigenvalues())[::-1], "test")]
+    )
+    writer.write(
+        [
+            Record(step, name, Source.ABLATION, measure, value, 0.001)
+            for step in (1, 5)
+            for name, measure, value in (
+                (None, "loss", 2.0),
+                (None, "loss_change_bulk_truncated", change * step / 5),
+                (None, "loss_change_bulk_removed_finetuned", 0.002),
+                (None, "loss_change_finetuned", 0.0),
+                ("w", "loss_change_bulk_truncated", change),
+            )
+        ]
+    )
+    writer.close({})
+    finding = randomness(open_run(tmp_path / "run"), replicates=19)
+    assert finding.rows[0]["loss_without_bulk"] == change
+    assert f"At step 5 the loss of 2 changes by {change:+.3g}" in finding.statement
+    assert finding.advice[0].startswith(advice)
+    assert (len(finding.advice) == 2) == (change == 0.5)
+
+
+def test_measured_bulks_are_understood(tmp_path: Path) -> None:
+    """The records of measure_bulk themselves, from model to words."""
+    model = torch.nn.Linear(48, 96, bias=False)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        model.weight.normal_(std=0.1, generator=generator)
+        model.weight[0, 0] = 5.0
+    data = torch.randn(4, 64, 48, generator=generator)
+    found = measure_bulk(model, lambda m, x: m(x).square().mean(), data, each=True)
+    block = Block("weight", Role.OTHER, None, SHAPE, "weight")
+    writer = RunWriter(tmp_path / "run", manifest={"blocks": [block]})
+    writer.write(found.records(3))
+    writer.write_spectra(
+        [
+            SpectrumRecord(
+                3, "weight", Source.WEIGHT, torch.linalg.svdvals(model.weight.detach()).numpy(), ""
+            )
+        ]
+    )
+    writer.close({})
+    finding = randomness(open_run(tmp_path / "run"), replicates=19)
+    assert finding.rows[0]["spikes"] == found.spikes["weight"]
+    truncated = found.together["bulk_truncated"].value
+    assert finding.rows[0]["loss_without_bulk"] == pytest.approx(truncated)
+    assert "without its random bulk" in finding.statement

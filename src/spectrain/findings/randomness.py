@@ -2,15 +2,15 @@
 
 Per block the eigenvalues σ² of the last recorded weight are compared with the Marchenko-Pastur law:
 eigenvalues that stand significantly apart are counted, the rest is fitted, and what no random
-matrix explains is the tail.
+matrix explains is the tail. Where an earlier step is recorded, the width of the bulk is compared
+with that at the first; where :func:`spectrain.monitor.measure_bulk` has left records, the answer
+says what the bulk is worth.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import StrEnum
-from statistics import median
+from math import hypot
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,10 @@ import torch
 from jaxtyping import Float
 
 from spectrain.core import Block, InputError, Source
+from spectrain.findings import randomness_words as words
+from spectrain.findings.bulk_worth import read_bulk_worth
 from spectrain.findings.finding import Finding, Label, Status
-from spectrain.findings.phrases import among, join, plural
+from spectrain.findings.randomness_words import Tail
 from spectrain.records import Run
 from spectrain.rmt.marchenko_pastur_fit import fit_marchenko_pastur
 from spectrain.rmt.power_law import fit_power_law
@@ -36,15 +38,6 @@ Array = np.ndarray
 
 Follow = Callable[[Iterator[dict[str, Any]], int], Iterator[dict[str, Any]]]
 """Passes on the rows that it is given, told how many come: for a progress bar."""
-
-
-class Tail(StrEnum):
-    """What is left of a spectrum beside a random bulk."""
-
-    NONE = "random"
-    SPIKES = "random with spikes"
-    BENT = "not random"
-    HEAVY = "without a bulk"
 
 
 def randomness(
@@ -67,8 +60,10 @@ def randomness(
     Returns:
         A finding with a row for every matrix: the class of its tail, the fraction of eigenvalues in
         the random bulk with its standard error, the number of spikes, the variance σ² of the bulk
-        with its error, the p-value of the bulk against the law, and the exponent of the power law
-        that fits the largest eigenvalues best, which the scan finds in every spectrum.
+        with its error and as a multiple of that at the first recorded step (``width``), the p-value
+        of the bulk against the law, the exponent of the power law that fits the largest eigenvalues
+        best, which the scan finds in every spectrum, and the change of loss without the block's
+        bulk where that was measured.
 
     Source:
         Aarts, Hajizadeh, Lucini & Park, arXiv:2411.13512; classes after Martin & Mahoney,
@@ -76,15 +71,20 @@ def randomness(
     """
     chosen = run.blocks if blocks is None else tuple(blocks)
     matrices = [block for block in chosen if not block.view.diagonal]
-    spectra = _last_spectra(run)
-    judged = (_row(block, spectra.get(block.name), replicates, seed) for block in matrices)
+    first, last = _spectra_at_ends(run)
+    worth = read_bulk_worth(run)
+    judged = (
+        _row(block, first.get(block.name), last.get(block.name), replicates, seed)
+        | {"loss_without_bulk": worth.alone.get(block.name)}
+        for block in matrices
+    )
     rows = list(follow(judged, len(matrices)) if follow else judged)
     known = [row for row in rows if row["tail"] is not None]
     return Finding(
         name="randomness",
         question="How much of each weight matrix is still random?",
         status=Status.ANSWERED if known else Status.NOT_ENOUGH_DATA,
-        statement=_statement(known),
+        statement=words.statement(known, worth),
         confidence=(
             f"Errors and p-values come from {replicates} simulated random matrices a block. A bulk "
             f"is called random unless refuted at the level {LEVEL:g}, so that one truly random "
@@ -92,7 +92,8 @@ def randomness(
         ),
         label=Label.TEST,
         rows=tuple(rows),
-        limits=tuple(_limits(rows)),
+        advice=tuple(words.advice(known, worth)),
+        limits=tuple(words.limits(rows, worth)),
     )
 
 
@@ -147,16 +148,20 @@ def judge_spectrum(
 
 
 def _row(
-    block: Block, spectrum: Mapping[str, Any] | None, replicates: int, seed: int
+    block: Block,
+    first: Mapping[str, Any] | None,
+    last: Mapping[str, Any] | None,
+    replicates: int,
+    seed: int,
 ) -> dict[str, Any]:
     row: dict[str, Any] = {
         "block": block.name,
         "role": str(block.role),
         "depth": block.depth,
         "shape": list(block.shape),
-        "step": spectrum["step"] if spectrum else None,
+        "step": last["step"] if last else None,
     }
-    empty = dict.fromkeys(
+    row |= dict.fromkeys(
         (
             "tail",
             "bulk_fraction",
@@ -164,6 +169,9 @@ def _row(
             "spikes",
             "variance",
             "variance_error",
+            "width",
+            "width_error",
+            "width_since",
             "p_value",
             "exponent",
             "exponent_error",
@@ -171,51 +179,43 @@ def _row(
             "reason",
         )
     )
-    row |= empty
+    found = _judged(block, last, replicates, seed)
+    row |= found
+    if first is None or last is None or first["step"] == last["step"] or not row["variance"]:
+        return row
+    start = _judged(block, first, replicates, seed)
+    if not start.get("variance"):
+        return row
+    width = row["variance"] / start["variance"]
+    relative = hypot(
+        row["variance_error"] / row["variance"], start["variance_error"] / start["variance"]
+    )
+    return row | {"width": width, "width_error": width * relative, "width_since": first["step"]}
+
+
+def _judged(
+    block: Block, spectrum: Mapping[str, Any] | None, replicates: int, seed: int
+) -> dict[str, Any]:
+    """What is said of one spectrum, or the reason why nothing is."""
     if spectrum is None or not len(spectrum["values"]):
         reason = spectrum and spectrum["reason"]
-        return row | {"reason": reason or "no spectrum of it is recorded"}
+        return {"reason": reason or "no spectrum of it is recorded"}
     if min(block.shape) < LEAST_COLUMNS:
-        return row | {"reason": f"{min(block.shape)} singular values are too few"}
+        return {"reason": f"{min(block.shape)} singular values are too few"}
     eigenvalues = np.asarray(spectrum["values"], dtype=np.float64) ** 2
     generator = torch.Generator().manual_seed(seed)
     try:
-        return row | judge_spectrum(
-            eigenvalues, block.shape, generator=generator, replicates=replicates
-        )
+        return judge_spectrum(eigenvalues, block.shape, generator=generator, replicates=replicates)
     except InputError as error:
-        return row | {"reason": str(error)}
+        return {"reason": str(error)}
 
 
-def _last_spectra(run: Run) -> dict[str, dict[str, Any]]:
+def _spectra_at_ends(run: Run) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The first and the last recorded spectrum of every block's weight."""
     frame = run.spectra(source=Source.WEIGHT).filter(pl.col("rank") == pl.col("rank").min())
-    last = frame.group_by("block", maintain_order=True).last()
-    return {row["block"]: row for row in last.iter_rows(named=True)}
-
-
-def _statement(rows: Sequence[Mapping[str, Any]]) -> str:
-    if not rows:
-        return "No weight spectrum was long enough for a fit."
-    counts = Counter(row["tail"] for row in rows)
-    parts = [f"{counts[tail]} {tail}" for tail in Tail if counts[tail]]
-    random = [row for row in rows if row["tail"] is Tail.NONE]
-    named = f" Wholly random: {among(random, rows)}." if random else ""
-    middle = median(row["bulk_fraction"] for row in rows)
-    return (
-        f"In the median of {plural(len(rows), 'block')} {middle:.0%} of the eigenvalues belong to "
-        f"a random bulk ({join(parts)}).{named}"
+    grouped = frame.group_by("block", maintain_order=True)
+    first, last = (
+        {row["block"]: row for row in ends.iter_rows(named=True)}
+        for ends in (grouped.first(), grouped.last())
     )
-
-
-def _limits(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    reasons = Counter(row["reason"] for row in rows if row["tail"] is None)
-    for reason, count in reasons.items():
-        yield f"{count} not judged: {reason}"
-    yield (
-        "An exponent alone is no evidence of a power law: some tail fits best in every spectrum, "
-        "and its error does not know that its start was searched for."
-    )
-    yield (
-        "A matrix may look random to its spectrum and still hold what was learned: only the "
-        "singular values are compared, not the vectors."
-    )
+    return first, last

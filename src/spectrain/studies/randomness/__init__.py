@@ -1,0 +1,23 @@
+"""Seed document 004: stochastic gradient descent and random-matrix theory."""
+
+from spectrain.studies.randomness import (
+    claims_images,
+    claims_laws,
+    claims_machine,
+    claims_mode,
+    claims_transformer,
+    figures,
+    figures_models,
+)
+from spectrain.studies.randomness.study import STUDY
+
+__all__ = [
+    "STUDY",
+    "claims_images",
+    "claims_laws",
+    "claims_machine",
+    "claims_mode",
+    "claims_transformer",
+    "figures",
+    "figures_models",
+]

@@ -1,0 +1,214 @@
+"""The whole study at a tiny scale, and its parts against theory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import pi, sqrt
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from spectrain.noise.estimate import symmetric
+from spectrain.rmt import TwoMode, WignerSurmise, hermite_eigenvalues, laguerre_eigenvalues
+from spectrain.studies.frame import StudyResult, Verdict, execute
+from spectrain.studies.randomness import STUDY
+from spectrain.studies.randomness.config import DOCUMENT, PAPER, QUICK, Config
+from spectrain.studies.randomness.images import learnt
+from spectrain.studies.randomness.machine import Machine, RestCase, run_rest
+from spectrain.studies.randomness.mode import ModeCase, run_mode
+from spectrain.studies.randomness.spectra_of_heads import unfolded_spacings
+from spectrain.studies.randomness.statistics import (
+    PAIRS,
+    coefficient,
+    distance,
+    finite_rate,
+    log_slope,
+    proportion,
+    slope,
+    spacings,
+)
+
+MACHINE = Machine.of(DOCUMENT)
+
+
+def tiny() -> Config:
+    return replace(
+        QUICK,
+        machine=replace(
+            QUICK.machine,
+            runs=24,
+            settle=6.0,
+            snapshots=2,
+            between=3.0,
+            rates=(0.1, 0.05),
+            batches=(16, 32),
+            equal=((0.8, 128), (0.2, 32)),
+            course_runs=10,
+            course_times=(0.0, 1.0, 4.0),
+            ratios=(0.0125, 0.006),
+            generalisation_runs=4,
+            noise_runs=300,
+        ),
+        mode=replace(QUICK.mode, runs=200, times=(1.0, 2.0)),
+        linear=replace(QUICK.linear, runs=40),
+        transformer=replace(
+            QUICK.transformer,
+            text="python",
+            readings=(0, 2, 4),
+            other_readings=(0, 2, 4),
+            evaluation=2,
+            finetune=1,
+            optimizers=(("adamw", 1e-3), ("muon", 0.02)),
+        ),
+        law=replace(QUICK.law, matrices=40, spectra=3, planted=6, levels=40, replicates=19),
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("randomness")
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path) -> StudyResult:
+    """Claims that need neither transformer nor images."""
+    heavy = {"transformer", "images", "trained_images"}
+    claims = [
+        name
+        for name, claim in STUDY.claims.items()
+        if heavy.isdisjoint(need.name for need in claim.needs)
+    ]
+    return execute(STUDY, "quick", folder, config=tiny(), claims=claims)
+
+
+def test_every_claim_is_judged(result: StudyResult) -> None:
+    assert not result.problems
+    for claim, judgement in result.claims:
+        assert "could not be judged" not in judgement.note, claim.id
+
+
+@pytest.mark.slow
+def test_the_whole_study_with_its_figures(tmp_path: Path) -> None:
+    whole = execute(STUDY, "quick", tmp_path, config=tiny())
+    assert not [p for p in whole.problems if "images" not in p and "image-" not in p]
+    for claim, judgement in whole.claims:
+        assert "could not be judged" not in judgement.note or "images" in claim.id, claim.id
+    drawn = {Path(file).stem for file in whole.figures}
+    assert {maker for maker in STUDY.figures if not maker.startswith("image")} <= drawn
+    assert all((tmp_path / file).stat().st_size > 1000 for file in whole.figures)
+
+
+def test_what_needs_no_luck_has_its_verdict_at_any_scale(result: StudyResult) -> None:
+    verdicts = {claim.id.split("/")[1]: judgement.verdict for claim, judgement in result.claims}
+    for name in ("drift", "loss-sign", "mp-area", "amplitude", "update"):
+        assert verdicts[f"{name}-as-printed"] is Verdict.FAILS, name
+        assert verdicts[f"{name}-corrected"] is Verdict.HOLDS, name
+    for name in ("potential", "ground-state", "hamiltonian-form", "double-well", "free-dispersion"):
+        assert verdicts[name] is Verdict.HOLDS, name
+    assert verdicts["binder-as-usual"] is Verdict.FAILS
+    assert verdicts["semicircle-as-named"] is Verdict.FAILS
+
+
+def test_the_second_time_nothing_is_computed_again(result: StudyResult, folder: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in folder.rglob("*.npz")}
+    execute(STUDY, "quick", folder, config=tiny(), claims=["drift-corrected", "at-rest"])
+    assert {file: file.stat().st_mtime_ns for file in folder.rglob("*.npz")} == before
+
+
+def test_the_paper_scale_says_what_it_thins() -> None:
+    assert PAPER.machine.runs < DOCUMENT.machine.runs
+    assert len(STUDY.thinned["paper"]) >= 4
+    assert "machine.runs" in STUDY.thinned["paper"][0]
+
+
+def test_the_config_can_undo_the_thinning() -> None:
+    """At the document's own settings a case starts cold and runs its 100,000 updates."""
+    from spectrain.studies.randomness.machine import rest_cases
+
+    case = rest_cases(DOCUMENT)[0]
+    assert case.cold
+    assert (case.first, case.runs) == (100_000, 7500)
+    assert not rest_cases(PAPER)[0].cold
+
+
+def test_a_cold_start_reaches_the_levels_of_a_warm_one() -> None:
+    cold = RestCase(MACHINE, 0.1, 32, runs=20, first=3000, between=1, snapshots=1, cold=True)
+    warm = replace(cold, first=400, cold=False)
+    means = [run_rest(case)["levels"][0].mean(0) for case in (cold, warm)]
+    assert np.abs(means[0] - means[1]).max() < 0.2  # standard errors up to 0.05
+
+
+def test_levels_belong_to_the_modes_of_their_eigenvectors() -> None:
+    case = RestCase(MACHINE, 0.01, 64, runs=20, first=50, between=1, snapshots=1, cold=False)
+    mode = run_rest(case)["mode"][0]
+    assert (mode == [0, 1, 1, 2, 2, 3, 3, 4, 4, 5]).mean() > 0.97
+
+
+def test_finite_rates_widen_as_a_simulated_autoregression_does() -> None:
+    """The formula against the stationary variance of x ← φx + e, e autoregressive with ρ."""
+    rate, x, kappa, mass, sweeps = 0.4, 4.618, 4.382, 9.0, 1
+    r, rho = 2 * rate * x / kappa**2, (x / mass) ** 2
+    phi = 1 - r
+    lags = rho ** np.arange(400)
+    response = phi ** np.arange(400)
+    total = sum(response[i] * response[j] * lags[abs(i - j)] for i in range(60) for j in range(60))
+    assert finite_rate(rate, x, kappa, mass, sweeps) ** 2 == pytest.approx(2 * r * total, rel=1e-6)
+
+
+def test_fits_find_what_was_planted() -> None:
+    x = np.array([1.0, 2.0, 4.0, 8.0])
+    estimates = [symmetric(3 * v**0.5, 0.01, replicas=100) for v in x]
+    assert log_slope(x.tolist(), estimates).value == pytest.approx(0.5)
+    assert coefficient((x**0.5).tolist(), estimates).value == pytest.approx(3)
+    line = slope(x.tolist(), (2 * x + 1).tolist(), [0.1] * 4)
+    assert line.value == pytest.approx(2)
+    assert line.error == pytest.approx(0.1 / sqrt(((x - x.mean()) ** 2).sum()))
+
+
+def test_a_proportion_has_its_exact_interval() -> None:
+    assert proportion(0, 10).high == pytest.approx(1 - 0.05**0.1)
+    assert proportion(10, 10).low == pytest.approx(0.05**0.1)
+    assert proportion(5, 10).covers(0.5)
+
+
+def test_the_distance_is_that_of_kolmogorov() -> None:
+    from scipy.stats import kstest
+
+    generator = torch.Generator().manual_seed(0)
+    sample = WignerSurmise().sample(500, generator=generator)
+    expected = kstest(sample, lambda s: WignerSurmise().distribution(s)).statistic
+    assert distance(sample, WignerSurmise()) == pytest.approx(expected)
+
+
+def test_spacings_of_pairs_of_a_two_mode_law() -> None:
+    generator = torch.Generator().manual_seed(0)
+    levels = np.sort(TwoMode(5.0, 0.2).sample(4000, generator=generator), axis=-1)
+    padded = np.concatenate([np.zeros((4000, 1)), levels], axis=1)
+    assert spacings(padded, PAIRS[0]).mean() == pytest.approx(sqrt(pi) * 0.2, rel=0.03)
+
+
+def test_unfolding_by_the_other_heads_gives_the_surmise_and_tells_poisson() -> None:
+    generator = torch.Generator().manual_seed(0)
+    random = laguerre_eigenvalues((64, 16), count=60, generator=generator)
+    assert distance(unfolded_spacings(random), WignerSurmise()) < 0.05
+    independent = np.sort(np.random.default_rng(0).permutation(random.ravel()).reshape(60, 16))
+    assert distance(unfolded_spacings(independent), WignerSurmise()) > 0.15
+    wigner = hermite_eigenvalues(16, count=60, generator=generator)
+    assert distance(unfolded_spacings(wigner), WignerSurmise()) < 0.05
+
+
+def test_the_simulated_level_follows_the_equation_and_the_machine_comes_to_its_rest() -> None:
+    case = ModeCase(9.0, 4.0, 0.001, times=(30.0,), start=(4.5, 0.1), runs=600, batch=64)
+    found = run_mode(case)
+    assert found["distance_level"][0] < 1.95 / sqrt(600) + 0.01
+    assert found["machine"][0].mean() == pytest.approx(5.0, abs=0.02)
+    width = sqrt(0.001 / 0.3125)  # g²/V″
+    assert found["machine"][0].std() == pytest.approx(width, rel=0.12)
+
+
+def test_the_learnt_kernel_keeps_the_lowest_modes_up_to_the_mass() -> None:
+    variances = torch.tensor([10.0, 0.5, 1e-3, 0.0], dtype=torch.float64)
+    assert learnt(variances, 4, 100.0).tolist() == [0.1, 2.0, 100.0, 100.0]
+    assert learnt(variances, 1, 100.0).tolist() == [0.1, 100.0, 100.0, 100.0]
