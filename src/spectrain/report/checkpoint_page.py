@@ -139,8 +139,8 @@ def _figures(
     if isinstance(random, float):
         yield "in a random bulk, median", percent(random)
     if "relative_change" in frame.columns:
-        moved = frame["relative_change"].median()
-        yield "relative change, median", percent(moved if isinstance(moved, float) else None)
+        change = frame["relative_change"].median()
+        yield "relative change, median", percent(change if isinstance(change, float) else None)
     yield "without an answer", f"{len(lacking):,}"
 
 

@@ -164,7 +164,9 @@ def _distances(
     """Distance of the tails that start at the given rows."""
     tail = logs[rows[0] :]
     rank = np.arange(tail.size) + rows[0] - rows[:, None]
-    above = np.maximum(tail - logs[rows][:, None], 0.0)
-    theory = -np.expm1((1 - exponents)[:, None] * above)
-    gaps = np.abs(theory - rank / (logs.size - rows)[:, None])
+    gaps = np.maximum(tail - logs[rows][:, None], 0.0)
+    gaps *= (1 - exponents)[:, None]
+    np.exp(gaps, out=gaps)  # exp rounds by 1e-16 of 1, which is nothing to a distance
+    gaps += rank / (logs.size - rows)[:, None] - 1
+    np.abs(gaps, out=gaps)
     return np.asarray(np.where(rank >= 0, gaps, 0.0).max(axis=1))
