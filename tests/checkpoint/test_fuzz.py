@@ -45,16 +45,18 @@ FORMATS: dict[str, Callable[[Path], tuple[Path, Path]]] = {
 
 @contextmanager
 def time_limit() -> Iterator[None]:
+    """Of processor time: on a busy machine a case may wait for long."""
+
     def stop(number: int, frame: FrameType | None) -> None:
         raise TimeoutError(f"it takes more than {SECONDS} seconds")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(SECONDS)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def inspect_all(path: Path) -> None:
