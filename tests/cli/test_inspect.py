@@ -131,6 +131,12 @@ def test_records_csv_and_page(
     text = page.read_text(encoding="utf-8")
     assert "layers.1.mlp.up_proj.weight" in text
     assert {entry.name for entry in tmp_path.iterdir()} == {"m.safetensors", *names}
+    again = tmp_path / "again.html"
+    assert main(["report", str(run), "--out", str(again), "--include", "layers.1.*"]) == 0
+    text = again.read_text(encoding="utf-8")
+    assert "safetensors, inspected" in text
+    assert "layers.<wbr>1" in text
+    assert "layers.<wbr>2" not in text
 
 
 def test_two_are_compared(
