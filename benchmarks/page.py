@@ -30,7 +30,11 @@ def render(results: Path) -> str:
     if found:
         parts.append(_every_step(found))
     for path in sorted(results.glob("inspect_weightwatcher*.md")):
-        parts.append(path.read_text("utf-8").replace("### ", "## Inspect beside WeightWatcher: "))
+        parts.append(
+            path.read_text("utf-8").replace(
+                "### ", f"## Inspect beside WeightWatcher ({path.stem[22:].replace('_', ', ')}): "
+            )
+        )
     return "\n".join(parts)
 
 
@@ -195,6 +199,39 @@ def _plain(title: str) -> Callable[[Result], str]:
     return section
 
 
+def _ensemble(result: Result) -> str:
+    row = {
+        "median": result["ratio"],
+        "least": min(result["ratios"]),
+        "most": max(result["ratios"]),
+    }
+    rows = _ratios({f"{result['runs']} runs, {result['steps']} steps": row}, "times faster")
+    return f"## An ensemble of minimal models against a loop\n\n{rows}\n{_where(result)}"
+
+
+def _polar(result: Result) -> str:
+    rows = [
+        [
+            name,
+            f"{row['nuclear_rank_share']:.2f}",
+            f"{row['least']:.3f}–{row['most']:.3f}",
+            f"{row['corrected_least']:.3f}–{row['corrected_most']:.3f}",
+        ]
+        for name, row in result["ratio"].items()
+    ]
+    return "\n".join(
+        [
+            "## The nuclear norm from Muon's own factor\n",
+            "Muon has computed F ≈ UVᵀ, and ⟨G, F⟩ would be ‖G‖_* if F were exact. After five "
+            f"quintic iterations in bfloat16, on {result['size']}² matrices:\n",
+            table(("matrix", "nr/side", "⟨G, F⟩/‖G‖_*", "over √(‖F‖_F²/side)"), rows),
+            "The factor depends on the spectrum that is to be measured, and neither form comes "
+            "with a bound: spectrain does not use it. A sketch has an interval.\n",
+            _where(result),
+        ]
+    )
+
+
 SECTIONS: dict[str, Callable[[Result], str]] = {
     "gradients": _gradients,
     "sketch": _sketch,
@@ -202,5 +239,6 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
     "monitor_overhead": _overhead,
     "replica_alignment": _plain("Alignment of 16 replicas of 768×3072 against full SVDs"),
     "rbm_ensemble": _plain("An ensemble of Gaussian RBMs against a loop"),
-    "minimal_model_ensemble": _plain("An ensemble of minimal models against a loop"),
+    "minimal_model_ensemble": _ensemble,
+    "polar_nuclear_norm": _polar,
 }

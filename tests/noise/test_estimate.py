@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from spectrain.core import InputError
+from spectrain.core.student import t_quantile
 from spectrain.noise import Estimate
-from spectrain.noise.estimate import fieller, jackknife, jackknife_log, mean_estimate, t_quantile
+from spectrain.noise.estimate import fieller, jackknife, jackknife_log, mean_estimate
 
 
 def test_quantiles_of_the_table() -> None:

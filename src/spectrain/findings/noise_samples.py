@@ -10,8 +10,9 @@ import polars as pl
 import torch
 
 from spectrain.core import Source
+from spectrain.core.student import t_quantile
 from spectrain.noise import Estimate
-from spectrain.noise.estimate import fieller, t_quantile
+from spectrain.noise.estimate import fieller
 from spectrain.noise.intervals import reciprocal
 from spectrain.records import Run
 

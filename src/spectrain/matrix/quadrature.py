@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spectrain.core.student import t_quantile
 from spectrain.matrix.lanczos import Krylov, Ritz, rules
 
 LEVEL = 0.95
@@ -217,7 +218,7 @@ def totals(
     return Sums(
         Quantity(total, norm_error, lost),
         Quantity(math.log(total) + surprise, entropy_error, entropy_lost / total),
-        _t_quantile(count - 1),
+        t_quantile(LEVEL, count - 1),
     )
 
 
@@ -244,9 +245,3 @@ def _turn(sample: Sample) -> float:
 def _forms(values: Tensor) -> Tensor:
     """σ and −σ ln σ, stacked in front."""
     return torch.stack([values, torch.special.entr(values)])
-
-
-def _t_quantile(degrees: int) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees, (1 + LEVEL) / 2))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from spectrain.core.errors import InputError
+from spectrain.core.student import t_quantile
 
 LEVEL = 0.9
 """Coverage of the intervals where none is asked for."""
@@ -52,33 +52,6 @@ class Estimate:
     def covers(self, truth: float) -> bool:
         """Whether the interval holds ``truth``; a missing estimate holds nothing."""
         return self.low is not None and self.high is not None and self.low <= truth <= self.high
-
-
-def t_quantile(level: float, degrees: int) -> float:
-    """Half width, in standard errors, of a two-sided interval at small samples.
-
-    Args:
-        level: coverage, between 0 and 1.
-        degrees: degrees of freedom, at least 1.
-
-    Raises:
-        InputError: ``level`` or ``degrees`` is out of range.
-
-    Source:
-        Student 1908.
-
-    Example:
-        >>> round(t_quantile(0.9, 7), 3)
-        1.895
-    """
-    if not 0 < level < 1 or degrees < 1:
-        raise InputError(
-            f"no t quantile at level {level} with {degrees} degrees of freedom",
-            remedy="take 0 < level < 1 and at least two replicas",
-        )
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees, (1 + level) / 2))
 
 
 def mean_estimate(samples: Float[Tensor, " replicas"], *, level: float = LEVEL) -> Estimate:
