@@ -126,7 +126,11 @@ def test_a_folder_of_steps_is_a_series(tmp_path: Path) -> None:
         folder.mkdir()
         save_safetensors(folder / "model.safetensors")
     assert list(find_series(tmp_path)) == [20, 100]
-    assert [checkpoint.step for checkpoint in open_series(find_series(tmp_path))] == [20, 100]
+    opened = open_series(tmp_path, find_series(tmp_path))
+    assert [(checkpoint.step, checkpoint.notes) for checkpoint in opened] == [(20, ()), (100, ())]
+    save_safetensors(tmp_path / "model.safetensors")
+    (note,) = open_series(tmp_path, find_series(tmp_path))[-1].notes
+    assert note == "not in the series, their names tell no step: model.safetensors"
     save_safetensors(tmp_path / "checkpoint-100.safetensors")
     with pytest.raises(InputError, match="several checkpoints of one step"):
         find_series(tmp_path)
@@ -135,6 +139,12 @@ def test_a_folder_of_steps_is_a_series(tmp_path: Path) -> None:
 def test_shards_are_no_series(tmp_path: Path) -> None:
     for name in ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"):
         save_safetensors(tmp_path / name)
+    assert find_series(tmp_path) == {}
+
+
+def test_parts_of_tensor_parallelism_are_no_series(tmp_path: Path) -> None:
+    for name in ("consolidated.00.pth", "consolidated.01.pth"):
+        (tmp_path / name).touch()
     assert find_series(tmp_path) == {}
 
 

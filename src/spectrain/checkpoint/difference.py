@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
+from scipy.linalg import eigh
 from torch import Tensor
 
 from spectrain.checkpoint.content import Content, content_of, fingerprint
@@ -20,6 +21,7 @@ from spectrain.checkpoint.stream import Follow, Task, stream
 from spectrain.core import Block, InputError, Record, Skipped, Source, View
 from spectrain.matrix import Spectrum, Status, diagonal_spectrum, frobenius_norm, spectrum
 from spectrain.matrix.backends import Method
+from spectrain.matrix.gram import panelled
 
 CHANGES = ("relative_change", "left_overlap", "right_overlap", "lora_rank")
 """Measures of a change beyond the spectral ones of W₁ − W₀."""
@@ -96,11 +98,13 @@ def leading_directions(
     matrix: Float[Tensor, "m n"], count: int
 ) -> tuple[Float[Tensor, "m k"], Float[Tensor, "n k"]]:
     """The left and right singular vectors of the ``count`` largest singular values, in float64."""
-    work = matrix.double()
-    wide = work.shape[0] <= work.shape[1]
-    short = work if wide else work.mT
-    vectors = torch.linalg.eigh(short @ short.mT).eigenvectors[:, -count:]
-    others = torch.linalg.qr(short.mT @ vectors).Q
+    wide = matrix.shape[0] <= matrix.shape[1]
+    short = matrix if wide else matrix.mT
+    size = len(short)
+    chosen = [max(size - count, 0), size - 1]
+    found = eigh(panelled(matrix, 1.0, torch.float64).numpy(), subset_by_index=chosen)
+    vectors = torch.from_numpy(found[1])
+    others = torch.linalg.qr(short.mT.double() @ vectors).Q
     return (vectors, others) if wide else (others, vectors)
 
 

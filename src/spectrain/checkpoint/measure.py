@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from numpy.linalg import LinAlgError
 from torch import Tensor
 
 from spectrain.checkpoint.sketched import estimates, sketched, standard_error
@@ -25,7 +26,7 @@ SKETCH = "sketch/float32"
 
 NO_VALUES = "needs the singular values themselves, which --exact computes"
 
-EXPECTED = (InputError, OSError, RuntimeError, MemoryError)
+EXPECTED = (InputError, OSError, RuntimeError, MemoryError, LinAlgError)
 """What reading or decomposing a matrix of a damaged file can raise."""
 
 Extra = Callable[[Tensor, str, int, Spectrum | None], list[Record]]

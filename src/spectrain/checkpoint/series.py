@@ -11,7 +11,8 @@ from spectrain.checkpoint.stored import Checkpoint
 from spectrain.core import InputError
 
 _TRAILING = re.compile(r".*?(\d{1,18})", re.ASCII | re.DOTALL)
-_SHARD = re.compile(r".*-\d{5}-of-\d{5}", re.ASCII | re.DOTALL)
+_SHARD = re.compile(r".*-\d{5}-of-\d{5}|consolidated\.\d\d", re.ASCII | re.DOTALL)
+"""Parts of one checkpoint: of an index, or of tensor parallelism."""
 
 
 def find_series(folder: Path) -> dict[int, Path]:
@@ -42,9 +43,22 @@ def find_series(folder: Path) -> dict[int, Path]:
     return {step: path for path, step in sorted(named.items(), key=lambda item: item[1])}
 
 
-def open_series(series: dict[int, Path]) -> list[Checkpoint]:
-    """Open the checkpoints of a series; their steps are those of the names."""
-    return [replace(open_checkpoint(path), step=step) for step, path in series.items()]
+def open_series(folder: Path, series: dict[int, Path]) -> list[Checkpoint]:
+    """Open the checkpoints of a series; their steps are those of the names.
+
+    Notes of the last one name the checkpoints in the folder whose names tell no step.
+
+    Args:
+        folder: that holds them.
+        series: of :func:`find_series`.
+    """
+    opened = [replace(open_checkpoint(path), step=step) for step, path in series.items()]
+    beside = [path.name for path in candidates(folder) if path not in series.values()]
+    files = [name for name in beside if (folder / name).is_file()]
+    if files:
+        note = f"not in the series, their names tell no step: {', '.join(files)}"
+        opened[-1] = replace(opened[-1], notes=(*opened[-1].notes, note))
+    return opened
 
 
 def _trailing_number(path: Path) -> int | None:

@@ -117,7 +117,7 @@ def _inspect(
 ) -> Inspection:
     series = find_series(path)
     return inspect_checkpoints(
-        open_series(series) if series else [open_checkpoint(path)],
+        open_series(path, series) if series else [open_checkpoint(path)],
         folder,
         method=method,
         sketch_from=sketch_from,

@@ -86,7 +86,7 @@ def weightwatcher_records(
     try:
         with np.errstate(all="ignore"):
             columns, reasons = _columns(weight, known, fits, generator)
-    except (InputError, RuntimeError) as error:
+    except (InputError, RuntimeError, np.linalg.LinAlgError) as error:
         columns, reasons = {}, {"alpha": str(error).partition("\n")[0]}
     reasons |= {name: "out of range" for name, value in columns.items() if not math.isfinite(value)}
     return [
