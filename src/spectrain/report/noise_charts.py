@@ -20,10 +20,10 @@ MOST_BLOCKS = 200
 
 CHARTS = (
     ("plateau", "Predicted against measured plateau", "median echo of the leading directions"),
-    ("gap", "Echo gap γ against noise strength η", "1 − ζ² against 1 − c_L²c_R²"),
+    ("gap", "Echo gap γ against noise strength η", "both 0 without noise"),
     ("echo", "Echo against σ", "with what isotropic (dotted) and proportional noise predict"),
     ("angle", "Angles against σ", "left ● and right ○, to the direction without noise"),
-    ("spacing", "Gap σ_i − σ_{i+1} against σ", "both logarithmic"),
+    ("spacing", "Gap to the next σ", "both logarithmic"),
     ("cosine", "√d cos θ against σ", "left ● and right ○, d the length of the vector"),
     ("share", "Echo against σ/‖G‖", "with the curve of Muon's Newton-Schulz iteration"),
 )

@@ -22,6 +22,7 @@ from spectrain.studies.noise.config import (
     Perturbations,
     Race,
     Simulations,
+    Sources,
     Transformer,
 )
 from spectrain.studies.noise.coverage import Exact, run_exact
@@ -30,6 +31,7 @@ from spectrain.studies.noise.growth import growth_cases, run_alone
 from spectrain.studies.noise.perturb import perturbed_cases, run_perturbed
 from spectrain.studies.noise.race import Run, run_race
 from spectrain.studies.noise.reparam import change_cases, run_changed
+from spectrain.studies.noise.signs import Biased, run_biased
 from spectrain.studies.noise.simulate import run_simulated, simulated_cases
 from spectrain.studies.noise.study import over_seeds, ratio, share
 from spectrain.studies.noise.transformer import Trained, Training, run_trained
@@ -42,6 +44,7 @@ TINY = Config(
     perturbations=Perturbations(replicas=500, seeds=2),
     coverage=Coverage(rows=12, columns=10, batches=1, datasets=2, truth=8),
     transformer=GPT,
+    sources=Sources(step=2, replicas=5),
     race=Race(
         layers=1,
         width=16,
@@ -143,9 +146,16 @@ def test_replicas_of_the_transformer() -> None:
 
 
 def test_only_one_source_at_a_time() -> None:
-    found = run_attributed(Attributed(GPT, 0))
+    found = run_attributed(Attributed(GPT, TINY.sources, 0))
     assert found["rho"].shape[0] == len(SOURCES)
     assert (np.asarray(found["rho"], dtype=float) < 1).all()  # every source makes noise
+
+
+def test_signs_of_noisy_gradients_are_biased_and_printed_ratios_have_a_floor() -> None:
+    found = run_biased(Biased(0.5, 0))
+    assert 0.5 < found["length"] < found["cosine"] < 0.99
+    assert found["printed"] == pytest.approx(0.1, abs=0.02)
+    assert abs(found["unbiased"]) < 0.01
 
 
 def test_channels_keep_the_function() -> None:

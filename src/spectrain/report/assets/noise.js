@@ -21,11 +21,11 @@ if (noise.length) {
   });
   const line = (x, y, dash) => ({ type: "scatter", mode: "lines", x, y, hoverinfo: "skip", line: { color: color("soft"), width: 1.3, dash } });
   const axis = (title, options = {}) => ({
-    title: { text: title, standoff: 5, font: { size: 12 } }, showgrid: false, zeroline: false, showline: true, linecolor: color("line"),
+    title: { text: title, standoff: 8, font: { size: 12 } }, showgrid: false, zeroline: false, showline: true, linecolor: color("line"),
     ticks: "outside", ticklen: 4, tickcolor: color("line"), nticks: 5, fixedrange: true, ...options,
   });
-  const logarithmic = { type: "log", dtick: 1, exponentformat: "power" };
-  const layout = (x, y) => ({ margin: { l: 48, r: 8, t: 6, b: 42 }, xaxis: x, yaxis: y });
+  const logarithmic = { type: "log", dtick: 1, exponentformat: "power", tickfont: { size: 11 } };
+  const layout = (x, y) => ({ margin: { l: 58, r: 8, t: 6, b: 42 }, xaxis: x, yaxis: y });
   const unit = { range: [-0.03, 1.05] };
 
   const ofBlocks = (x, y, entries = noise) => entries.filter((e) => e[x] !== null && e[y] !== null).map((entry) => ({ x: entry[x], y: entry[y], entry, told: `${told(entry)}<br>${brief(entry[x])}, ${brief(entry[y])}` }));

@@ -1,6 +1,7 @@
 """The noise study: “Multiplicative noise model for minibatch gradients” (seed 000), under test."""
 
 from spectrain.studies.noise import (
+    claims_signs,
     claims_simulated,
     claims_theory,
     claims_transformer,
@@ -8,4 +9,11 @@ from spectrain.studies.noise import (
 )
 from spectrain.studies.noise.study import STUDY
 
-__all__ = ["STUDY", "claims_simulated", "claims_theory", "claims_transformer", "figures"]
+__all__ = [
+    "STUDY",
+    "claims_signs",
+    "claims_simulated",
+    "claims_theory",
+    "claims_transformer",
+    "figures",
+]

@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from spectrain.lab.gpt import GPT
 from spectrain.noise import ReplicaGradients
 from spectrain.studies.frame import Experiment, Outcome
-from spectrain.studies.noise.config import Config, Transformer
+from spectrain.studies.noise.config import Config, Sources, Transformer
 from spectrain.studies.noise.transformer import Training, stack, statistics, table
 
 SOURCES = ("sampling", "dropout", "masking", "gain")
@@ -27,23 +27,27 @@ class Attributed:
     """One training whose replicas differ by one source alone."""
 
     settings: Transformer
+    sources: Sources
     seed: int
 
 
 def attributed_cases(config: Config) -> Sequence[Attributed]:
-    return [Attributed(config.transformer, seed) for seed in range(config.transformer.seeds)]
+    return [
+        Attributed(config.transformer, config.sources, seed)
+        for seed in range(config.transformer.seeds)
+    ]
 
 
 def run_attributed(case: Attributed) -> Outcome:
     """Statistics of every matrix with sampling, dropout, masking and gain noise alone."""
     training = Training(case.settings, case.seed)
-    training.until(case.settings.checkpoints[-1])
+    training.until(case.sources.step)
     names, rows = list(training.matrices), []
     for source in SOURCES:
         gradients = ReplicaGradients(
             training.model,
             partial(_loss, vocabulary=len(training.corpus.alphabet)),
-            _batches(training, source, case.settings.replicas),
+            _batches(training, source, case.sources.replicas),
             parameters=training.matrices,
         )
         stacks = stack(gradients, names)

@@ -112,6 +112,19 @@ class Transformer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sources:
+    """One source of noise at a time, on the GPT.
+
+    Attributes:
+        step: training steps before.
+        replicas: R with each source.
+    """
+
+    step: int = 5000
+    replicas: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
 class Race:
     """Echo filter against Muon and AdamW at equal numbers of gradient evaluations.
 
@@ -148,6 +161,7 @@ class Config:
     perturbations: Perturbations = field(default_factory=Perturbations)
     coverage: Coverage = field(default_factory=Coverage)
     transformer: Transformer = field(default_factory=Transformer)
+    sources: Sources = field(default_factory=Sources)
     race: Race = field(default_factory=Race)
 
 
@@ -160,7 +174,8 @@ SCALES = {
         perturbations=Perturbations(replicas=8000),
         coverage=Coverage(truth=512),
         transformer=Transformer(**_GPT, checkpoints=(0, 50, 150, 300), seeds=5),
-        race=Race(steps=100),
+        sources=Sources(step=100, replicas=8),
+        race=Race(steps=80, spectral_rates=(0.03, 0.1), adamw_rates=(0.01, 0.03)),
     ),
     "quick": Config(
         simulations=Simulations(replicas=12, seeds=3, growth=(4, 8, 16)),
@@ -171,6 +186,7 @@ SCALES = {
             checkpoints=(0, 40),
             seeds=2,
         ),
+        sources=Sources(step=40, replicas=8),
         race=Race(steps=20, seeds=2, spectral_rates=(0.03,), adamw_rates=(0.01,)),
     ),
 }
@@ -179,6 +195,7 @@ _SMALL = (
     "GPT of 2 layers instead of 16, width 64 instead of 1024, context 64 instead of 1024",
     "16 replicas of 16 windows instead of 64",
     "300 training steps instead of thousands",
+    "one source of noise at a time: 8 replicas after 100 steps",
     "32 replicas and 10 seeds in simulations instead of 64 and 20",
 )
 THINNED = {
