@@ -171,6 +171,8 @@ def test_a_series_has_a_column_of_steps(
         (folder / f"step-{step}.safetensors").write_bytes(model.read_bytes())
     assert main(["inspect", str(folder), "--no-random", "--json"]) == 0
     assert [row["step"] for row in told(capsys)["blocks"]] == [5] * 3 + [10] * 3
+    assert main(["inspect", str(folder), "--no-random"]) == 0
+    assert "step-10.safetensors: safetensors, step 10, 3 blocks" in capsys.readouterr().out
 
 
 def test_hostile_names_reach_no_terminal(

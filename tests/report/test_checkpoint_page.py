@@ -89,6 +89,7 @@ def test_a_difference_has_columns_of_its_own(tmp_path: Path) -> None:
     page = render_inspection(compared.run, tmp_path / "p.html").read_text("utf-8")
     assert "the change between two checkpoints" in page
     assert "relative change, median" in page
+    assert "Moved most" in page
     assert "lora_rank" in {m["key"] for m in data_of(page)["measures"]}
 
 

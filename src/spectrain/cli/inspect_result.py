@@ -156,7 +156,8 @@ def show(result: Result, by: Literal["block", "role", "depth"]) -> None:
     """Print the table and what there is to say about it."""
     for facts in result.inspection.run.manifest["config"]["checkpoints"]:
         notes = "".join(f"; {note}" for note in facts["notes"])
-        line = f"{facts['name']}: {facts['format']}, {facts['blocks']} blocks{notes}"
+        step = f", step {facts['step']:,}" if facts["step"] else ""
+        line = f"{facts['name']}: {facts['format']}{step}, {facts['blocks']} blocks{notes}"
         console().print(plain(line), highlight=False)
     if result.weightwatcher.height:
         chosen = [name for name in _WEIGHTWATCHER if name in result.weightwatcher.columns]

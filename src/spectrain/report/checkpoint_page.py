@@ -111,6 +111,8 @@ def _headline(
     facts = _checkpoints(run)
     kinds = ", ".join(dict.fromkeys(str(one["format"]) for one in facts))
     what = "the change between two checkpoints" if is_difference(run) else kinds
+    if len(facts) == 1 and facts[0]["step"]:
+        what += f", step {facts[0]['step']:,}"
     return element(
         "header",
         element("p", "spectrain", class_="wordmark"),
