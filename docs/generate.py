@@ -23,6 +23,9 @@ REGISTRIES: dict[str, Registry] = {
 }
 """Every registry of measures, under the heading that the glossary gives it."""
 
+SUPPORT = Path(__file__).parent / "support.json"
+"""What ``python -m support.table`` found in each mode of training."""
+
 LEDGER = Path(__file__).parent / "ledger"
 """What ``spectrain study run NAME --scale paper --json`` gave, a file a study."""
 
@@ -34,6 +37,7 @@ def write_pages(folder: Path) -> None:
     (folder / "metrics.md").write_text(columns("metrics"), "utf-8")
     results = [loads(file.read_text("utf-8")) for file in sorted(LEDGER.glob("*.json"))]
     (folder / "claims.md").write_text(ledger(results), "utf-8")
+    (folder / "support.md").write_text(support(loads(SUPPORT.read_text("utf-8"))), "utf-8")
     (folder / "spectra.md").write_text(columns("spectra"), "utf-8")
 
 
@@ -61,6 +65,13 @@ def columns(table: str) -> str:
     """Columns of a table of the run folder, with their types."""
     rows = [(name, _type(dtype)) for name, dtype in SCHEMAS[table].items() if name != SAMPLE]
     return _table(("column", "type"), rows)
+
+
+def support(table: Mapping[str, Mapping[str, str]]) -> str:
+    """Modes of training by what is recorded in them."""
+    headings = list(next(iter(table.values())))
+    rows = [(mode, *(cells[name] for name in headings)) for mode, cells in table.items()]
+    return _table(("mode", *headings), rows)
 
 
 def _type(dtype: pl.DataType) -> str:

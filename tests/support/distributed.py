@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import CPUOffloadPolicy, fully_shard
+from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import Replicate, Shard
 from torch.distributed.tensor.parallel import (
     ColwiseParallel,
@@ -148,9 +149,18 @@ MODES: dict[str, Callable[[nn.Module], Placed]] = {
     "fsdp2 offload": lambda model: fsdp(model, offload_policy=CPUOffloadPolicy(pin_memory=False)),
     "hsdp": lambda model: fsdp(model, hybrid=True),
     "tensor parallel": tensor_parallel,
-    "sequence parallel": lambda model: tensor_parallel(model, sequence=True),
     "fsdp2 + tensor parallel": lambda model: tensor_parallel(model, sharded=True),
 }
+
+
+ROUGH: dict[str, Callable[[nn.Module], Placed]] = {
+    "fsdp2 mixed precision": lambda model: fsdp(
+        model,
+        mp_policy=MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32),
+    ),
+    "sequence parallel": lambda model: tensor_parallel(model, sequence=True),
+}
+"""Modes whose numbers are not those of one process in float64, or not all of them."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +188,7 @@ def batches(job: Job, placed: Placed) -> Iterator[tuple[int, list[tuple[Tensor, 
 
 def train(job: Job) -> tuple[list[float], list[Tensor]]:
     """Train, watched if the job names a folder; returns losses and the weights that are here."""
-    placed = MODES[job.mode](make_model(job.dtype, job.reentrant))
+    placed = (MODES | ROUGH)[job.mode](make_model(job.dtype, job.reentrant))
     model = placed.model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1)
     options = {"every": 1, "strict": True} | dict(job.options)
@@ -213,6 +223,38 @@ def run_jobs(jobs: Sequence[Job], processes: int, folder: Path) -> None:
 def train_all(jobs: Sequence[Job], folder: Path) -> None:
     for number, job in enumerate(jobs):
         torch.save(train(job), folder / f"result-{number}-rank-{dist.get_rank()}.pt")
+
+
+def train_and_die(folder: Path, start: int, killed: int | None) -> None:
+    """Train in DDP, six steps, from the checkpoint of ``start``; rank 1 dies in step ``killed``."""
+    model = make_model()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    if start:
+        state = torch.load(folder / f"step-{start}.pt")
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+    wrapped = MODES["ddp"](model).model
+    generator = torch.Generator().manual_seed(5)
+    options = {"every": 1, "start_step": start, "resume": start > 0}
+    with spectrain.watch(wrapped, optimizer, folder / "run", **options) as run:
+        for step in range(6):
+            tokens = torch.randint(11, (8, 5), generator=generator)
+            if step < start:
+                continue
+            if step == killed:
+                dist.barrier()  # all before it is on disk
+            if step == killed and dist.get_rank() == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            part = tokens.chunk(dist.get_world_size())[dist.get_rank()]
+            loss = F.cross_entropy(wrapped(part[:, :-1]).flatten(0, 1), part[:, 1:].flatten())
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            run.log(loss=loss, batch_size=len(part))
+            run.flush()
+            if dist.get_rank() == 0:
+                state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+                torch.save(state, folder / f"step-{step + 1}.pt")
 
 
 def result(folder: Path, number: int, rank: int) -> tuple[list[float], list[Tensor]]:

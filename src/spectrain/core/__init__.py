@@ -5,10 +5,11 @@ from spectrain.core.errors import InputError, MonitorWarning, RunError, Spectrai
 from spectrain.core.measure import Measure, Reduction, Registry, UnknownMeasureError
 from spectrain.core.plan import Plan, Step
 from spectrain.core.record import Record, Source, SpectrumRecord
-from spectrain.core.sink import Sink
+from spectrain.core.sink import Described, Sink
 
 __all__ = [
     "Block",
+    "Described",
     "Feed",
     "InputError",
     "Measure",

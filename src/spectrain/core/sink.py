@@ -23,3 +23,11 @@ class Sink(Protocol):
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Flush and finish; ``summary`` says what watching cost and what was skipped."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A sink that wants to know the block table before the first record."""
+
+    def begin(self, manifest: Mapping[str, Any]) -> None:
+        """Take the run's manifest; called again when blocks have come or gone."""

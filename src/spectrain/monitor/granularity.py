@@ -59,6 +59,9 @@ class GranularityProbe(Probe):
             if not self._holdings.whole(block):
                 self._cut.append(block.name)
                 continue
+            gradient = self._holdings.gradient(self._parameters[block.parameter])
+            if gradient is None:
+                continue
             if block.parameter in self._fused:
                 value = _nuclear_rank([gradient.flatten(1)])
                 self._values.append((block.name, "nuclear_rank_fused", value))

@@ -47,6 +47,10 @@ class Holdings:
         """Those of the blocks whose spectra this process helps to measure."""
         return list(blocks)
 
+    def partial(self, parameter: nn.Parameter) -> bool:
+        """Whether the gradient is laid out otherwise than its parameter, as a sum to be taken."""
+        return False
+
     def owns(self, block: Block) -> bool:
         """Whether this process records the block."""
         return True

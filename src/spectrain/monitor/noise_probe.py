@@ -104,6 +104,9 @@ class NoiseProbe(Probe):
     def _reset(self, held: Sequence[Block]) -> None:
         self._handles.clear()
         self._open = True
+        self._reset_replicas(held)
+
+    def _reset_replicas(self, held: Sequence[Block]) -> None:
         self._forwards = 0
         self._seen: set[int] = set()
         self._last: dict[str, int] = {}
@@ -113,6 +116,12 @@ class NoiseProbe(Probe):
         self._powers: dict[Block, Power] = {}
         self._held: dict[Block, HeldNoise] = {}
         self._reasons: dict[Block, str] = {}
+
+    def _restart(self) -> None:
+        """Gradients were zeroed without a step, as by a scaler that met an overflow."""
+        forwards = self._forwards
+        self._reset_replicas(tuple(self._buffers))
+        self._forwards = forwards
 
     def _begin(self, module: nn.Module, args: Any) -> None:
         self._forwards += torch.is_grad_enabled()
@@ -124,6 +133,8 @@ class NoiseProbe(Probe):
             if not self._open or self.name in self._guard.disabled:
                 return
             with self._guard(self.name):
+                if parameter.grad is None and name in self._last:
+                    self._restart()
                 if self._last.get(name) == self._forwards:
                     self._twice.add(name)
                 self._last[name] = self._forwards

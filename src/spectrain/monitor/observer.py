@@ -74,9 +74,9 @@ class Observer:
         self._batch_size: int | None = None
         self._logged: list[tuple[int, str, float | Tensor]] = []
         self._flushed = perf_counter()
-        self._key = taps.register(self._begun)
+        self._key = taps.register(self.begin)
         device = next((p.device for p in model.parameters()), None)
-        opening = _opening(self._begun, self._key, device)
+        opening = _opening(self.begin, self._key, device)
         self._handles: list[RemovableHandle] = [model.register_forward_pre_hook(opening)]
         for optimizer in self._optimizers:
             self._handles.append(optimizer.register_step_pre_hook(self._before))
@@ -133,7 +133,8 @@ class Observer:
                 probe.turn = self._turn
             self._each_probe(lambda probe: probe.attach(full=full))
 
-    def _begun(self, _: Any = None) -> None:
+    def begin(self, _: Any = None) -> None:
+        """Open a step, if none is open and no backward pass is running."""
         if self._opened is None and torch._C._current_graph_task_id() == -1:
             self._release()
             self._before_opening = self._guard.seconds
@@ -170,6 +171,8 @@ class Observer:
 
     def _finish(self) -> None:
         holdings = self._survey.holdings
+        if self._held is not None:
+            self._release()  # no forward pass of the model was seen since
         if self._sampling:
             self._agree()
             self._held = Sample(self.step)

@@ -53,11 +53,13 @@ class PersistenceProbe(Probe):
         for block in filter(self._holdings.owns, blocks):
             parameter = self._parameters[block.parameter]
             state, gradient = optimizer.state.get(parameter, {}), parameter.grad
+            if gradient is None or gradient.is_sparse or not self._holdings.whole(block):
+                continue
             average = _average(optimizer, groups[id(parameter)], state)
-            if average is None or gradient is None or gradient.is_sparse:
+            gradient = self._holdings.gradient(parameter)
+            if average is None or gradient is None:
                 continue
-            if not self._holdings.whole(block):
-                continue
+            average = self._holdings.local(average)
             g, m = block.view.of(gradient).double(), block.view.of(average).double()
             g = g if scale is None else g / scale
             size = torch.linalg.vector_norm(m) / torch.linalg.vector_norm(g)
@@ -72,7 +74,7 @@ class PersistenceProbe(Probe):
             )
             direction = _adam_direction(groups[id(parameter)], state) if self._full else None
             if direction is not None:
-                self._previous[block] = block.view.of(direction)
+                self._previous[block] = block.view.of(self._holdings.local(direction))
 
     def after_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
@@ -83,7 +85,8 @@ class PersistenceProbe(Probe):
             parameter = self._parameters[block.parameter]
             current = _adam_direction(groups[id(parameter)], optimizer.state[parameter])
             if current is not None:
-                cosine = successive_cosine(previous, block.view.of(current))
+                current = block.view.of(self._holdings.local(current))
+                cosine = successive_cosine(previous, current)
                 name = successive_cosine.__name__
                 self._readings.append(_Reading(block, Source.DIRECTION, name, cosine))
 

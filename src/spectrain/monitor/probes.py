@@ -118,6 +118,7 @@ class GradientProbe(Probe):
         self._names = names
         self._holdings = holdings
         self._measured: list[Measured] = []
+        self._partial: list[str] = []
 
     def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         scale = getattr(optimizer, "grad_scale", None)
@@ -127,10 +128,20 @@ class GradientProbe(Probe):
             gradients[name] = gradient if scale is None or gradient is None else gradient / scale
         parts = {block: gradients[block.parameter] for block in self._holdings.reads(blocks)}
         self._measured += self._holdings.measure(parts, Source.GRADIENT, self._names)
+        self._partial += [
+            block.name
+            for block in filter(self._holdings.owns, blocks)
+            if self._holdings.partial(self._parameters[block.parameter])
+        ]
 
     def detach(self, sample: Sample) -> None:
         sample.measured += self._measured
-        self._measured = []
+        reason = "unsupported layout: the gradient is a partial sum over processes"
+        sample.records += [
+            Record(sample.step, name, Source.GRADIENT, "frobenius_norm", None, reason=reason)
+            for name in self._partial
+        ]
+        self._measured, self._partial = [], []
 
 
 class UpdateProbe(Probe):
@@ -158,7 +169,7 @@ class UpdateProbe(Probe):
         groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
         for block in self._holdings.reads(blocks):
             parameter = self._parameters[block.parameter]
-            if parameter.grad is not None and block.parameter not in self._before:
+            if block.parameter not in self._before:
                 self._before[block.parameter] = self._holdings.local(parameter).clone()
                 factor = decay_factor(optimizer, groups[id(parameter)])
                 self._factor[block.parameter] = factor
@@ -168,7 +179,8 @@ class UpdateProbe(Probe):
         reads = self._holdings.reads(blocks)
         names = dict.fromkeys(block.parameter for block in reads)
         after = {name: self._holdings.local(self._parameters[name]) for name in names}
-        changed = [name for name in names if name in self._before]
+        stepped = [name for name in names if self._parameters[name].grad is not None]
+        changed = [name for name in stepped if name in self._before]
         updates = {name: after[name].double() - self._before[name].double() for name in changed}
         self._measure(Source.UPDATE, updates, reads)
         if self._full:
@@ -182,8 +194,8 @@ class UpdateProbe(Probe):
             }
             self._measure(Source.DIRECTION, directions, reads)
             self._measure(Source.WEIGHT, after, reads)
-        for name in changed:
-            del self._before[name]
+        for name in names:
+            self._before.pop(name, None)
 
     def _measure(
         self, source: Source, tensors: Mapping[str, Tensor], blocks: Sequence[Block]

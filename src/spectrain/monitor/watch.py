@@ -11,9 +11,11 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from spectrain.core import Role, Sink
+from spectrain.core import Described, Role, Sink
+from spectrain.monitor.distributed.follow import Follower
 from spectrain.monitor.distributed.mode import hold_spread, is_spread
 from spectrain.monitor.distributed.schedule import AgreedSchedule
+from spectrain.monitor.distributed.spread import Spread
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.noise_probe import SHARE
@@ -45,6 +47,13 @@ class Watch:
             InputError: a value is not one number.
         """
         self._observer.log(values)
+
+    def begin(self) -> None:
+        """Say that a step begins, in a loop that does not call the model itself.
+
+        Without it a step begins with the model's forward pass.
+        """
+        self._observer.begin()
 
     def flush(self) -> None:
         """Put the records on disk now; for use between two steps, before saving a checkpoint.
@@ -192,10 +201,20 @@ def watch(
     def resurvey() -> Survey | None:
         found = surveyor.again()
         if found is not None:
-            writer.describe(facts | found.manifest(optimizers))
+            manifest = facts | found.manifest(optimizers)
+            writer.describe(manifest)
+            for sink in sinks:
+                if isinstance(sink, Described):
+                    sink.begin(manifest)
         return found
 
-    dashboards = sinks if survey.holdings.rank == 0 else ()
+    dashboards = list(sinks) if survey.holdings.rank == 0 else []
+    for sink in dashboards:
+        if isinstance(sink, Described):
+            sink.begin(facts | survey.manifest(optimizers))
+    if isinstance(survey.holdings, Spread):
+        processes = survey.holdings.size
+        dashboards = [Follower(sink, folder, processes, start_step) for sink in dashboards]
     observer = Observer(
         model,
         optimizers,

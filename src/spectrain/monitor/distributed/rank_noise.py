@@ -44,6 +44,7 @@ class RankNoiseProbe(Probe):
     """
 
     name = "noise"
+    _buffers: dict[Block, ReplicaBuffer]
 
     def __init__(
         self,
@@ -92,12 +93,22 @@ class RankNoiseProbe(Probe):
             if not self._open or self.name in self._guard.disabled:
                 return
             with self._guard(self.name):
+                parameter = self._parameters[name]
+                if name in self._seen and parameter.grad is None:
+                    self._restart(parameter)
+                self._seen.add(name)
                 dense = gradient.to_dense() if gradient.is_sparse else gradient
                 for block, buffer in self._buffers.items():
                     if block.parameter == name:
                         buffer.add(block.view.of(dense))
 
         return read
+
+    def _restart(self, parameter: nn.Parameter) -> None:
+        """Gradients were zeroed without a step; of a sharded parameter that cannot be told."""
+        if not isinstance(parameter, DTensor):
+            self._seen.clear()
+            self._buffers = {block: ReplicaBuffer(capacity=ENTRIES) for block in self._buffers}
 
     def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         self._open = False
@@ -189,6 +200,7 @@ class RankNoiseProbe(Probe):
     def _reset(self, held: Sequence[Block]) -> None:
         self._open = True
         self._found: set[str] = set()
+        self._seen: set[str] = set()
         self._buffers = {block: ReplicaBuffer(capacity=ENTRIES) for block in held}
         self._draws = 0
         self._powers: dict[Block, Power] = {}

@@ -93,11 +93,14 @@ class Spread(Holdings):
 
     def gradient(self, parameter: nn.Parameter) -> Tensor | None:
         gradient = parameter.grad
-        if isinstance(gradient, DTensor) and isinstance(parameter, DTensor):
-            if gradient.placements != parameter.placements:
-                gradient = gradient.redistribute(placements=parameter.placements)
-            return gradient.to_local()
+        if isinstance(gradient, DTensor):
+            return None if self.partial(parameter) else gradient.to_local()
         return super().gradient(parameter)
+
+    def partial(self, parameter: nn.Parameter) -> bool:
+        gradient = parameter.grad
+        same = getattr(gradient, "placements", ()) == getattr(parameter, "placements", ())
+        return gradient is not None and not same
 
     def reads(self, blocks: Iterable[Block]) -> list[Block]:
         here = [block for block in blocks if self.rank in self._shares[block].ranks]

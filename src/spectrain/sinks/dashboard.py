@@ -1,0 +1,114 @@
+"""Dashboards: a few aggregated series out of many blocks; the run folder keeps everything."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from spectrain.core import Block, Record, Source, SpectrumRecord
+
+MEASURES = (
+    "gradient/nuclear_rank",
+    "gradient/frobenius_norm",
+    "input/stable_rank",
+    "update/operator_norm",
+    "weight/stable_rank",
+)
+"""What is shown of every group of blocks."""
+
+MOST = 40
+"""Series at most; thousands of panels freeze a dashboard."""
+
+BANDS = ("early", "middle", "late")
+"""Thirds of the depth."""
+
+
+class Dashboard:
+    """A sink that shows means over blocks of one role and a third of the depth.
+
+    Where that makes more than ``most`` series, the thirds are given up, then the roles, then the
+    last measures. What the loop logs is shown as it is, a series each, and counts first.
+
+    Args:
+        send: takes a step and its numbers by name.
+        finish: called at the end.
+        measures: ``source/measure`` to show.
+        most: number of series.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[int, Mapping[str, float]], None],
+        finish: Callable[[], None] = lambda: None,
+        *,
+        measures: Sequence[str] = MEASURES,
+        most: int = MOST,
+    ) -> None:
+        self._send, self._finish = send, finish
+        self._measures, self._most = tuple(measures), most
+        self._groups: dict[str, str] = {}
+        self._shown: frozenset[str] = frozenset()
+        self._logged: set[str] = set()
+
+    def begin(self, manifest: Mapping[str, Any]) -> None:
+        """Learn the block table; called before the first record, and again when it has changed."""
+        blocks = [Block.from_dict(entry) for entry in manifest["blocks"]]
+        reserved = self._most // 4
+        for grouping in (
+            _by_role_and_depth(blocks),
+            _by_role(blocks),
+            dict.fromkeys((block.name for block in blocks), "all"),
+        ):
+            self._groups = grouping
+            number = max(len(set(grouping.values())), 1)
+            if number * len(self._measures) <= self._most - reserved:
+                break
+        self._shown = frozenset(self._measures[: (self._most - reserved) // number])
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Send the means of the records' steps."""
+        values: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        for record in records:
+            name = self._series(record)
+            if name is not None and record.value is not None and math.isfinite(record.value):
+                values[record.step][name].append(record.value)
+        for step in sorted(values):
+            means = {name: sum(found) / len(found) for name, found in values[step].items()}
+            self._send(step, means)
+
+    def write_spectra(self, spectra: Sequence[SpectrumRecord]) -> None:
+        """Spectra have no place on a dashboard."""
+
+    def flush(self) -> None:
+        """Everything was sent when it came."""
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Finish."""
+        self._finish()
+
+    def _series(self, record: Record) -> str | None:
+        if record.source is Source.TRAINING:
+            if record.measure not in self._logged and len(self._logged) >= self._most // 4:
+                return None
+            self._logged.add(record.measure)
+            return f"training/{record.measure}"
+        series = f"{record.source}/{record.measure}"
+        group = self._groups.get(record.block or "")
+        return f"{series}/{group}" if group and series in self._shown else None
+
+
+def _by_role_and_depth(blocks: Iterable[Block]) -> dict[str, str]:
+    blocks = list(blocks)
+    layers = 1 + max((block.depth for block in blocks if block.depth is not None), default=0)
+    return {
+        block.name: block.role.value
+        if block.depth is None or layers < len(BANDS)
+        else f"{block.role.value}/{BANDS[block.depth * len(BANDS) // layers]}"
+        for block in blocks
+    }
+
+
+def _by_role(blocks: Iterable[Block]) -> dict[str, str]:
+    return {block.name: block.role.value for block in blocks}

@@ -1,0 +1,177 @@
+"""Loops that are not the usual one: scalers, closures, late groups, thawed and lazy parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import spectrain
+from spectrain.core import Source
+from spectrain.records import Run
+
+
+def net() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4))
+
+
+def sgd(parameters: object) -> torch.optim.SGD:
+    return torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
+
+
+def norm_of_gradient(run: Run, block: str, step: int) -> float:
+    frame = run.metrics(Source.GRADIENT, "frobenius_norm", block).filter(step=step)
+    return frame["value"].item()
+
+
+def test_a_scaler_shows_unscaled_gradients_and_skipped_steps_end_nothing(tmp_path: Path) -> None:
+    model = net()
+    optimizer = sgd(model.parameters())
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    norms = []
+    with spectrain.watch(model, optimizer, tmp_path / "run", every=1, strict=True) as run:
+        for attempt in range(4):
+            factor = torch.inf if attempt == 1 else 1.0
+            loss = model(torch.ones(2, 4)).square().mean() * factor
+            scaler.scale(loss).backward()
+            scaler.unscale_(optimizer)
+            norms.append(model[0].weight.grad.norm().item())
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+        assert run.step == 3
+    read = spectrain.open_run(tmp_path / "run")
+    for step, norm in enumerate([norms[0], norms[2], norms[3]]):
+        assert norm_of_gradient(read, "0.weight", step) == pytest.approx(norm, rel=1e-6)
+
+
+def test_two_optimizers_at_different_paces(tmp_path: Path) -> None:
+    first, second = net(), net()
+    both = nn.ModuleDict({"critic": first, "generator": second})
+    fast, slow = sgd(first.parameters()), sgd(second.parameters())
+    with spectrain.watch(both, [fast, slow], tmp_path / "run", every=1, strict=True) as run:
+        for _ in range(2):
+            for _ in range(3):
+                first(torch.ones(2, 4)).sum().backward()
+                fast.step()
+            second(torch.ones(2, 4)).sum().backward()
+            slow.step()
+        assert run.step == 6
+    read = spectrain.open_run(tmp_path / "run")
+    steps = read.metrics(source=Source.GRADIENT, block="generator.0.weight")["step"]
+    assert sorted(set(steps)) == [2, 5]
+
+
+def test_groups_added_late_and_parameters_thawed_late(tmp_path: Path) -> None:
+    model = net()
+    model[2].requires_grad_(False)
+    optimizer = sgd(model[0].parameters())
+    with spectrain.watch(model, optimizer, tmp_path / "run", every=1, strict=True):
+        for step in range(4):
+            if step == 2:
+                model[2].requires_grad_(True)
+                optimizer.add_param_group({"params": list(model[2].parameters()), "lr": 0.01})
+            optimizer.zero_grad()
+            model(torch.ones(2, 4)).square().mean().backward()
+            optimizer.step()
+    read = spectrain.open_run(tmp_path / "run")
+    assert {block.name for block in read.blocks} == {"0.weight", "2.weight"}
+    assert [group["name"] for group in read.manifest["groups"]] == ["group 0.0", "group 0.1"]
+    late = read.metrics(source=Source.UPDATE, block="2.weight")["step"]
+    assert sorted(set(late)) == [3]  # a survey is made between steps
+    rates = read.metrics(source=Source.OPTIMIZER, block="group 0.1", measure="learning_rate")
+    assert rates["step"].to_list() == [2, 3]
+
+
+def test_lazy_parameters_are_watched_once_they_exist(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.Linear(8, 4))
+    optimizer = sgd(model.parameters())
+    with spectrain.watch(model, optimizer, tmp_path / "run", every=1, strict=True):
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.ones(2, 4)).square().mean().backward()
+            optimizer.step()
+    read = spectrain.open_run(tmp_path / "run")
+    assert sorted(set(read.metrics(source=Source.GRADIENT, block="0.weight")["step"])) == [1, 2]
+    assert not any(skipped.parameter == "0.weight" for skipped in read.skipped)
+
+
+def test_a_module_used_twice_counts_both_inputs(tmp_path: Path) -> None:
+    layer = nn.Linear(4, 4, bias=False)
+    optimizer = sgd(layer.parameters())
+    with spectrain.watch(layer, optimizer, tmp_path / "run", every=1, strict=True):
+        layer(layer(torch.eye(4))).sum().backward()
+        optimizer.step()
+    read = spectrain.open_run(tmp_path / "run")
+    counts = read.metrics(source=Source.INPUT, block="weight")["count"]
+    assert set(counts) == {8}
+
+
+def test_hooks_of_others_are_left_alone(tmp_path: Path) -> None:
+    model = net()
+    optimizer = sgd(model.parameters())
+    calls = {"forward": 0, "gradient": 0, "step": 0}
+
+    def count(name: str) -> None:
+        calls[name] += 1
+
+    model[0].register_forward_pre_hook(lambda *_: count("forward"))
+    model[0].weight.register_post_accumulate_grad_hook(lambda _: count("gradient"))
+    optimizer.register_step_pre_hook(lambda *_: count("step"))
+    with spectrain.watch(model, optimizer, tmp_path / "run", every=2, strict=True):
+        for _ in range(4):
+            model(torch.ones(2, 4)).sum().backward()
+            optimizer.step()
+    model(torch.ones(2, 4)).sum().backward()
+    optimizer.step()
+    assert calls == {"forward": 5, "gradient": 5, "step": 5}
+
+
+def test_a_closure_that_is_called_several_times(tmp_path: Path) -> None:
+    plain, watched = net(), net()
+    expected = lbfgs(plain, None)
+    assert torch.equal(lbfgs(watched, tmp_path / "run"), expected)
+    read = spectrain.open_run(tmp_path / "run")
+    assert sorted(set(read.metrics(source=Source.UPDATE, block="0.weight")["step"])) == [0, 1]
+
+
+def lbfgs(model: nn.Module, folder: Path | None) -> Tensor:
+    optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=3)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = model(torch.eye(4)).square().mean()
+        loss.backward()
+        return loss
+
+    run = spectrain.watch(model, optimizer, folder, every=1, strict=True) if folder else None
+    for _ in range(2):
+        optimizer.step(closure)
+    if run:
+        run.__exit__(None, None, None)
+    return model[0].weight.detach()
+
+
+def test_checkpointing_counts_once(tmp_path: Path) -> None:
+    from torch.utils.checkpoint import checkpoint
+
+    for reentrant in (True, False):
+        model = net()
+        optimizer = sgd(model.parameters())
+        folder = tmp_path / str(reentrant)
+        with spectrain.watch(model, optimizer, folder, every=1, strict=True) as run:
+            run.begin()
+            x = torch.ones(2, 4, requires_grad=True)
+            checkpoint(model, x, use_reentrant=reentrant).sum().backward()
+            optimizer.step()
+        counts = spectrain.open_run(folder).metrics(source=Source.INPUT)["count"]
+        assert set(counts) == {2}, reentrant
+
+
+def test_fsdp1_and_data_parallel_are_refused_by_name(tmp_path: Path) -> None:
+    model = nn.DataParallel(net())
+    with pytest.raises(spectrain.core.InputError, match="DataParallel is not supported"):
+        spectrain.watch(model, sgd(model.parameters()), tmp_path / "run")
