@@ -17,6 +17,7 @@ from spectrain.report.facts import configuration, cost, definitions, headline, s
 from spectrain.report.grids import Grid, grid_rows, read_grids
 from spectrain.report.html import Html, asset, document, element
 from spectrain.report.noise_charts import newton_schulz_curve, noise_charts, read_noise
+from spectrain.report.regime import NormCurves, norms_data, norms_section, read_norms
 from spectrain.report.series import loss_curves, sampled_steps
 from spectrain.report.table import MOST_ROWS, blocks_table
 from spectrain.report.waterfall import DECADES, Picker, read_waterfalls
@@ -47,6 +48,8 @@ def render(
     found = diagnose(run, blocks=chosen) if findings is None else list(findings)
     curves, grids, picker = loss_curves(run), read_grids(run, chosen), read_waterfalls(run, chosen)
     noise = read_noise(run, chosen)
+    regime = next(finding for finding in found if finding.name == "regime")
+    norms = read_norms(run, chosen, regime)
     data = {
         "curves": [asdict(curve) for curve in curves],
         "sampled": sampled_steps(run),
@@ -54,18 +57,20 @@ def render(
         "grids": [asdict(grid) for grid in grids],
         "waterfalls": asdict(picker) | {"decades": DECADES},
         "noise": {"blocks": noise, "curve": newton_schulz_curve()},
+        "regime": norms_data(norms),
     }
     body = element(
         "main",
         headline(run, chosen),
         section("findings", "What the records say", *(finding_card(finding) for finding in found)),
-        step_scale() if curves or any(grid.steps for grid in grids) else "",
+        step_scale() if curves or norms or any(grid.steps for grid in grids) else "",
         _loss(drawn=bool(curves)),
         _heatmaps(grids),
         spectrum_section(picker),
         section("noise", "Signal and noise of the gradients", *noise_charts(noise))
         if noise
         else "",
+        _norms(regime, norms),
         _blocks(run, chosen, found),
         section("colophon", "About this run", skipped(run), cost(run), configuration(run)),
         definitions(),
@@ -73,7 +78,12 @@ def render(
     title = f"{run.path.name} · spectrain"
     return write_page(
         path,
-        document(title, body, data=data, scripts=page_scripts("spectra.js", "noise.js", "page.js")),
+        document(
+            title,
+            body,
+            data=data,
+            scripts=page_scripts("spectra.js", "noise.js", "page.js", "regime.js"),
+        ),
     )
 
 
@@ -197,6 +207,13 @@ def spectrum_section(picker: Picker) -> Html:
         ),
         chart("waterfall-chart", "Spectrum through training"),
     )
+
+
+def _norms(finding: Finding, norms: Sequence[NormCurves]) -> Html:
+    title = "Norms and their noise twins"
+    if not norms:
+        return section("regime", title, missing(finding.statement))
+    return section("regime", title, *norms_section(finding, norms))
 
 
 def _blocks(run: Run, blocks: Sequence[Block], findings: Sequence[Finding]) -> Html:

@@ -6,6 +6,8 @@ from spectrain.studies.regime import (
     claims_theory,
     claims_transformer,
     claims_tuning,
+    figures,
+    planted,
 )
 from spectrain.studies.regime.study import STUDY
 
@@ -16,4 +18,6 @@ __all__ = [
     "claims_theory",
     "claims_transformer",
     "claims_tuning",
+    "figures",
+    "planted",
 ]
