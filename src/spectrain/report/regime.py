@@ -55,7 +55,7 @@ def read_norms(run: Run, blocks: Sequence[Block], finding: Finding) -> list[Norm
     """Curves of the blocks that have a noise twin, most at most 150."""
     groups, series = read_groups(run), read_regime_series(run)
     verdicts = {row["block"]: str(row["verdict"]) for row in finding.rows}
-    found = []
+    found: list[NormCurves] = []
     for block in blocks:
         path, _ = block_path(block, groups.get(block.parameter), series)
         if path is None or len(found) == MOST_BLOCKS:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from matplotlib.ticker import NullFormatter
 
 from spectrain.studies.frame import Results
 from spectrain.studies.regime.claims_theory import TWINS
@@ -29,30 +29,31 @@ STYLES = ("-", "--", ":", "-.")
 
 
 def _figure(panels: int) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(4.2 * panels, 3.4), layout="constrained")
+    figure = Figure(figsize=(4.6 * panels, 3.4), layout="constrained")
     return figure, list(np.atleast_1d(figure.subplots(1, panels)))
 
 
-def _band(axes: Axes, x: ArrayLike, values: Array, **style: object) -> None:
+def _band(axes: Axes, x: Iterable[float], values: Array, **style: object) -> None:
     """Mean over seeds (the last axis), and the range of the middle 80 %."""
     low, high = np.quantile(values, [0.1, 0.9], axis=-1)
-    (line,) = axes.plot(x, values.mean(-1), **style)  # type: ignore[arg-type]
-    axes.fill_between(x, low, high, color=line.get_color(), alpha=0.15, lw=0)
+    at = np.array([*x])
+    (line,) = axes.plot(at, values.mean(-1), **style)  # type: ignore[arg-type]
+    axes.fill_between(at, low, high, color=line.get_color(), alpha=0.15, lw=0)
 
 
-def _pair(axes: Axes, x: ArrayLike, results: Results, name: str) -> None:
+def _pair(axes: Axes, x: Iterable[float], results: Results, name: str) -> None:
     for kind, color, label in (("weight", MATRIX, "W"), ("multiplier", MULTIPLIER, "γ")):
         values = late_arms(results, f"{kind}_{name}")
         _band(axes, x, values, color=color, label=label, marker="o", ms=3)
 
 
-def _snr(axes: Axes, x: Sequence[float], results: Results) -> None:
+def _snr(axes: Axes, x: Iterable[float], results: Results) -> None:
     """SNR of both kinds in every definition: colour tells the kind, line the definition."""
     for (name, label), style in zip(DEFINITIONS.items(), STYLES, strict=True):
         for kind, color in (("weight", MATRIX), ("multiplier", MULTIPLIER)):
             means = late_arms(results, f"{kind}_{name}").mean(-1)
             own = label if kind == "weight" else None
-            axes.plot(x, means, color=color, ls=style, label=own, lw=1.2)
+            axes.plot([*x], means, color=color, ls=style, label=own, lw=1.2)
     axes.axhline(1, color=TWIN, lw=0.6)
     axes.set(xscale="log", yscale="log", ylabel="SNR late in the run")
     axes.legend(fontsize=6, frameon=False)
@@ -126,6 +127,7 @@ def fig3(config: Config, decays: Results) -> Figure:
     loss.set(xscale="log", yscale="log", xlabel="weight decay", ylabel="loss late in the run")
     for axes in (norms, loss):
         axes.axvline(smallest / 2, color=TWIN, lw=0.6, ls="--")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     return figure
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -55,7 +57,7 @@ def late_difference(results: Results, definition: str) -> Array:
     )
 
 
-def slope(x: ArrayLike, y: Array) -> Estimate:
+def slope(x: Iterable[float], y: Array) -> Estimate:
     """Least-squares slope of y (arms × seeds) in x (arms), over seeds.
 
     Example:
@@ -63,14 +65,14 @@ def slope(x: ArrayLike, y: Array) -> Estimate:
         >>> round(slope(x, np.stack([2 * x, 2 * x + 1], 1)).value, 6)
         2.0
     """
-    centred = np.asarray(x, dtype=np.float64)
+    centred = np.array([*x], dtype=np.float64)
     centred = centred - centred.mean()
     return over_seeds(centred @ (y - y.mean(0)) / (centred @ centred))
 
 
-def log_slope(x: ArrayLike, y: Array) -> Estimate:
+def log_slope(x: Iterable[float], y: Array) -> Estimate:
     """Exponent of y ∝ x^p, fitted seed by seed in logarithms."""
-    return slope(np.log(x), np.log(y))
+    return slope(np.log([*x]), np.log(y))
 
 
 def twin_norm(count: int, learning_rate: float, weight_decay: float) -> float:
