@@ -45,12 +45,12 @@ def mean_spacing(result: Result, pair: tuple[int, int]) -> Estimate:
 def width(result: Result, pair: tuple[int, int]) -> tuple[TwoMode, float]:
     """The two-mode density that fits the levels of a pair, and the error of its σ.
 
-    Snapshots of one run go into the fit as if independent; the error is widened by the root of
-    their number, which is safe.
+    One row a run with all its snapshots: the error sums scores by run, so that it knows of their
+    dependence.
     """
     levels = result["levels"][..., list(pair)]
-    fit = fit_two_mode(levels.reshape(-1, 2))
-    return fit.law, fit.errors["sigma"] * len(levels) ** 0.5
+    fit = fit_two_mode(levels.transpose(1, 0, 2).reshape(levels.shape[1], -1))
+    return fit.law, fit.errors["sigma"]
 
 
 def finite_rate(rate: float, x: float, kappa: float, mass_squared: float, sweeps: int) -> float:
