@@ -15,6 +15,8 @@ from spectrain.noise import NOISE_MEASURES
 from spectrain.records.schema import SAMPLE, SCHEMAS
 from spectrain.regime.measures import REGIME_MEASURES
 from spectrain.studies.frame import ledger
+from spectrain.studies.rank.answers import answers
+from spectrain.studies.rank.arms import ARMS
 
 REGISTRIES: dict[str, Registry] = {
     "Measures of a matrix": MEASURES,
@@ -38,6 +40,10 @@ def write_pages(folder: Path) -> None:
     results = [loads(file.read_text("utf-8")) for file in sorted(LEDGER.glob("*.json"))]
     (folder / "claims.md").write_text(ledger(results), "utf-8")
     (folder / "support.md").write_text(support(loads(SUPPORT.read_text("utf-8"))), "utf-8")
+    ranks = [result for result in results if result["study"] == "rank"]
+    (folder / "rank_answers.md").write_text(answers(ranks[0] if ranks else None), "utf-8")
+    arms = ((f"`{arm.name}`", arm.what) for arm in ARMS.values())
+    (folder / "rank_arms.md").write_text(_table(("arm", "what is trained"), arms), "utf-8")
     (folder / "spectra.md").write_text(columns("spectra"), "utf-8")
 
 

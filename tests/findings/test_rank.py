@@ -148,3 +148,26 @@ def test_findings_become_json(tmp_path):
 def test_a_run_without_blocks(tmp_path):
     finding = rank(write_run(tmp_path / "run", Recipe(blocks=(), steps=())))
     assert finding.statement == "Not enough data for any block: the run has no blocks."
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_pace_of_learning_against_rank(together, tmp_path):
+    """The loss falls faster after samples of high rank, or whatever the rank."""
+    block, generator = gpt_blocks(1)[1], np.random.default_rng(0)
+    shares = 0.5 + 0.1 * generator.standard_normal(60).clip(-3, 3)
+    others = 0.5 + 0.1 * generator.standard_normal(60).clip(-3, 3)
+    writer = RunWriter(tmp_path / "run", manifest={"blocks": [block.to_dict()]})
+    loss = 10.0
+    for sample, (share, other) in enumerate(zip(shares, others, strict=True)):
+        step = 4 * sample
+        writer.write([Record(step, block.name, Source.GRADIENT, "effective_rank", 64 * share)])
+        for inner in range(4):
+            loss -= 0.02 * (share if together else other) ** 2
+            writer.write([Record(step + inner, None, Source.TRAINING, "loss", loss)])
+    writer.close({})
+    told = [
+        limit for limit in rank(open_run(tmp_path / "run")).limits if "ace of learning" in limit
+    ]
+    assert len(told) == 1
+    assert ("goes with the rank" in told[0]) == together
+    assert ("the lower the rank, the slower" in told[0]) == together

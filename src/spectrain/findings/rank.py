@@ -1,4 +1,4 @@
-"""Rank: whether the effective rank of the gradients is falling.
+"""Rank: whether the effective rank of the gradients is falling, and whether learning goes with it.
 
 Per block, role and depth: the effective rank exp H(σ) as a share of the full rank min(m, n) is
 tested for a monotone trend. The first twentieth of the run is left out, where initialisation and
@@ -18,7 +18,9 @@ from scipy.stats import false_discovery_control
 from spectrain.core import Block, Source
 from spectrain.findings import rank_words as words
 from spectrain.findings.finding import Finding, Label, Status, Verdict
+from spectrain.findings.health import health
 from spectrain.findings.series import by_block, read_reasons, read_series
+from spectrain.findings.stagnation import Lagged, lagged
 from spectrain.findings.trend import ENOUGH, LEVEL, shift_interval, trend
 from spectrain.records import Run
 
@@ -39,11 +41,14 @@ def rank(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding:
     Returns:
         A finding with a row for every block and a group for every role and depth: verdict, the
         share of full rank early (first third of the samples) and late (last third), the change
-        between them with its 95 % interval, Spearman's ρ with time, p-value and q-value.
+        between them with its 95 % interval, Spearman's ρ with time, p-value and q-value; and every
+        block's row tells what :func:`spectrain.findings.health.health` does. The limits tell
+        whether the pace of learning goes with the rank of the median block.
     """
     chosen = run.blocks if blocks is None else tuple(blocks)
     shares = by_block(read_shares(run, chosen))
     reasons = dict(read_reasons(run, Source.GRADIENT, "effective_rank"))
+    healths = health(run, chosen)
     rows = _judge(
         {
             "block": block.name,
@@ -51,6 +56,7 @@ def rank(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding:
             "depth": block.depth,
             "shape": list(block.shape),
             "reason": reasons.get(block.name, "no gradient of it is recorded"),
+            **healths[block.name],
             **_test(shares.get(block.name)),
         }
         for block in chosen
@@ -69,8 +75,10 @@ def rank(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding:
         label=Label.TEST,
         rows=tuple(rows),
         groups=(*roles, *depths),
-        advice=tuple(words.advice(judged, depths)),
-        limits=tuple(words.limits(judged, _loss_trend(losses))),
+        advice=(*words.advice(judged, depths), *words.health(rows)),
+        limits=tuple(
+            words.limits(judged, _loss_trend(losses), _with_progress(run, shares.values()))
+        ),
     )
 
 
@@ -185,6 +193,27 @@ def _losses(run: Run) -> pl.DataFrame:
         .group_by(pl.col("index") // stretch, maintain_order=True)
         .agg(pl.col("step").last(), pl.col("value").mean())
     )
+
+
+def _with_progress(run: Run, shares: Iterable[pl.DataFrame]) -> Lagged | None:
+    """The rank of the median block against the pace at which the logged loss falls.
+
+    The pace of a sample is the mean loss of the stretch before it minus that of the stretch after
+    it, each from one sample to the next.
+    """
+    frames = list(shares)
+    losses = read_series(run, Source.TRAINING, "loss")
+    if not frames or losses.is_empty():
+        return None
+    median = pl.concat(frames).group_by("step").agg(pl.col("share").median()).sort("step")
+    median = median.filter(pl.col("step") >= TRANSIENT * pl.col("step").max())
+    steps, course = median["step"].to_numpy(), np.log(median["share"].to_numpy())
+    at, values = losses["step"].to_numpy(), losses["value"].to_numpy()
+    cuts = np.searchsorted(at, steps)
+    stretches = [part.mean() if len(part) else np.nan for part in np.split(values, cuts)]
+    pace = np.asarray(stretches[:-1]) - np.asarray(stretches[1:])
+    kept = np.isfinite(pace)
+    return lagged(course[kept], pace[kept], np.random.default_rng(_SEED))
 
 
 def _loss_trend(losses: pl.DataFrame) -> str | None:

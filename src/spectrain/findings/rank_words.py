@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from spectrain.findings.finding import Verdict
+from spectrain.findings.health import State, ailing
 from spectrain.findings.phrases import among, join, plural
+from spectrain.findings.stagnation import FEWEST, Lagged
 
 _SURE = 24  # samples from which on the false-positive rate was measured to be as nominal
 Rows = Sequence[Mapping[str, Any]]
@@ -61,7 +63,27 @@ def advice(judged: Rows, depths: Rows) -> Iterator[str]:
         yield "No collapse to act on."
 
 
-def limits(judged: Rows, loss: str | None) -> Iterator[str]:
+def health(rows: Rows) -> Iterator[str]:
+    """Blocks that do not learn, that learn too wildly, and that move in few directions."""
+    if dead := ailing(rows, State.DEAD):
+        yield (
+            f"Dead: {_named(dead)} had no gradient in the last third of the run; look for units "
+            "that never fire, or a branch that nothing reads."
+        )
+    if wild := ailing(rows, State.EXPLODING):
+        yield (
+            f"Exploding: the gradient of {_named(wild)} grew a hundredfold or was not finite; "
+            "lower the learning rate or clip."
+        )
+    if narrow := [row for row in rows if row["low_rank_update"]]:
+        lowest = min(narrow, key=lambda row: row["update_share"])
+        yield (
+            f"Updates of low rank: {among(narrow, rows)}; lowest in {lowest['block']}, whose "
+            f"weights move in {lowest['update_rank']:.1f} directions of {min(lowest['shape'])}."
+        )
+
+
+def limits(judged: Rows, loss: str | None, pace: Lagged | None = None) -> Iterator[str]:
     """What a trend in rank does not tell."""
     if loss is None:
         yield (
@@ -74,6 +96,7 @@ def limits(judged: Rows, loss: str | None) -> Iterator[str]:
             f"The loss {told} over the second half of the run; "
             "that both move together says nothing of cause."
         )
+        yield _with_pace(pace)
     if judged and min(row["samples"] for row in judged) < _SURE:
         yield (
             f"With fewer than {_SURE} samples, strongly autocorrelated noise passes for a trend "
@@ -81,6 +104,34 @@ def limits(judged: Rows, loss: str | None) -> Iterator[str]:
         )
     if judged:
         yield "No trend found is not proof of none: few or noisy samples hide slow ones."
+
+
+def _with_pace(pace: Lagged | None) -> str:
+    if pace is None:
+        return (
+            f"Fewer than {FEWEST} samples with a logged loss: not enough to correlate the pace of "
+            "learning with the rank."
+        )
+    numbers = (
+        f"r = {pace.correlation:.2f} (95 % {pace.low:.2f} to {pace.high:.2f}), about their trends"
+    )
+    if not pace.found:
+        return (
+            f"Pace of learning and rank of the median block are not seen to go together: {numbers}."
+        )
+    order = {True: "before", False: "after"}[pace.lag > 0]
+    when = f", rank {abs(pace.lag)} samples {order}" if pace.lag else ""
+    way = (
+        "the lower the rank, the slower"
+        if pace.correlation > 0
+        else "the lower the rank, the faster"
+    )
+    return f"The pace of learning goes with the rank of the median block, {way}: {numbers}{when}."
+
+
+def _named(rows: Rows) -> str:
+    names = [row["block"] for row in rows]
+    return join(names) if len(names) <= 3 else f"{join(names[:2])} and {len(names) - 2:,} more"
 
 
 def _from_to(rows: Rows) -> str:

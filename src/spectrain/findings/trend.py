@@ -84,7 +84,7 @@ def trend(values: Values, generator: np.random.Generator, *, resamples: int = 19
     slopes, rests = _fit(resample(residuals, generator, resamples))
     exceeding = int(np.count_nonzero(np.abs(slopes / _scale(rests)) >= abs(statistic)))
     p_value = (1 + exceeding) / (1 + resamples)
-    return Trend(rho, p_value, float(_autocorrelation(residuals)), samples)
+    return Trend(rho, p_value, float(autocorrelation(residuals)), samples)
 
 
 def median_interval(
@@ -154,7 +154,7 @@ def resample(
         count × n values.
     """
     n = len(residuals)
-    phi = float(_autocorrelation(residuals))
+    phi = float(autocorrelation(residuals))
     phi = min(phi + np.sqrt((1 - phi**2) / n), _HIGHEST)
     innovations = residuals[1:] - phi * residuals[:-1]
     innovations = innovations - innovations.mean()
@@ -175,7 +175,17 @@ def _fit(values: Batch) -> tuple[Numbers, Batch]:
     return slope, centred - slope[..., None] * time
 
 
-def _autocorrelation(residuals: Batch) -> Numbers:
+def detrended(values: Values) -> Values:
+    """What a straight line in time leaves of a series.
+
+    Example:
+        >>> bool(np.allclose(detrended(np.array([1.0, 2.0, 3.0, 4.0])), 0))
+        True
+    """
+    return _fit(values)[1]
+
+
+def autocorrelation(residuals: Batch) -> Numbers:
     """Lag-1 autocorrelation, corrected for what the fitted line takes away; within 0 and 0.97."""
     n = residuals.shape[-1]
     products = (residuals[..., 1:] * residuals[..., :-1]).sum(-1)
@@ -186,7 +196,7 @@ def _autocorrelation(residuals: Batch) -> Numbers:
 
 def _scale(residuals: Batch) -> Numbers:
     """Proportional to the standard error of the slope under first-order autocorrelation."""
-    phi = _autocorrelation(residuals)
+    phi = autocorrelation(residuals)
     scale = np.sqrt((residuals**2).sum(-1) * (1 + phi) / (1 - phi))
     return np.where(scale == 0, np.finfo(np.float64).tiny, scale)
 

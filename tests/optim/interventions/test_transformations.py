@@ -25,6 +25,7 @@ from spectrain.optim.interventions import (
     Property,
     RandomizeDirections,
     Scale,
+    ScaleByShape,
     SwapSpectrum,
     Transformation,
 )
@@ -51,6 +52,7 @@ TRANSFORMATIONS: dict[str, Callable[[], Transformation]] = {
     "rows": NormalizeRows,
     "columns": NormalizeColumns,
     "scale": lambda: Scale(3.0),
+    "shape": ScaleByShape,
     "Fisher": DiagonalFisher,
     "composed": lambda: Compose([KeepTop(3), Equalize("nuclear")]),
 }

@@ -7,6 +7,7 @@ from spectrain.optim.interventions.rescaling import (
     NormalizeColumns,
     NormalizeRows,
     Scale,
+    ScaleByShape,
 )
 from spectrain.optim.interventions.spectral import (
     Equalize,
@@ -31,6 +32,7 @@ __all__ = [
     "Property",
     "RandomizeDirections",
     "Scale",
+    "ScaleByShape",
     "SwapSpectrum",
     "Transformation",
 ]

@@ -73,6 +73,25 @@ class Scale(Transformation):
         return matrix * (factor if factor.ndim == 0 else factor[..., None, None])
 
 
+class ScaleByShape(Transformation):
+    """Multiply an m × n matrix by √max(1, m/n), as Muon does with its orthonormal update.
+
+    Source:
+        Jordan et al. 2024 (Muon); ``adjust_lr_fn="original"`` of :class:`torch.optim.Muon`.
+
+    Example:
+        >>> ScaleByShape()(torch.ones(4, 1)).flatten()
+        tensor([2., 2., 2., 2.])
+    """
+
+    conserves, changes = Scale.conserves, Scale.changes
+
+    def apply(self, matrix: Matrix, memory: Memory) -> Matrix:
+        """√max(1, m/n)·A."""
+        m, n = matrix.shape[-2:]
+        return matrix * max(1.0, m / n) ** 0.5
+
+
 class DiagonalFisher(Transformation):
     """Divide every entry by the running mean of its square, plus damping: A/(v̂ + λ·mean v̂).
 
