@@ -196,6 +196,7 @@ _SMALL = (
     "16 replicas of 16 windows instead of 64",
     "300 training steps instead of thousands",
     "one source of noise at a time: 8 replicas after 100 steps",
+    "optimizers: 80 steps of a GPT of 31,000 parameters, two learning rates an arm",
     "32 replicas and 10 seeds in simulations instead of 64 and 20",
 )
 THINNED = {
