@@ -195,11 +195,11 @@ def test_the_policy_of_the_page_forbids_scripts_that_are_not_its_own(browser, pa
 @pytest.mark.parametrize(
     ("recipe", "missing"),
     [
-        (Recipe(blocks=(), steps=(), loss=False, batch_size=False, summary=False), 4),
-        (Recipe(blocks=gpt_blocks(1), steps=(0,)), 0),
-        (Recipe(blocks=gpt_blocks(1), steps=(5,), loss=False), 1),
-        (Recipe(blocks=gpt_blocks(1), steps=range(9), spectra=False, activations=False), 1),
-        (Recipe(blocks=gpt_blocks(1), steps=(), loss=True), 2),
+        (Recipe(blocks=(), steps=(), loss=False, batch_size=False, summary=False), 5),
+        (Recipe(blocks=gpt_blocks(1), steps=(0,)), 1),
+        (Recipe(blocks=gpt_blocks(1), steps=(5,), loss=False), 2),
+        (Recipe(blocks=gpt_blocks(1), steps=range(9), spectra=False, activations=False), 2),
+        (Recipe(blocks=gpt_blocks(1), steps=(), loss=True), 3),
     ],
     ids=["nothing", "one step", "one late step, no loss", "gradients only", "loss only"],
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectrain.noise.estimate import t_quantile
+from spectrain.core.student import t_quantile
 from spectrain.studies.frame import Results
 from spectrain.studies.rank.arms import ARMS
 from spectrain.studies.rank.claims_newton_schulz import at, benefit, share

@@ -19,7 +19,7 @@ PRINTED = "as printed"
 def _norms(results: Results, kind: str, variant: str = PRINTED) -> tuple[Array, Array]:
     """Steps, and norms records × seeds."""
     result = results.where(variant=variant).only()
-    return result["steps"], result[f"{kind}_norm"][:, 0]
+    return result["steps"].astype(np.float64), result[f"{kind}_norm"][:, 0]
 
 
 def _variants(results: Results, statistic: Callable[[str], Array]) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
+from numpy.typing import NDArray
 
 from spectrain.studies.frame import Results
 from spectrain.studies.regime.claims_theory import TWINS
@@ -33,7 +35,7 @@ def _figure(panels: int) -> tuple[Figure, list[Axes]]:
     return figure, list(np.atleast_1d(figure.subplots(1, panels)))
 
 
-def _band(axes: Axes, x: Iterable[float], values: Array, **style: object) -> None:
+def _band(axes: Axes, x: Iterable[float] | NDArray[Any], values: Array, **style: object) -> None:
     """Mean over seeds (the last axis), and the range of the middle 80 %."""
     low, high = np.quantile(values, [0.1, 0.9], axis=-1)
     at = np.array([*x])
