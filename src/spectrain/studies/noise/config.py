@@ -175,7 +175,11 @@ SCALES = {
         coverage=Coverage(truth=512),
         transformer=Transformer(**_GPT, checkpoints=(0, 50, 150, 300), seeds=5),
         sources=Sources(step=100, replicas=8),
-        race=Race(steps=80, spectral_rates=(0.03, 0.1), adamw_rates=(0.01, 0.03)),
+        race=Race(
+            steps=80,
+            spectral_rates=(0.01, 0.03, 0.1, 0.3),
+            adamw_rates=(0.003, 0.01, 0.03, 0.1),
+        ),
     ),
     "quick": Config(
         simulations=Simulations(replicas=12, seeds=3, growth=(4, 8, 16)),
@@ -196,7 +200,7 @@ _SMALL = (
     "16 replicas of 16 windows instead of 64",
     "300 training steps instead of thousands",
     "one source of noise at a time: 8 replicas after 100 steps",
-    "optimizers: 80 steps of a GPT of 31,000 parameters, two learning rates an arm",
+    "optimizers: 80 steps of a GPT of 31,000 parameters, four learning rates an arm",
     "32 replicas and 10 seeds in simulations instead of 64 and 20",
 )
 THINNED = {
