@@ -8,7 +8,7 @@ from typing import Any
 from spectrain.core import InputError
 from spectrain.studies.frame import Study
 
-STUDIES: tuple[str, ...] = ("noise", "randomness", "rank", "regime")
+STUDIES: tuple[str, ...] = ("descent", "noise", "randomness", "rank", "regime")
 """Names of the studies; each is a package beside this file that offers ``STUDY``."""
 
 

@@ -1,0 +1,64 @@
+"""The study at a tiny scale, and its parts against theory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from spectrain.core import Step
+from spectrain.descent import LeastSquares
+from spectrain.studies import load_study
+from spectrain.studies.descent.config import QUICK, Config
+from spectrain.studies.descent.config_dynamics import Features
+from spectrain.studies.descent.random_features import FeaturesCase, descend, run_features
+from spectrain.studies.frame import execute
+
+
+def tiny() -> Config:
+    """Every part of the study in seconds."""
+    return replace(
+        QUICK,
+        features=Features(
+            width=8, inputs=4, samples=16, steps=30, gated_steps=20, restart_every=10, seeds=2
+        ),
+    )
+
+
+def test_every_claim_is_judged_and_every_figure_drawn(tmp_path: Path) -> None:
+    study = load_study("descent")
+    result = execute(study, "quick", tmp_path, config=tiny())
+    assert not result.problems
+    judged = {claim.id: judgement for claim, judgement in result.claims}
+    assert set(judged) == set(study.claims)
+    assert not [name for name, j in judged.items() if j.note.startswith("could not be judged")]
+    assert len(result.figures) == 2 * len(study.figures)
+
+
+def test_restarts_leave_the_course_of_gradient_descent_where_they_start() -> None:
+    found = run_features(FeaturesCase("relu", 12, 6, 48, 20, 5, seed=0))
+    peak = int(np.argmax(found["gd_nuclear_rank"]))
+    assert found["restart_steps"].tolist() == [peak, 5, 10, 15]
+    for start, course in zip(found["restart_steps"], found["restart_loss"], strict=True):
+        assert np.isnan(course[:start]).all()
+        assert course[start] == found["gd_loss"][start]
+        assert np.isfinite(course[start:]).all()
+
+
+@pytest.mark.parametrize("method", list(Step))
+def test_a_course_takes_the_steps_of_the_problem(method: Step, generator: torch.Generator) -> None:
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    problem = LeastSquares(draw(5, 12), draw(4, 12))
+    start = draw(4, 5)
+    course = descend(problem, start, 3, method, keep=(1, 2))
+    step = problem.euclidean_step if method == Step.EUCLIDEAN else problem.spectral_step
+    once = step(start)
+    assert torch.allclose(course.kept[1], once)
+    assert torch.allclose(course.kept[2], step(once))
+    gains = course.euclidean_gains if method == Step.EUCLIDEAN else course.spectral_gains
+    assert torch.allclose(gains[:2], course.losses[:2] - course.losses[1:])
