@@ -14,7 +14,7 @@ from spectrain.studies import load_study
 from spectrain.studies.frame import Result, Results, execute
 from spectrain.studies.noise.attribution import SOURCES, Attributed, run_attributed
 from spectrain.studies.noise.channels import Rescaled, run_rescaled
-from spectrain.studies.noise.claims_transformer import tuned
+from spectrain.studies.noise.claims_race import tuned
 from spectrain.studies.noise.config import (
     SCALES,
     Config,

@@ -1,6 +1,7 @@
 """The noise study: “Multiplicative noise model for minibatch gradients” (seed 000), under test."""
 
 from spectrain.studies.noise import (
+    claims_race,
     claims_signs,
     claims_simulated,
     claims_theory,
@@ -11,6 +12,7 @@ from spectrain.studies.noise.study import STUDY
 
 __all__ = [
     "STUDY",
+    "claims_race",
     "claims_signs",
     "claims_simulated",
     "claims_theory",

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from spectrain.matrix.polar import QUINTIC
 from spectrain.studies.frame import Results
 from spectrain.studies.noise.attribution import ATTRIBUTED, SOURCES
-from spectrain.studies.noise.claims_transformer import tuned
+from spectrain.studies.noise.claims_race import tuned
 from spectrain.studies.noise.config import Config
 from spectrain.studies.noise.growth import GROWTH, LEVELS
 from spectrain.studies.noise.race import ARMS, RACE
