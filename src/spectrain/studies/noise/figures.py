@@ -118,8 +118,10 @@ def replicas(config: Config, growth: Results, levels: Results) -> Figure:
         theta = [2 * level for level in config.simulations.levels]
         tangents = [1 / column(levels.where(kind=kind, theta=t), "left").mean() - 1 for t in theta]
         right.plot(theta, tangents, "o-", color=color)
-    left.set(xscale="log", xlabel="replicas R", ylabel="echo ζ", ylim=(0.5, 1))
-    right.set(xscale="log", yscale="log", xlabel="σ", ylabel="1/c_L² − 1")
+    left.set(xlabel="replicas R", ylabel="echo ζ", ylim=(0.5, 1))
+    right.set(yscale="log", xlabel="σ", ylabel="1/c_L² − 1")
+    for axes in (left, right):
+        axes.set_xscale("log", base=2)
     left.legend(frameon=False, fontsize="small")
     return figure
 

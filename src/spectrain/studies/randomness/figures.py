@@ -157,6 +157,7 @@ def draw_repulsion(config: Config, rest: Results) -> Figure:
         axis.plot([r / b for r, b in points], y, "o-", ms=3, lw=0.8, label=f"{kappa:.2f}")
     axis.axhline(1, color="0.5", lw=0.8)
     axis.set(xlabel="α/|B|", ylabel="learned λ/κ")
+    axis.locator_params(axis="x", nbins=5)
     axis.legend(fontsize=6, ncols=2)
     return figure
 
@@ -175,6 +176,7 @@ def draw_generalisation(config: Config, generalisation: Results) -> Figure:
         axis.plot(config.machine.ratios, y, "o-", color=colour, label=name.replace("_", "-"))
         limit = np.mean([result[f"{name}_limit"] for result in generalisation])
         axis.axhline(limit, color=colour, ls="--", lw=0.8)
-    axis.set(xscale="log", xlabel="α/|B|", ylabel="log-likelihood, nats")
+    axis.set(xlabel="α/|B|", ylabel="log-likelihood, nats")
+    axis.locator_params(axis="x", nbins=5)
     axis.legend(fontsize=7)
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -151,6 +152,13 @@ def _main(config: Config, gpts: Results) -> Results:
     return gpts.where(optimizer=config.transformer.optimizers[0][0])
 
 
+def _three(readings: Sequence[int]) -> tuple[int, int, int]:
+    """The first reading, the document's iteration 1000 or the middle one, and the last."""
+    last = len(readings) - 1
+    at = readings.index(1000) if 1000 in readings[1:last] else last // 2
+    return 0, at, last
+
+
 @STUDY.figure(
     "transformer-histograms",
     caption="Eigenvalues of WᵀW of keys, queries and values (rows), all layers' heads, at three "
@@ -162,13 +170,12 @@ def draw_histograms(config: Config, gpts: Results) -> Figure:
 
     main = _main(config, gpts)
     readings = main[0].case.readings
-    middle = readings.index(1000) if 1000 in readings else len(readings) // 2
     figure, axes = plt.subplots(
         len(ROLES), 3, figsize=(9, 6.6), layout="constrained", squeeze=False
     )
     plt.close(figure)
     for line, role in zip(axes, ROLES, strict=True):
-        for axis, reading in zip(line, (0, middle, len(readings) - 1), strict=True):
+        for axis, reading in zip(line, _three(readings), strict=True):
             spectra = heads(main, reading, role)
             found = fit(spectra, config.transformer.width, config.law.replicates)
             values = spectra.ravel()
@@ -236,10 +243,9 @@ def draw_spacings(config: Config, gpts: Results) -> Figure:
 
     main = _main(config, gpts)
     readings = main[0].case.readings
-    middle = readings.index(1000) if 1000 in readings else len(readings) // 2
     figure, axes = panels(3)
     grid = np.linspace(0, 3.5, 200)
-    for axis, reading in zip(axes, (0, middle, len(readings) - 1), strict=True):
+    for axis, reading in zip(axes, _three(readings), strict=True):
         s = unfolded_spacings(heads(main, reading, "key"))
         axis.hist(s, np.histogram_bin_edges(s, "fd"), density=True, color="0.8")
         axis.plot(grid, WignerSurmise().density(grid), "C3")

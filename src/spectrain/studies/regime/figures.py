@@ -27,6 +27,7 @@ from spectrain.studies.regime.sweeps import (
 from spectrain.studies.regime.transformer import NORMS
 
 MATRIX, MULTIPLIER, TWIN = "#14525a", "#a85a14", "#8a8a8a"
+NAMES = {"adamw": "AdamW", "muon": "Muon"}
 STYLES = ("-", "--", ":", "-.")
 
 
@@ -202,7 +203,7 @@ def twins(config: Config, found: Results) -> Figure:
 )
 def gpt(config: Config, norms: Results) -> Figure:
     figure, panels = _figure(2)
-    for axes, optimizer in zip(panels, ("adamw", "muon"), strict=True):
+    for axes, (optimizer, name) in zip(panels, NAMES.items(), strict=True):
         chosen = norms.where(optimizer=optimizer)
         steps = chosen[0]["steps"]
         for flag, color, label in ((False, MATRIX, "matrices"), (True, MULTIPLIER, "multipliers")):
@@ -215,6 +216,6 @@ def gpt(config: Config, norms: Results) -> Figure:
             axes.plot(steps[1:], middle, color=color, label=label)
             axes.fill_between(steps[1:], low, high, color=color, alpha=0.15, lw=0)
         axes.axhline(1, color=TWIN, lw=0.8)
-        axes.set(xlabel="step", ylabel="norm over noise twin's", title=f"matrices: {optimizer}")
+        axes.set(xlabel="step", ylabel="norm over noise twin's", title=f"matrices under {name}")
         axes.legend(fontsize=7, frameon=False)
     return figure
