@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import spectrain
 from spectrain.core import Source
@@ -156,8 +157,6 @@ def lbfgs(model: nn.Module, folder: Path | None) -> Tensor:
 
 
 def test_checkpointing_counts_once(tmp_path: Path) -> None:
-    from torch.utils.checkpoint import checkpoint
-
     for reentrant in (True, False):
         model = net()
         optimizer = sgd(model.parameters())
@@ -175,3 +174,62 @@ def test_fsdp1_and_data_parallel_are_refused_by_name(tmp_path: Path) -> None:
     model = nn.DataParallel(net())
     with pytest.raises(spectrain.core.InputError, match="DataParallel is not supported"):
         spectrain.watch(model, sgd(model.parameters()), tmp_path / "run")
+
+
+class Opaque:
+    """An output that nobody can look into."""
+
+    def __init__(self, hidden: torch.Tensor) -> None:
+        self.hidden = hidden
+
+
+class Checkpointed(nn.Module):
+    """Two layers with reentrant checkpoints; outside of them a scale that may be frozen."""
+
+    def __init__(self, *, opaque: bool) -> None:
+        super().__init__()
+        self.scale = nn.Linear(4, 4).requires_grad_(opaque)
+        self.layers = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
+        self.opaque = opaque
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor | Opaque:
+        x = self.scale(x)
+        x = x if x.requires_grad else x.requires_grad_()
+        for layer in self.layers:
+            x = checkpoint(layer, x, use_reentrant=True)
+        return Opaque(x) if self.opaque else x
+
+
+@pytest.mark.parametrize("opaque", [False, True])
+def test_gradients_are_read_after_the_outermost_of_nested_passes(
+    tmp_path: Path, opaque: bool
+) -> None:
+    """What DDP does at the end of the pass, here a doubling, has been done when they are read."""
+    torch.manual_seed(0)
+    model = Checkpointed(opaque=opaque)
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    trained = [p for _, p in named]
+    optimizer = torch.optim.SGD(trained, lr=0.1)
+
+    def finish() -> None:
+        for parameter in trained:
+            parameter.grad *= 2
+
+    with spectrain.watch(model, optimizer, tmp_path / "run", every=1, strict=True):
+        for _ in range(2):
+            output = model(torch.randn(3, 4))
+            hidden = output.hidden if isinstance(output, Opaque) else output
+            engine = torch.autograd.Variable._execution_engine
+            hidden.register_hook(lambda _, engine=engine: engine.queue_callback(finish))
+            hidden.square().sum().backward()
+            norms = {
+                n: p.grad.norm().item() for n, p in model.named_parameters() if p.requires_grad
+            }
+            optimizer.step()
+            optimizer.zero_grad()
+    frame = (
+        spectrain.open_run(tmp_path / "run").metrics("backward", "frobenius_norm").filter(step=1)
+    )
+    found = dict(frame.select("block", "value").iter_rows())
+    assert len(found) == 2 + opaque
+    assert found == pytest.approx({name: norms[name] for name in found}, rel=1e-6)

@@ -59,14 +59,21 @@ class Layer(nn.Module):
 
 
 class Model(nn.Module):
-    def __init__(self, reentrant: bool | None = None) -> None:
+    """With frozen ends every gradient comes from inside the layers, as in adapter training."""
+
+    def __init__(self, reentrant: bool | None = None, frozen_ends: bool = False) -> None:
         super().__init__()
         self.embedding = nn.Embedding(VOCABULARY, WIDTH)
         self.layers = nn.ModuleList([Layer(reentrant), Layer(reentrant)])
         self.head = nn.Linear(WIDTH, VOCABULARY, bias=False)
+        self.frozen_ends = frozen_ends
+        for end in (self.embedding, self.head):
+            end.requires_grad_(not frozen_ends)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.embedding(tokens)
+        if self.frozen_ends:
+            x = x.detach().requires_grad_()
         for layer in self.layers:
             x = layer(x)
         return self.head(x)
@@ -82,9 +89,11 @@ class Placed:
     hold_back: Callable[[bool], Any] = lambda last: nullcontext()
 
 
-def make_model(dtype: torch.dtype = torch.float64, reentrant: bool | None = None) -> Model:
+def make_model(
+    dtype: torch.dtype = torch.float64, reentrant: bool | None = None, frozen_ends: bool = False
+) -> Model:
     torch.manual_seed(3)
-    return Model(reentrant).to(dtype)
+    return Model(reentrant, frozen_ends).to(dtype)
 
 
 def alone(model: nn.Module) -> Placed:
@@ -173,6 +182,7 @@ class Job:
     accumulation: int = 1
     dtype: torch.dtype = torch.float64
     reentrant: bool | None = None
+    frozen_ends: bool = False
     options: tuple[tuple[str, Any], ...] = ()
 
 
@@ -188,7 +198,7 @@ def batches(job: Job, placed: Placed) -> Iterator[tuple[int, list[tuple[Tensor, 
 
 def train(job: Job) -> tuple[list[float], list[Tensor]]:
     """Train, watched if the job names a folder; returns losses and the weights that are here."""
-    placed = (MODES | ROUGH)[job.mode](make_model(job.dtype, job.reentrant))
+    placed = (MODES | ROUGH)[job.mode](make_model(job.dtype, job.reentrant, job.frozen_ends))
     model = placed.model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1)
     options = {"every": 1, "strict": True} | dict(job.options)

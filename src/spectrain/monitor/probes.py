@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
+from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
 
 from spectrain.core import Block, Record, Source
@@ -17,6 +19,7 @@ from spectrain.monitor.holdings import Holdings, square_sum
 from spectrain.monitor.measuring import Measured
 from spectrain.monitor.sample import Sample
 from spectrain.monitor.settings import group_records
+from spectrain.monitor.taps import compiled_names
 from spectrain.optim.decay import decay_factor
 
 Parameters = Mapping[str, nn.Parameter]
@@ -49,53 +52,81 @@ class BackwardProbe(Probe):
     """Frobenius norm of each block's gradient as the last backward pass left it.
 
     It is read when the pass is over: with several processes, after their gradients were averaged.
+    Reentrant checkpointing runs passes within the pass. The outermost is known from the model's
+    output, which it reaches first; where that has no tensor, a pass reads what it and those that
+    began after it have touched, so that the outermost, which ends last, has the last word.
     """
 
     name = "backward"
 
     def __init__(
-        self, parameters: Parameters, blocks: Iterable[Block], holdings: Holdings, guard: Guard
+        self,
+        model: nn.Module,
+        parameters: Parameters,
+        blocks: Iterable[Block],
+        holdings: Holdings,
+        guard: Guard,
     ) -> None:
+        self._model = model
         self._guard = guard
         self._holdings = holdings
         self._blocks: dict[str, list[Block]] = defaultdict(list)
         for block in holdings.reads(blocks):
             self._blocks[block.parameter].append(block)
         self._parameters = parameters
-        self._squares: dict[Block, Tensor] = {}
-        self._touched: set[str] = set()
+        self._reset()
         self._handles: list[RemovableHandle] = []
+        self._compiled = "" in compiled_names(model)
 
     def attach(self, *, full: bool) -> None:
-        for name in self._blocks:
-            if self._parameters[name].requires_grad:
+        self._reset()
+        if not self._compiled:
+            self._handles.append(self._model.register_forward_hook(self._watch_output))
+        for name, parameter in self._parameters.items():
+            if parameter.requires_grad and not is_lazy(parameter):
                 hook = self._hook(name)
-                self._handles.append(
-                    self._parameters[name].register_post_accumulate_grad_hook(hook)
-                )
+                self._handles.append(parameter.register_post_accumulate_grad_hook(hook))
+
+    def _watch_output(self, module: nn.Module, args: Any, output: Any) -> None:
+        if self.name in self._guard.disabled:
+            return
+        with self._guard(self.name):
+            for tensor in tree_leaves(output):
+                if isinstance(tensor, Tensor) and tensor.requires_grad:
+                    tensor.register_hook(lambda _: self._await_end())
 
     def _hook(self, name: str) -> Any:
         def touched(parameter: Tensor) -> None:
-            if self.name in self._guard.disabled:
-                return
-            with self._guard(self.name):
-                if not self._touched:
-                    after_backward(self._read)
-                self._touched.add(name)
+            self._await_end()
+            self._touched[name] = torch._C._current_graph_task_id()
 
         return touched
 
-    def _read(self) -> None:
-        names, self._touched = sorted(self._touched), set()
+    def _await_end(self) -> None:
+        """Have the gradients read at the end of the running pass, or of one that it is part of."""
+        if self._awaited or self.name in self._guard.disabled or not self._handles:
+            return
+        with self._guard(self.name):
+            number = torch._C._current_graph_task_id()
+            after_backward(lambda: self._read(number))
+            self._awaited = True
+
+    def _read(self, number: int) -> None:
+        self._awaited = False
         if self.name in self._guard.disabled or not self._handles:
             return
         with self._guard(self.name):
-            for name in names:
+            for name in sorted(n for n, last in self._touched.items() if last >= number):
                 gradient = self._holdings.gradient(self._parameters[name])
                 if gradient is not None:
-                    for block in self._blocks[name]:
+                    for block in self._blocks.get(name, ()):
                         part = self._holdings.part_of_matrix(block, gradient)
                         self._squares[block] = square_sum(part)
+
+    def _reset(self) -> None:
+        self._squares: dict[Block, Tensor] = {}
+        self._touched: dict[str, int] = {}
+        self._awaited = False
 
     def close(self) -> None:
         for handle in self._handles:
@@ -104,7 +135,8 @@ class BackwardProbe(Probe):
 
     def detach(self, sample: Sample) -> None:
         self.close()
-        squares, self._squares, self._touched = self._squares, {}, set()
+        squares = self._squares
+        self._reset()
         sample.backward.update(self._holdings.norms(squares))
 
 

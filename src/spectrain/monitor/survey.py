@@ -166,7 +166,7 @@ class Surveyor:
         if names[Source.INPUT] or names[Source.CRITERION_INPUT]:
             probes.append(ActivationProbe(self.model, blocks, holdings, self.guard))
         if names[Source.BACKWARD]:
-            probes.append(BackwardProbe(parameters, blocks, holdings, self.guard))
+            probes.append(BackwardProbe(self.model, parameters, blocks, holdings, self.guard))
         if names[Source.GRADIENT]:
             probes.append(GradientProbe(parameters, names[Source.GRADIENT], holdings))
             probes.append(PersistenceProbe(parameters, holdings))

@@ -104,8 +104,11 @@ def test_accumulation_without_exchange(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("frozen_ends", [True, False])
 @pytest.mark.parametrize("reentrant", [True, False])
-def test_activation_checkpointing_counts_every_column_once(tmp_path: Path, reentrant: bool) -> None:
-    train(Job("alone", tmp_path / "plain"))
-    check_modes(tmp_path, 2, ["ddp", "fsdp2"], reentrant=reentrant)
+def test_activation_checkpointing_counts_every_column_once(
+    tmp_path: Path, reentrant: bool, frozen_ends: bool
+) -> None:
+    train(Job("alone", tmp_path / "plain", frozen_ends=frozen_ends))
+    check_modes(tmp_path, 2, ["ddp", "fsdp2"], reentrant=reentrant, frozen_ends=frozen_ends)
     assert_same_records(tmp_path / "reference", tmp_path / "plain")
