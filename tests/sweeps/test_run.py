@@ -1,3 +1,6 @@
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -79,3 +82,61 @@ def test_a_damaged_outcome_is_told(tmp_path):
 def test_bad_arguments(tmp_path):
     with pytest.raises(InputError, match="workers is 0"):
         run_tasks([], workers=0)
+
+
+@pytest.mark.parametrize("backend", ["ray", "dask"])
+def test_a_back_end_that_is_not_there_is_named(tmp_path, monkeypatch, backend):
+    package = "ray" if backend == "ray" else "distributed"
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=f"pip install {package}"):
+        run_tasks(tasks(tmp_path, [Case(0)]), workers=2, backend=backend)
+
+
+class FakeRay:
+    """Ray as far as it is used: what is asked for runs when it is waited for; item 1 dies once."""
+
+    class exceptions:  # noqa: N801
+        class RayError(Exception):
+            pass
+
+    def __init__(self):
+        self.deaths, self.most = 1, 0
+
+    def remote(self, **options):
+        assert options == {"num_cpus": 1, "max_retries": 0}
+        return lambda function: SimpleNamespace(remote=lambda *given: (function, given))
+
+    def wait(self, running):
+        self.most = max(self.most, len(running))
+        return [running[-1]], running[:-1]
+
+    def get(self, asked):
+        function, given = asked
+        if given[0] == 1 and self.deaths:
+            self.deaths -= 1
+            raise self.exceptions.RayError("the worker died\nat night")
+        return function(*given)
+
+
+def test_with_ray_results_come_one_by_one_and_a_lost_task_is_tried_again(tmp_path, monkeypatch):
+    ray = FakeRay()
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    stored, work = [], tasks(tmp_path, [Case(seed) for seed in range(5)])
+    done = run_tasks(
+        work,
+        workers=2,
+        backend="ray",
+        advance=lambda: stored.append(sum(task.file.exists() for task in work)),
+    )
+    assert [each.problem for each in done] == [None] * 5
+    assert stored == [1, 2, 3, 4, 5]
+    assert (ray.most, ray.deaths) == (2, 0)
+
+
+def test_a_task_that_ray_always_loses_is_given_up(tmp_path, monkeypatch):
+    ray = FakeRay()
+    ray.deaths = 100
+    ray.get = lambda asked: (_ for _ in ()).throw(ray.exceptions.RayError("the worker died"))
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    done = run_tasks(tasks(tmp_path, [Case(0), Case(1)]), workers=2, backend="ray")
+    assert [each.problem for each in done] == ["no worker could run it: the worker died"] * 2

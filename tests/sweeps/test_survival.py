@@ -47,15 +47,15 @@ def test_two_hundred_runs_survive_kills_and_resume(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("backend", ["ray", "dask"])
-def test_other_back_ends(tmp_path: Path, backend: str) -> None:
+def test_other_back_ends_survive_a_killed_worker(tmp_path: Path, backend: str) -> None:
     package = pytest.importorskip("ray" if backend == "ray" else "distributed")
     if backend == "ray":
         environment = {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         package.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": environment})
     client = package.Client(n_workers=1, threads_per_worker=1) if backend == "dask" else None
     try:
-        (tmp_path / "killed").touch()
         done = sweep(tmp_path, runs=8, workers=2, backend=backend)
     finally:
         package.shutdown() if client is None else client.shutdown()
+    assert (tmp_path / "killed").exists()
     assert [each.problem for each in done] == [None] * 8

@@ -13,6 +13,7 @@ from typing import Any
 
 from spectrain.core import InputError, RunError
 from spectrain.sweeps.outcome import read_outcome, write_outcome
+from spectrain.sweeps.ray_pool import run_with_ray
 from spectrain.sweeps.task import Task
 
 SECONDS = "seconds"
@@ -52,8 +53,8 @@ def run_tasks(
     Args:
         tasks: independent of each other.
         workers: processes; 1 runs the tasks here.
-        backend: joblib's: ``"loky"`` for processes on this machine, ``"ray"`` or ``"dask"`` for a
-            cluster that the caller has connected to.
+        backend: ``"loky"`` for processes on this machine, ``"ray"`` or ``"dask"`` for a cluster
+            that the caller has connected to, or another of joblib's.
         advance: called as each task ends.
 
     Raises:
@@ -100,24 +101,24 @@ def _run_in_processes(
 def _pool(tasks: Sequence[Task], workers: int, backend: str) -> Iterator[tuple[int, str | None]]:
     from joblib import Parallel, delayed, parallel_config
 
-    _register(backend)
+    _require(backend)
+    if backend == "ray":
+        yield from run_with_ray(_numbered, tasks, workers)
+        return
     with parallel_config(backend=backend, n_jobs=workers):
         run = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
         yield from run(delayed(_numbered)(number, task) for number, task in enumerate(tasks))
 
 
-def _register(backend: str) -> None:
-    """Make a back end known to joblib where its package has to do so."""
-    if backend not in ("ray", "dask"):
-        return
+def _require(backend: str) -> None:
+    """That the package behind a back end is there."""
+    package = {"ray": "ray", "dask": "distributed"}.get(backend)
     try:
-        if backend == "ray":
-            import_module("ray.util.joblib").register_ray()
-        else:
-            import_module("distributed")
+        if package is not None:
+            import_module(package)
     except ImportError as error:
         raise InputError(
-            f"the back end {backend!r} is not installed", remedy=f"pip install {backend}"
+            f"the back end {backend!r} is not installed", remedy=f"pip install {package}"
         ) from error
 
 
