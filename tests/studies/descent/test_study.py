@@ -13,19 +13,32 @@ from spectrain.core import Step
 from spectrain.descent import LeastSquares
 from spectrain.studies import load_study
 from spectrain.studies.descent.config import QUICK, Config
-from spectrain.studies.descent.config_dynamics import Features
+from spectrain.studies.descent.config_dynamics import Features, Network
 from spectrain.studies.descent.random_features import FeaturesCase, descend, run_features
+from spectrain.studies.descent.sparse_regression import (
+    NetworkCase,
+    draw_network,
+    forward,
+    norms_squared,
+    run_network,
+)
 from spectrain.studies.frame import execute
 
 
 def tiny() -> Config:
     """Every part of the study in seconds."""
-    return replace(
-        QUICK,
+    small = Network(inputs=8, width=8, samples=24, steps=12, spectral_steps=10, every=4, early=(1,))
+    dynamics = replace(
+        QUICK.dynamics,
         features=Features(
             width=8, inputs=4, samples=16, steps=30, gated_steps=20, restart_every=10, seeds=2
         ),
+        sparse=small,
+        batch_sizes=(16, 32, 64),
+        gated=small,
+        gated_large=small,
     )
+    return replace(QUICK, dynamics=dynamics)
 
 
 def test_every_claim_is_judged_and_every_figure_drawn(tmp_path: Path) -> None:
@@ -62,3 +75,21 @@ def test_a_course_takes_the_steps_of_the_problem(method: Step, generator: torch.
     assert torch.allclose(course.kept[2], step(once))
     gains = course.euclidean_gains if method == Step.EUCLIDEAN else course.spectral_gains
     assert torch.allclose(gains[:2], course.losses[:2] - course.losses[1:])
+
+
+def test_the_network_starts_where_the_document_s_does() -> None:
+    setup = Network()
+    inputs, weights = draw_network(setup, "relu2", torch.Generator().manual_seed(setup.seed))
+    feeding, prediction = forward(inputs, weights, "relu2")
+    loss = (prediction - inputs[:3].prod(0)).square().mean().item()
+    ranks = [frobenius / largest for largest, frobenius in map(norms_squared, feeding)]
+    assert loss == pytest.approx(0.74827, abs=5e-6)
+    assert ranks == pytest.approx([56.66, 5.818, 3.830, 2.928], rel=1e-3)
+
+
+def test_a_network_that_diverges_leaves_its_course() -> None:
+    setup = Network(inputs=8, width=8, samples=24, steps=60, every=4, rate=50.0)
+    found = run_network(NetworkCase(setup, "relu2", spectral=False))
+    assert len(found["loss"]) == 61
+    assert np.isinf(found["loss"][-1])
+    assert np.isfinite(found["stable_ranks"]).all()

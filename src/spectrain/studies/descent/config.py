@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from spectrain.studies.descent import config_dynamics
-from spectrain.studies.descent.config_dynamics import Features
+from spectrain.studies.descent.config_dynamics import Dynamics
 
 
 @dataclass(frozen=True)
@@ -13,14 +13,14 @@ class Config:
     """The study.
 
     Attributes:
-        features: random features, Figures 3 and 11.
+        dynamics: random features, sparse regression and §3.
     """
 
-    features: Features = field(default_factory=Features)
+    dynamics: Dynamics = config_dynamics.DOCUMENT
 
 
-PAPER = Config()
-QUICK = Config(features=config_dynamics.QUICK_FEATURES)
+PAPER = Config(dynamics=config_dynamics.PAPER)
+QUICK = Config(dynamics=config_dynamics.QUICK)
 
 THINNED = {
     "quick": (*config_dynamics.THINNED["quick"],),

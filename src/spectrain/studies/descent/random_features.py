@@ -158,7 +158,7 @@ def run_features(case: FeaturesCase) -> Outcome:
 
 
 def _cases(activation: str, config: Config) -> list[FeaturesCase]:
-    setup = config.features
+    setup = config.dynamics.features
     steps = setup.steps if activation == "relu" else setup.gated_steps
     return [
         FeaturesCase(
