@@ -110,7 +110,7 @@ def _entry(row: Mapping[str, Any]) -> str:
     note = f" {_safe(row['note'])}" if row["note"] else ""
     return (
         f"**{row['verdict']}** `{row['id']}` ({_safe(row['source'])})\n"
-        f": {_safe(row['statement'])} *{_safe(row['statistic'])}: {measured(row)}{seeds}; "
+        f": {_safe(row['statement'])}.\\\n  *{_safe(row['statistic'])}: {measured(row)}{seeds}; "
         f"criterion: {_safe(row['criterion'])}.*{note}\n"
     )
 
