@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spectrain.matrix import MEASURES, spectrum
-    from spectrain.monitor import measure_noise, watch
+    from spectrain.monitor import measure_noise, measure_steps, watch
     from spectrain.network import find_blocks
     from spectrain.records import open_run
 
@@ -21,6 +21,7 @@ __all__ = [
     "__version__",
     "find_blocks",
     "measure_noise",
+    "measure_steps",
     "open_run",
     "spectrum",
     "watch",
@@ -30,6 +31,7 @@ HOMES = {
     "MEASURES": "spectrain.matrix",
     "find_blocks": "spectrain.network",
     "measure_noise": "spectrain.monitor",
+    "measure_steps": "spectrain.monitor",
     "open_run": "spectrain.records",
     "spectrum": "spectrain.matrix",
     "watch": "spectrain.monitor",

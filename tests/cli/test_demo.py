@@ -22,13 +22,9 @@ def test_the_demo_leaves_two_runs_and_three_pages(tmp_path, capsys):
         str(out / "compare.html"),
     ]
     assert [run["optimizer"] for run in told["runs"]] == ["adamw", "muon"]
-    answered = {f["name"] for run in told["runs"] for f in run["findings"] if f["rows"]}
-    assert answered <= {"audit", "randomness"} | {
-        f["name"]
-        for run in told["runs"]
-        for f in run["findings"]
-        if f["status"] == "not enough data"
-    }
+    for run in told["runs"]:
+        answered = {f["name"] for f in run["findings"] if f["status"] != "not enough data"}
+        assert answered == {"audit", "randomness"}
 
     status, _, error = call(capsys, "demo", "--out", out, "--steps", 2)
     assert status == 2

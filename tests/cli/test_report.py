@@ -65,6 +65,8 @@ def test_advice_as_a_table(run, capsys):
         "nr/st",
         "95",
         "%",
+        "measured",
+        "granularity",
         "course",
         "fed",
         "by",

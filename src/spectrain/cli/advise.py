@@ -15,9 +15,10 @@ from spectrain.core import Step
 from spectrain.findings import Finding, descent, plan_of, select_blocks
 from spectrain.optim import write_plan
 from spectrain.records import open_run
-from spectrain.report.format import MISSING, number
+from spectrain.report.format import MISSING, granularity, number
 
-_COLUMNS = ("block", "favours", "nr/st", "95 %", "course", "fed by (columns)")
+_COLUMNS = ("block", "favours", "nr/st", "95 %", "measured")
+_COLUMNS += ("granularity", "course", "fed by (columns)")
 
 
 def run(
@@ -30,6 +31,9 @@ def run(
     json: bool = False,
 ) -> None:
     """Say for each block whether spectral or Euclidean updates are favoured, and how surely.
+
+    Beside the criterion nr/st stands what was measured of one step (see spectrain.measure_steps):
+    decrease of the spectral over that of the Euclidean one; then the cut that the spectra favour.
 
     Args:
         path: the run folder.
@@ -53,7 +57,7 @@ def run(
 
 def show(finding: Finding) -> None:
     """Print the blocks and what follows for them."""
-    rows = table(*_COLUMNS, numbers=("nr/st",))
+    rows = table(*_COLUMNS, numbers=("nr/st", "measured"))
     for row in finding.rows:
         rows.add_row(*_cells(row))
     out = console()
@@ -72,6 +76,8 @@ def _cells(row: Mapping[str, Any]) -> list[Text]:
         verdict(row["verdict"]),
         plain(number(row["ratio"])),
         plain(interval),
+        plain(number(row["measured"])),
+        plain(granularity(row)),
         plain(row["reason"] or row["course"] or MISSING),
         plain(MISSING if columns is None else f"{row['activation']} ({columns:,})"),
     ]

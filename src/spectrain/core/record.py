@@ -18,7 +18,8 @@ class Source(StrEnum):
     activation that a block multiplies, ``CRITERION_INPUT`` the one of the descent criterion where
     it is another. ``OPTIMIZER`` rows carry a parameter group's settings, ``TRAINING`` rows what
     the loop logs, ``MONITOR`` rows what watching cost. ``NOISE`` rows hold statistics over replicas
-    of the gradient, ``ABLATION`` rows losses with changed weights.
+    of the gradient, ``ABLATION`` rows losses with changed weights, ``REALISED`` rows what one step
+    of one block did to the loss of its batch.
     """
 
     GRADIENT = "gradient"
@@ -33,6 +34,7 @@ class Source(StrEnum):
     MONITOR = "monitor"
     NOISE = "noise"
     ABLATION = "ablation"
+    REALISED = "realised"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,8 @@ class RealisedDecrease:
 @torch.no_grad()
 def realised_decrease(
     loss: Callable[[], float],
-    parameter: Float[Tensor, "m n"],
-    gradient: Float[Tensor, "m n"],
+    parameter: Float[Tensor, "m n"] | Float[Tensor, " n"],
+    gradient: Float[Tensor, "m n"] | Float[Tensor, " n"],
     *,
     euclidean_length: float,
     spectral_length: float,
@@ -51,7 +51,8 @@ def realised_decrease(
     """Line search of the loss along both directions from the same weights and batch.
 
     From the given lengths on, a length is doubled while that lowers the loss further, else halved
-    until it does. The parameter is put back bit by bit.
+    until it does; then √2 on either side is tried. The parameter is put back bit by bit. A vector
+    stands for its diagonal matrix, whose polar factor is the sign.
 
     Args:
         loss: evaluates the batch's loss at the current weights, deterministically.
@@ -74,7 +75,7 @@ def realised_decrease(
     """
     saved = parameter.clone()
     start = loss()
-    norm = torch.linalg.matrix_norm(gradient)
+    norm = torch.linalg.vector_norm(gradient)
 
     def best(direction: Tensor, length: float) -> tuple[float, float]:
         def decrease(scale: float) -> float:
@@ -88,11 +89,14 @@ def realised_decrease(
         trial = scale / 2
         while trial > length / 2**GRID and (shorter := decrease(trial)) > gain:
             gain, scale, trial = shorter, trial, trial / 2
+        between = [(decrease(s), s) for s in (scale / 2**0.5, scale * 2**0.5)]
+        gain, scale = max([(gain, scale), *between])
         return (gain, scale) if gain > 0 else (0.0, 0.0)
 
     try:
         euclidean = best(gradient / torch.where(norm == 0, 1.0, norm), euclidean_length)
-        spectral = best(polar(gradient).factor, spectral_length)
+        factor = gradient.sign() if gradient.ndim == 1 else polar(gradient).factor
+        spectral = best(factor, spectral_length)
     finally:
         parameter.copy_(saved)
     return RealisedDecrease(euclidean[0], spectral[0], euclidean[1], spectral[1])

@@ -19,6 +19,8 @@ from spectrain.descent import CLEAR, favoured
 from spectrain.findings import descent_words as words
 from spectrain.findings.course import course
 from spectrain.findings.finding import Finding, Label, Status, Verdict
+from spectrain.findings.granularity import Cuts, read_cuts
+from spectrain.findings.measured_steps import MeasuredStep, read_measured
 from spectrain.findings.series import by_block, read_reasons, read_series
 from spectrain.findings.trend import ENOUGH, median_interval
 from spectrain.records import Run
@@ -44,12 +46,20 @@ def descent(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding:
 
     Returns:
         A finding with a row for every block: verdict, ratio with its interval, course through
-        training, the activation used and its columns.
+        training, the activation used and its columns, the granularity that the guarantees favour
+        (:mod:`spectrain.descent.granularity`), and the decreases of
+        :func:`spectrain.measure_steps` where they were measured.
     """
     chosen = run.blocks if blocks is None else tuple(blocks)
-    ratios = by_block(read_ratios(run))
+    table = read_ratios(run)
+    ratios, cuts, measured = by_block(table), read_cuts(run, table), read_measured(run)
     reasons = _reasons(run)
-    rows = tuple(_row(block, ratios.get(block.name), reasons.get(block.name)) for block in chosen)
+    rows = tuple(
+        _row(block, ratios.get(block.name), reasons.get(block.name))
+        | _cut(cuts.get(block.name))
+        | _measured(measured.get(block.name))
+        for block in chosen
+    )
     judged = [row for row in rows if row["verdict"] != Verdict.UNKNOWN]
     decided = [row for row in judged if row["verdict"] != Verdict.OPEN]
     theorem = run.manifest["config"].get("objective") == "least squares" and len(run.blocks) == 1
@@ -62,7 +72,7 @@ def descent(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding:
         label=Label.THEOREM if theorem else Label.HEURISTIC,
         rows=rows,
         groups=tuple(_by_role(judged)),
-        advice=tuple(words.advice(judged)),
+        advice=tuple(words.advice(rows)),
         limits=tuple(words.limits(rows, _batch_sizes(run), theorem=theorem)),
     )
 
@@ -136,6 +146,29 @@ def _row(block: Block, samples: pl.DataFrame | None, reason: str | None) -> dict
     ratio, low, high = (float(end) for end in np.exp(interval))
     verdict = reading(low, high)
     return row | {"verdict": verdict, "ratio": ratio, "low": low, "high": high, "reason": None}
+
+
+def _cut(cuts: Cuts | None) -> dict[str, Any]:
+    """The cells on granularity."""
+    if cuts is None:
+        names = ("granularity", "granularity_gain", "granularity_low", "granularities")
+        return dict.fromkeys(names)
+    return {
+        "granularity": str(cuts.favoured),
+        "granularity_gain": cuts.gain,
+        "granularity_low": cuts.low,
+        "granularities": {str(cut): value for cut, value in cuts.values.items()},
+    }
+
+
+def _measured(step: MeasuredStep | None) -> dict[str, Any]:
+    """The cells on measured steps."""
+    return {
+        "measured": None if step is None else step.ratio,
+        "measured_step": None if step is None else step.step,
+        "decrease_spectral": None if step is None else step.spectral,
+        "decrease_euclidean": None if step is None else step.euclidean,
+    }
 
 
 def reading(low: float, high: float) -> Verdict:

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from spectrain.descent import CLEAR
 from spectrain.findings.finding import Verdict
+from spectrain.findings.granularity import Granularity
 from spectrain.findings.phrases import among, join, plural
 
 Rows = Sequence[Mapping[str, Any]]
@@ -44,18 +46,19 @@ def confidence(judged: Rows) -> str:
     )
 
 
-def advice(judged: Rows) -> Iterator[str]:
-    """What to do, by verdict."""
+def advice(rows: Rows) -> Iterator[str]:
+    """What to do: by verdict, by granularity, and by what was measured."""
+    judged = [row for row in rows if row["verdict"] != Verdict.UNKNOWN]
     chosen = {
         verdict: [row for row in judged if row["verdict"] == verdict]
         for verdict in (Verdict.SPECTRAL, Verdict.EUCLIDEAN, Verdict.OPEN)
     }
-    if rows := chosen[Verdict.SPECTRAL]:
-        yield f"Candidates for spectral updates such as Muon: {among(rows, judged)}."
-    if rows := chosen[Verdict.EUCLIDEAN]:
-        yield f"Leave to Euclidean updates: {among(rows, judged)}."
-    if rows := chosen[Verdict.OPEN]:
-        yield f"The criterion does not decide {among(rows, judged)}: train both ways to know."
+    if those := chosen[Verdict.SPECTRAL]:
+        yield f"Candidates for spectral updates such as Muon: {among(those, judged)}."
+    if those := chosen[Verdict.EUCLIDEAN]:
+        yield f"Leave to Euclidean updates: {among(those, judged)}."
+    if those := chosen[Verdict.OPEN]:
+        yield f"The criterion does not decide {among(those, judged)}: train both ways to know."
     faded = [row for row in judged if row["crossings"] and row["ratio"] < 2]
     if faded:
         last = max(row["crossings"][-1] for row in faded)
@@ -63,6 +66,38 @@ def advice(judged: Rows) -> Iterator[str]:
             f"In {among(faded, judged)} the ratio fell below 2 during training (the last by step "
             f"{last:,}): there the guaranteed advantage of spectral steps was an early one."
         )
+    yield from granularity(rows)
+    yield from measured(rows)
+
+
+def granularity(rows: Rows) -> Iterator[str]:
+    """How the spectra favour that gradients be cut, by cut."""
+    cut = [row for row in rows if row["granularity"] not in (None, Granularity.ANY)]
+    for favoured in dict.fromkeys(row["granularity"] for row in cut):
+        chosen = [row for row in cut if row["granularity"] == favoured]
+        sure = [row for row in chosen if (row["granularity_low"] or 0) >= CLEAR]
+        gains = sorted({round(row["granularity_gain"], 1) for row in chosen})
+        spread = f"{gains[0]:g}" if len(gains) == 1 else f"{gains[0]:g} to {gains[-1]:g}"
+        yield (
+            f"Granularity: {favoured} is guaranteed {spread} times as much as the next cut in "
+            f"{among(chosen, rows)} ({len(sure):,} of {plural(len(chosen), 'block')} reach the "
+            "factor 2 that decides)."
+        )
+
+
+def measured(rows: Rows) -> Iterator[str]:
+    """Whether the measured steps agree with the criterion."""
+    known = [row for row in rows if row["measured"] is not None and row["ratio"] is not None]
+    if not known:
+        return
+    won = [row for row in known if row["measured"] > 1]
+    said = [row for row in known if row["ratio"] >= 1]
+    agreed = sum((row["ratio"] >= 1) == (row["measured"] > 1) for row in known)
+    yield (
+        f"Measured on a batch, each step at its best length: the spectral step gained more in "
+        f"{len(won):,} of {plural(len(known), 'block')}, nr ≥ st said so of {len(said):,}; "
+        f"they agree in {agreed:,}."
+    )
 
 
 def limits(rows: Rows, batch_sizes: Sequence[float], *, theorem: bool) -> Iterator[str]:

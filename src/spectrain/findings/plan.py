@@ -5,7 +5,10 @@ from __future__ import annotations
 from spectrain.core import InputError, Plan, Step
 from spectrain.findings.finding import Finding, Verdict
 
-EVIDENCE = ("verdict", "ratio", "low", "high", "course", "samples")
+EVIDENCE = (
+    *("verdict", "ratio", "low", "high", "course", "samples"),
+    *("granularity", "granularity_gain", "measured", "measured_step"),
+)
 
 
 def plan_of(finding: Finding, *, open_as: Step = Step.EUCLIDEAN) -> Plan:

@@ -1,4 +1,4 @@
-"""Attention gradients as they would be orthogonalized: fused, apart, head by head."""
+"""Gradients as they would be orthogonalized: fused, apart, head by head, expert by expert."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from spectrain.core import Block, Record, Source
+from spectrain.core import Block, Record, Role, Source
 from spectrain.matrix import RECORD_RTOL, nuclear_norm, spectrum
 from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.probes import Probe
@@ -17,11 +17,12 @@ from spectrain.monitor.sample import Sample
 
 
 class GranularityProbe(Probe):
-    """Nuclear ranks of fused projections, and of projections cut into heads, in full samples.
+    """Nuclear ranks of fused projections, of heads and of stacked experts, in full samples.
 
-    ``nuclear_rank_fused`` is ‖G‖_*²/‖G‖_F² of the whole parameter, ``nuclear_rank_heads`` is
-    Σ_h‖G_h‖_*²/‖G‖_F² over the heads h of a block. Only cuts along rows count: there all parts see
-    the same activation, so that ‖UA‖_F² is the sum over the parts and the guarantees compare.
+    ``nuclear_rank_fused`` is ‖G‖_*²/‖G‖_F² of the whole parameter, where blocks are its rows or the
+    experts of a stack, which are put below each other. ``nuclear_rank_heads`` is
+    Σ_h‖G_h‖_*²/‖G‖_F² over the heads h of a block. Only cuts along rows count:
+    :mod:`spectrain.descent.granularity` says how they compare.
     """
 
     name = "granularity"
@@ -63,7 +64,8 @@ class GranularityProbe(Probe):
             if gradient is None:
                 continue
             if block.parameter in self._fused:
-                value = _nuclear_rank([gradient.flatten(1)])
+                own = self._fused[block.parameter]
+                value = _nuclear_rank([torch.cat([part.view.of(gradient) for part in own])])
                 self._values.append((block.name, "nuclear_rank_fused", value))
             if block.name in self._heads:
                 parts = [head.view.of(gradient) for head in self._heads[block.name]]
@@ -99,7 +101,8 @@ def _by_parameter(blocks: Iterable[Block]) -> dict[str, list[Block]]:
 
 
 def _is_fused(blocks: Sequence[Block]) -> bool:
-    return len(blocks) > 1 and all(_by_rows(block) for block in blocks)
+    by_rows = all(_by_rows(block) for block in blocks)
+    return len(blocks) > 1 and (by_rows or all(block.role is Role.EXPERT for block in blocks))
 
 
 def _by_rows(block: Block) -> bool:

@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from spectrain.core import Block, InputError, Record, Source
-from spectrain.monitor.surgery import Split, Surgery
+from spectrain.core import InputError, Record, Source
+from spectrain.monitor.surgery import Split, Surgery, write_matrix
 from spectrain.network import find_blocks
 
 LEAST_COLUMNS = 16
@@ -195,13 +195,7 @@ def _operate(
         for part in parts:
             parameter = parameters[part.block.parameter]
             matrix = part.after(surgery, generator).to(parameter)
-            _write(part.block, parameter, matrix)
-
-
-def _write(block: Block, parameter: Tensor, matrix: Tensor) -> None:
-    """Put a block's matrix back into its parameter, also where its view had to copy."""
-    places = block.view.of(torch.arange(parameter.numel()).reshape(parameter.shape))
-    parameter.view(-1)[places.reshape(-1).to(parameter.device)] = matrix.reshape(-1)
+            write_matrix(part.block, parameter, matrix)
 
 
 def _losses(

@@ -92,12 +92,21 @@ class ReplicaGradients:
         """Parameters that no loss so far depended on: their zeros are no measurement."""
         return tuple(name for name in self.parameters if name not in self._used)
 
-    def _gradients(self, batch: Any, seed: int) -> Gradients:
+    def loss(self, replica: int = 0) -> float:
+        """The loss of one replica at the parameters as they are, as its gradient saw it."""
+        with torch.no_grad(), self._as_it_was(self.seeds[replica]):
+            return float(self.loss_fn(self.model, self.batches[replica]))
+
+    @contextmanager
+    def _as_it_was(self, seed: int) -> Iterator[None]:
         with (
-            torch.enable_grad(),
             _restored(self.model, dropout=self.dropout),
             _own_randomness(self.parameters.values(), seed),
         ):
+            yield
+
+    def _gradients(self, batch: Any, seed: int) -> Gradients:
+        with torch.enable_grad(), self._as_it_was(seed):
             loss = self.loss_fn(self.model, batch)
             if loss.ndim != 0 or not loss.requires_grad:
                 raise InputError(

@@ -4,6 +4,7 @@ from spectrain.optim.build import Built, build
 from spectrain.optim.echo_filter import EchoFilter
 from spectrain.optim.interventions import Intervened
 from spectrain.optim.lint import Complaint, lint
+from spectrain.optim.mixed import mixed_step
 from spectrain.optim.multipliers import (
     MultipliedLinear,
     Multiplier,
@@ -27,6 +28,7 @@ __all__ = [
     "add_multipliers",
     "build",
     "lint",
+    "mixed_step",
     "multiplier_groups",
     "read_plan",
     "write_plan",

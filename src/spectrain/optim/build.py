@@ -58,21 +58,9 @@ def build(
         >>> [type(optimizer).__name__ for optimizer in built.optimizers]
         ['Muon', 'AdamW']
     """
-    found = find_blocks(model)
-    split = find_blocks(model, heads=True)
-    by_parameter: dict[str, list[Block]] = defaultdict(list)
-    known = {block.name: block for network in (found, split) for block in network.blocks}
-    unknown = [name for name in plan if name not in known]
-    if unknown:
-        raise InputError(
-            f"the plan names {unknown[0]!r}, which the model does not have",
-            remedy="make the plan from a run of this model, or see spectrain.find_blocks(model)",
-        )
-    for name in plan:
-        by_parameter[known[name].parameter].append(known[name])
     parameters = dict(model.named_parameters())
     spectral, notes = [], []
-    for name, blocks in by_parameter.items():
+    for name, blocks in planned_blocks(model, plan).items():
         wanted = {plan[block.name] for block in blocks}
         if Step.SPECTRAL not in wanted:
             continue
@@ -88,6 +76,27 @@ def build(
         tuple(_optimizers(parameters, spectral, muon_lr, adamw_lr, weight_decay, betas)),
         tuple(notes),
     )
+
+
+def planned_blocks(model: nn.Module, plan: Plan) -> dict[str, list[Block]]:
+    """The blocks that a plan names, by parameter.
+
+    Raises:
+        InputError: the plan names a block that the model does not have.
+    """
+    found = find_blocks(model)
+    split = find_blocks(model, heads=True)
+    by_parameter: dict[str, list[Block]] = defaultdict(list)
+    known = {block.name: block for network in (found, split) for block in network.blocks}
+    unknown = [name for name in plan if name not in known]
+    if unknown:
+        raise InputError(
+            f"the plan names {unknown[0]!r}, which the model does not have",
+            remedy="make the plan from a run of this model, or see spectrain.find_blocks(model)",
+        )
+    for name in plan:
+        by_parameter[known[name].parameter].append(known[name])
+    return by_parameter
 
 
 def _optimizers(

@@ -23,14 +23,21 @@ class SpecGD(Optimizer):
     spectral step is γ ← γ − η‖g‖₁·sign(g). Tensors of more dimensions are flattened to matrices
     (first dimension × the rest).
 
+    With ``cut=k`` the k equal parts along the first dimension take a spectral step each, with its
+    own nuclear norm: q, k and v of a fused projection, heads, or the experts of an (E, m, n) stack
+    for k = E.
+
     Args:
-        params: parameters or groups; a group may set ``lr``, ``step`` and ``factor`` of its own.
+        params: parameters or groups; a group may set ``lr``, ``step``, ``factor`` and ``cut`` of
+            its own.
         lr: η.
         step: ``"spectral"`` or ``"euclidean"``.
         factor: how the polar factor is computed: by an exact SVD or an iteration of five steps.
+        cut: number k of parts along the first dimension.
 
     Raises:
-        InputError: ``lr`` is negative, or ``step`` or ``factor`` is unknown.
+        InputError: ``lr`` is negative, ``step`` or ``factor`` is unknown, or a parameter does not
+            have k equal parts.
 
     Source:
         Carlson et al. 2015; Davis & Drusvyatskiy, §1.2, §4.4 and §4.5.
@@ -51,8 +58,9 @@ class SpecGD(Optimizer):
         *,
         step: Step | str = Step.SPECTRAL,
         factor: Factor = "exact",
+        cut: int = 1,
     ) -> None:
-        super().__init__(params, {"lr": lr, "step": str(step), "factor": factor})
+        super().__init__(params, {"lr": lr, "step": str(step), "factor": factor, "cut": cut})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group, after checking its settings."""
@@ -69,6 +77,14 @@ class SpecGD(Optimizer):
                 remedy="choose among exact, quintic, cubic, polar_express",
             )
         super().add_param_group(param_group)
+        cut = self.param_groups[-1]["cut"]
+        for parameter in self.param_groups[-1]["params"]:
+            if cut < 1 or (cut > 1 and (not parameter.ndim or parameter.shape[0] % cut)):
+                self.param_groups.pop()
+                raise InputError(
+                    f"a parameter of shape {tuple(parameter.shape)} has no {cut} equal parts",
+                    remedy="give it a group with another cut",
+                )
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -80,14 +96,23 @@ class SpecGD(Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    direction = _direction(parameter.grad, group["step"], group["factor"])
+                    direction = _direction(parameter.grad, group)
                     parameter.add_(direction.to(parameter.dtype), alpha=-group["lr"])
         return loss
 
 
-def _direction(gradient: Tensor, step: str, factor: Factor) -> Tensor:
-    if step == Step.EUCLIDEAN:
+def _direction(gradient: Tensor, group: dict[str, Any]) -> Tensor:
+    if group["step"] == Step.EUCLIDEAN:
         return gradient
+    if group["cut"] == 1:
+        return _spectral(gradient, group["factor"])
+    parts = gradient.chunk(group["cut"])
+    stacked = gradient.ndim > 2 and parts[0].shape[0] == 1
+    found = [_spectral(part[0] if stacked else part, group["factor"]) for part in parts]
+    return torch.stack(found) if stacked else torch.cat(found)
+
+
+def _spectral(gradient: Tensor, factor: Factor) -> Tensor:
     if gradient.ndim < 2:
         return gradient.float().abs().sum() * gradient.sign()
     matrix = gradient.flatten(1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
+from typing import Any
 
 MISSING = "–"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -46,6 +47,21 @@ def percent(share: float | None) -> str:
     if share is None:
         return MISSING
     return f"{100 * share:.0f} %" if abs(share) >= 0.0995 else f"{number(100 * share, 2)} %"
+
+
+def granularity(row: Mapping[str, Any]) -> str:
+    """The favoured cut of a block's gradient, and how many times the next one's guarantee.
+
+    Example:
+        >>> granularity({"granularity": "per head", "granularity_gain": 1.53})
+        'per head ×1.5'
+        >>> granularity({"granularity": "any", "granularity_gain": 1.0})
+        'any'
+    """
+    favoured = row["granularity"]
+    if favoured is None:
+        return MISSING
+    return favoured if favoured == "any" else f"{favoured} ×{number(row['granularity_gain'], 2)}"
 
 
 def shape(sides: Sequence[int]) -> str:

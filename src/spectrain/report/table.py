@@ -14,7 +14,7 @@ from spectrain.findings import Finding
 from spectrain.findings.descent import read_ratios
 from spectrain.findings.series import by_block
 from spectrain.records import Run
-from spectrain.report.format import MISSING, number, percent, shape
+from spectrain.report.format import MISSING, granularity, number, percent, shape
 from spectrain.report.html import Html, element, name, shorten
 
 MOST_ROWS = 600
@@ -39,6 +39,15 @@ _COLUMNS = (
         "nr / st",
         "nuclear rank of the gradient over stable rank of what feeds the block: median over "
         "the last third of the samples, and its 95 % interval",
+    ),
+    (
+        "Measured",
+        "decrease of the loss by one spectral step over that by one Euclidean step, each at its "
+        "best length, on one batch: where measure_steps was run",
+    ),
+    (
+        "Granularity",
+        "the cut whose guarantee is largest, and how many times that of the next",
     ),
     ("Course", "the ratio from sample to sample, 1/32 to 32; the band is ½ to 2"),
     ("Fed by", "the activation whose stable rank was taken, and over how many columns"),
@@ -102,6 +111,8 @@ def _row(
         _number(shape(block.shape), block.shape[0] * block.shape[1]),
         _verdict(descent),
         _ratio(descent),
+        _number(number(descent["measured"]), descent["measured"]),
+        _text(granularity(descent)),
         element("td", _sparkline(ratios), title=descent["course"], data_sort=descent["course"]),
         _text(fed),
         _verdict(rank),
