@@ -17,6 +17,7 @@ from spectrain.noise import (
     directions,
     moments,
     simple_noise_scale,
+    top_triples,
 )
 
 
@@ -154,3 +155,28 @@ def test_the_model_is_left_alone(model: Net, batches: list[torch.Tensor]) -> Non
 def test_no_block(batches: list[torch.Tensor]) -> None:
     with pytest.raises(InputError, match="no block"):
         measure_noise(nn.Identity(), loss_fn, batches)
+
+
+def test_a_large_batch_takes_the_place_of_the_truth(
+    model: Net, batches: list[torch.Tensor], generator: torch.Generator
+) -> None:
+    large = [torch.randn(64, 20, generator=generator) for _ in range(4)]
+    found = measure_noise(model, loss_fn, batches, batch_size=len, k=4, reference=large)
+    truth = top_triples(by_hand(model, large).mean(0), 4)
+    expected = directions(
+        by_hand(model, batches), k=4, weights=[len(b) for b in batches], reference=truth
+    )
+    noise = next(one for one in found.blocks if one.block.name == "last.weight")
+    assert noise.directional is not None
+    assert not noise.directional.directions.held_out
+    for side in ("left", "right"):
+        got = getattr(noise.directional.directions, side)
+        torch.testing.assert_close(got, getattr(expected, side), rtol=0, atol=1e-5)  # seen: 3e-7
+    assert noise.directional.coupling.value is None
+
+
+def test_a_reference_without_gradient_is_a_reason(model: Net, batches: list[torch.Tensor]) -> None:
+    still = [torch.zeros(2, 20)]
+    found = measure_noise(model, loss_fn, batches, k=4, reference=still)
+    reasons = {one.block.name: one.reason for one in found.blocks}
+    assert reasons["first.weight"] == "zero gradient on the reference"

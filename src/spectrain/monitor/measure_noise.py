@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import Any
 
@@ -23,9 +23,11 @@ from spectrain.noise import (
     Moments,
     ReplicaGradients,
     ScalarNoise,
+    Triples,
     directional_records,
     scalar_measures,
     scalar_records,
+    top_triples,
 )
 
 BatchSize = int | Callable[[Any], int]
@@ -95,6 +97,7 @@ def measure_noise(
     k: int = 8,
     dropout: bool = False,
     batch_size: BatchSize | None = None,
+    reference: Iterable[Any] = (),
     level: float = 0.9,
     generator: torch.Generator | None = None,
     progress: bool = True,
@@ -114,6 +117,9 @@ def measure_noise(
         k: number of singular directions.
         dropout: whether dropout is on; with it off, sampling is the only source of noise.
         batch_size: examples in a batch; makes noise scales count examples instead of batches.
+        reference: batches, other than those of the replicas, whose mean gradient takes the place of
+            the truth when directions are compared; without them each replica is held against the
+            mean of the others. Whether the noise is a product is not told then.
         level: nominal coverage of all intervals.
         generator: seeds dropout and the random starts of the singular vectors.
         progress: show a bar on standard error, if that is a terminal.
@@ -136,20 +142,22 @@ def measure_noise(
     if not network.blocks:
         raise InputError("the model has no block", remedy="pass a model with trainable matrices")
     named = dict(model.named_parameters())
-    gradients = ReplicaGradients(
+    make = partial(
+        ReplicaGradients,
         model,
         loss_fn,
-        batches,
-        replicas=replicas,
         dropout=dropout,
         parameters={block.parameter: named[block.parameter] for block in network.blocks},
         generator=generator,
     )
+    gradients = make(batches, replicas=replicas)
     weights = _weights(gradients.batches, batch_size)
-    with _bar(2 * len(gradients), shown=progress) as advance:
+    large = make(held) if (held := list(reference)) else None
+    with _bar(2 * len(gradients) + len(held), shown=progress) as advance:
         summaries = _first_pass(network.blocks, gradients, weights, advance)
         measures = {name: scalar_measures(summary) for name, summary in summaries.items()}
-        second = _SecondPass(network.blocks, summaries, k)
+        truths = {} if large is None else _truths(network.blocks, large, batch_size, k, advance)
+        second = _SecondPass(network.blocks, summaries, k, truths)
         for replica, weight in zip(gradients, weights, strict=True):
             second.update(replica, weight)
             advance()
@@ -194,10 +202,37 @@ def _first_pass(
     return summaries
 
 
+def _truths(
+    blocks: Sequence[Block],
+    gradients: ReplicaGradients,
+    batch_size: BatchSize | None,
+    k: int,
+    advance: Callable[[], None],
+) -> dict[str, Triples | None]:
+    """The leading triples of every matrix's mean gradient; ``None`` where that is zero."""
+    weights = _weights(gradients.batches, batch_size)
+    means = _first_pass(blocks, gradients, weights, advance)
+    found: dict[str, Triples | None] = {}
+    for block in blocks:
+        mean = means[block.name].mean
+        if block.view.diagonal or not bool(mean.any()):
+            found[block.name] = None
+            continue
+        dtype = torch.promote_types(gradients.parameters[block.parameter].dtype, torch.float32)
+        found[block.name] = top_triples(mean.to(dtype), min(k, *block.shape))
+    return found
+
+
 class _SecondPass:
     """Deviations of all blocks, and directions of those that are matrices with a gradient."""
 
-    def __init__(self, blocks: Sequence[Block], summaries: Mapping[str, Moments], k: int) -> None:
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        summaries: Mapping[str, Moments],
+        k: int,
+        truths: Mapping[str, Triples | None],
+    ) -> None:
         self.blocks = blocks
         self.deviations = {name: DeviationStream(s.mean) for name, s in summaries.items()}
         self.directions: dict[str, DirectionStream] = {}
@@ -210,8 +245,12 @@ class _SecondPass:
                 self.reasons[block.name] = "zero gradient"
             elif summary.count < 2:
                 self.reasons[block.name] = "fewer than 2 replicas"
+            elif truths and truths[block.name] is None:
+                self.reasons[block.name] = "zero gradient on the reference"
             else:
-                self.directions[block.name] = DirectionStream(summary, k=min(k, *block.shape))
+                self.directions[block.name] = DirectionStream(
+                    summary, k=min(k, *block.shape), reference=truths.get(block.name)
+                )
 
     def update(self, replica: Mapping[str, Tensor], weight: float) -> None:
         for block in self.blocks:
