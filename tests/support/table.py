@@ -58,8 +58,6 @@ def compared(folder: Path, reference: Path, source: str) -> str:
     ours, theirs = (spectrain.open_run(f).metrics(source=source) for f in (folder, reference))
     if ours.is_empty():
         return "not recorded"
-    measured = ~pl.col("measure").is_in(["persistent_energy", "successive_cosine"])
-    ours, theirs = ours.filter(measured), theirs.filter(measured)
     both = theirs.join(ours, on=KEY, how="full", suffix="_ours", nulls_equal=True)
     complete = both["measure"].null_count() == both["measure_ours"].null_count() == 0
     smooth = both.filter(pl.col("measure") != "condition_number")

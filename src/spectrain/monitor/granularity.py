@@ -40,7 +40,7 @@ class GranularityProbe(Probe):
         self._fused = {name: own for name, own in by_parameter.items() if _is_fused(own)}
         self._heads = _heads_of(by_parameter, _by_parameter(heads))
         self._values: list[tuple[str, str, Tensor]] = []
-        self._cut: list[str] = []
+        self._cut: list[tuple[str, str]] = []
         self._full = True
 
     def __bool__(self) -> bool:
@@ -58,7 +58,10 @@ class GranularityProbe(Probe):
             if gradient is None or gradient.is_sparse:
                 continue
             if not self._holdings.whole(block):
-                self._cut.append(block.name)
+                if block.parameter in self._fused:
+                    self._cut.append((block.name, "nuclear_rank_fused"))
+                if block.name in self._heads:
+                    self._cut.append((block.name, "nuclear_rank_heads"))
                 continue
             gradient = self._holdings.gradient(self._parameters[block.parameter])
             if gradient is None:
@@ -79,9 +82,8 @@ class GranularityProbe(Probe):
             sample.records.append(row)
         reason = "the parameter is sharded"
         sample.records += [
-            Record(sample.step, name, Source.GRADIENT, "nuclear_rank_heads", None, reason=reason)
-            for name in self._cut
-            if name in self._heads
+            Record(sample.step, block, Source.GRADIENT, measure, None, reason=reason)
+            for block, measure in self._cut
         ]
         self._values, self._cut = [], []
 

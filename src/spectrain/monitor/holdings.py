@@ -64,9 +64,13 @@ class Holdings:
         matrices = {block: block.view.of(part) for block, part in parts.items() if part is not None}
         return measure_blocks(matrices, source, names)
 
+    def sums(self, numbers: Mapping[Block, Tensor], size: int) -> dict[Block, Tensor]:
+        """``size`` numbers a part, summed over each block's parts, of the blocks recorded here."""
+        return dict(numbers)
+
     def norms(self, squares: Mapping[Block, Tensor]) -> dict[Block, Tensor]:
         """Frobenius norms from the local sums of squares, of the blocks recorded here."""
-        return {block: square.sqrt() for block, square in squares.items()}
+        return {block: one.reshape(()).sqrt() for block, one in self.sums(squares, 1).items()}
 
     def seen(self, activation: Tensor) -> tuple[Tensor, bool]:
         """An activation as a plain tensor, and whether it counts in this process."""

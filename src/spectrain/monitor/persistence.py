@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, prod
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Muon, Optimizer
 
@@ -15,16 +13,13 @@ from spectrain.core import Block, Record, Source
 from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.probes import Probe
 from spectrain.monitor.sample import Sample
-from spectrain.regime.measures import persistent_energy, successive_cosine
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    block: Block
-    source: Source
-    measure: str
-    value: Tensor
-    error: Tensor | None = None
+from spectrain.regime.measures import (
+    cosine,
+    foretold,
+    overlap,
+    persistent_energy,
+    successive_cosine,
+)
 
 
 class PersistenceProbe(Probe):
@@ -32,7 +27,8 @@ class PersistenceProbe(Probe):
 
     Before its step an optimizer holds an average of the earlier gradients alone, so no second
     backward pass and no memory of the monitor's own are needed. Adam's previous update follows from
-    its state likewise. Other optimizers, and parameters that are sharded, leave no records.
+    its state likewise. Other optimizers leave no records. Of sharded parameters the sums over the
+    shards are added up.
     """
 
     name = "persistence"
@@ -41,7 +37,8 @@ class PersistenceProbe(Probe):
         self._parameters = parameters
         self._holdings = holdings
         self._previous: dict[Block, Tensor] = {}
-        self._readings: list[_Reading] = []
+        self._foretold: dict[Block, Tensor] = {}
+        self._aligned: dict[Block, Tensor] = {}
         self._full = True
 
     def attach(self, *, full: bool) -> None:
@@ -50,31 +47,21 @@ class PersistenceProbe(Probe):
     def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
         scale = getattr(optimizer, "grad_scale", None)
-        for block in filter(self._holdings.owns, blocks):
+        for block in self._holdings.reads(blocks):
             parameter = self._parameters[block.parameter]
             state, gradient = optimizer.state.get(parameter, {}), parameter.grad
-            if gradient is None or gradient.is_sparse or not self._holdings.whole(block):
+            if gradient is None or gradient.is_sparse:
                 continue
             average = _average(optimizer, groups[id(parameter)], state)
             gradient = self._holdings.gradient(parameter)
             if average is None or gradient is None:
                 continue
-            average = self._holdings.local(average)
-            g, m = block.view.of(gradient).double(), block.view.of(average).double()
+            g = self._holdings.part_of_matrix(block, gradient).double()
             g = g if scale is None else g / scale
-            size = torch.linalg.vector_norm(m) / torch.linalg.vector_norm(g)
-            self._readings.append(
-                _Reading(
-                    block,
-                    Source.GRADIENT,
-                    persistent_energy.__name__,
-                    persistent_energy(g, m),
-                    size / sqrt(g.numel()),
-                )
-            )
+            self._foretold[block] = overlap(g, self._part(block, average))
             direction = _adam_direction(groups[id(parameter)], state) if self._full else None
             if direction is not None:
-                self._previous[block] = block.view.of(self._holdings.local(direction))
+                self._previous[block] = self._part(block, direction)
 
     def after_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
@@ -85,29 +72,32 @@ class PersistenceProbe(Probe):
             parameter = self._parameters[block.parameter]
             current = _adam_direction(groups[id(parameter)], optimizer.state[parameter])
             if current is not None:
-                current = block.view.of(self._holdings.local(current))
-                cosine = successive_cosine(previous, current)
-                name = successive_cosine.__name__
-                self._readings.append(_Reading(block, Source.DIRECTION, name, cosine))
+                self._aligned[block] = overlap(previous, self._part(block, current))
+
+    def _part(self, block: Block, tensor: Tensor) -> Tensor:
+        """What of the block's matrix lies here, in float64."""
+        return self._holdings.part_of_matrix(block, self._holdings.local(tensor)).double()
 
     def detach(self, sample: Sample) -> None:
-        zero = "the gradient, its average or the update is zero or not finite"
-        for reading in self._readings:
-            value = float(reading.value)
-            error = None if reading.error is None else float(reading.error)
-            missing = value != value or error != error or error == float("inf")
-            sample.records.append(
-                Record(
-                    sample.step,
-                    reading.block.name,
-                    reading.source,
-                    reading.measure,
-                    None if missing else value,
-                    None if missing else error,
-                    reason=zero if missing else None,
-                )
-            )
-        self._readings, self._previous = [], {}
+        for block, sums in self._holdings.sums(self._foretold, 3).items():
+            entries = block.shape[0] if block.view.diagonal else prod(block.shape)
+            error = (sums[2] / sums[1] / entries).sqrt()
+            row = Source.GRADIENT, persistent_energy.__name__, foretold(sums), error
+            sample.records.append(_record(sample.step, block, *row))
+        for block, sums in self._holdings.sums(self._aligned, 3).items():
+            row = Source.DIRECTION, successive_cosine.__name__, cosine(sums), None
+            sample.records.append(_record(sample.step, block, *row))
+        self._previous, self._foretold, self._aligned = {}, {}, {}
+
+
+def _record(
+    step: int, block: Block, source: Source, measure: str, value: Tensor, error: Tensor | None
+) -> Record:
+    number, spread = float(value), None if error is None else float(error)
+    if not isfinite(number) or not (spread is None or isfinite(spread)):
+        reason = "the gradient, its average or the update is zero or not finite"
+        return Record(step, block.name, source, measure, None, reason=reason)
+    return Record(step, block.name, source, measure, number, spread)
 
 
 def _average(

@@ -14,6 +14,36 @@ REGIME_MEASURES = Registry()
 Scalar = Float[Tensor, "*batch"]
 
 
+def overlap(one: Float[Tensor, "*shape"], other: Float[Tensor, "*shape"]) -> Float[Tensor, " 3"]:
+    """⟨a, b⟩, ‖a‖², ‖b‖²: those of the parts of a and b add up to those of the whole.
+
+    Example:
+        >>> overlap(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 0.0])).tolist()
+        [3.0, 5.0, 9.0]
+    """
+    return torch.stack([(one * other).sum(), one.square().sum(), other.square().sum()])
+
+
+def foretold(overlap: Float[Tensor, " 3"]) -> Float[Tensor, ""]:
+    """⟨a, b⟩/‖a‖².
+
+    Example:
+        >>> foretold(torch.tensor([3.0, 6.0, 9.0])).item()
+        0.5
+    """
+    return overlap[0] / overlap[1]
+
+
+def cosine(overlap: Float[Tensor, " 3"]) -> Float[Tensor, ""]:
+    """⟨a, b⟩/(‖a‖‖b‖).
+
+    Example:
+        >>> cosine(torch.tensor([3.0, 4.0, 9.0])).item()
+        0.5
+    """
+    return overlap[0] / (overlap[1].sqrt() * overlap[2].sqrt())
+
+
 @REGIME_MEASURES.register(
     unit="1",
     formula="⟨g_t, m̂_{t−1}⟩/‖g_t‖² (0 in the mean on pure noise, error ‖m̂‖/(‖g‖√N))",
@@ -32,7 +62,7 @@ def persistent_energy(
         >>> persistent_energy(g, g).item(), persistent_energy(g, torch.zeros(2)).item()
         (1.0, 0.0)
     """
-    return (gradient * average).sum() / gradient.square().sum()
+    return foretold(overlap(gradient, average))
 
 
 @REGIME_MEASURES.register(
@@ -49,5 +79,4 @@ def successive_cosine(
         >>> round(successive_cosine(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1.0])).item(), 4)
         0.7071
     """
-    norms = torch.linalg.vector_norm(previous) * torch.linalg.vector_norm(current)
-    return (previous * current).sum() / norms
+    return cosine(overlap(previous, current))

@@ -17,9 +17,6 @@ from support.distributed import (
     train,
 )
 
-WHOLE_ONLY = ["persistent_energy", "successive_cosine"]
-"""Measures of the optimizer's state, which sharded parameters do not leave."""
-
 KEY = ["step", "block", "source", "measure"]
 
 TOLERANCE = {"condition_number": 0.01, "effective_rank": 1e-6, "spectral_entropy": 1e-6}
@@ -32,8 +29,7 @@ OTHERS = 1e-7
 
 def numbers(folder: Path) -> pl.DataFrame:
     frame = spectrain.open_run(folder).metrics()
-    compared = frame.filter(~pl.col("source").is_in(["monitor", "training", "noise"]))
-    return compared.filter(~pl.col("measure").is_in(WHOLE_ONLY))
+    return frame.filter(~pl.col("source").is_in(["monitor", "training", "noise"]))
 
 
 def assert_same_records(folder: Path, reference: Path) -> None:

@@ -152,17 +152,17 @@ class Spread(Holdings):
         parameter = self._parameters[block.parameter]
         return piece_of(block.view, part, bounds_of(parameter), parameter.shape).matrix
 
-    def norms(self, squares: Mapping[Block, Tensor]) -> dict[Block, Tensor]:
+    def sums(self, numbers: Mapping[Block, Tensor], size: int) -> dict[Block, Tensor]:
         """Every process hands in what it has; a block is counted once a copy."""
-        vector = torch.full((2, len(self._order)), 0.0, dtype=torch.float64)
-        for block, square in squares.items():
-            vector[0, self._order[block]] = square
-            vector[1, self._order[block]] = 1.0
-        summed, present = self.world.total(vector)
+        table = torch.zeros(len(self._order), size + 1, dtype=torch.float64)
+        for block, own in numbers.items():
+            table[self._order[block], :size] = own
+            table[self._order[block], size] = 1.0
+        summed = self.world.total(table)
         return {
-            block: summed[place].sqrt()
+            block: summed[place, :size]
             for block, place in self._order.items()
-            if self.owns(block) and present[place] > 0
+            if self.owns(block) and summed[place, size] > 0
         }
 
     def seen(self, activation: Tensor) -> tuple[Tensor, bool]:
