@@ -13,7 +13,7 @@ from spectrain.core import Step
 from spectrain.descent import LeastSquares
 from spectrain.studies import load_study
 from spectrain.studies.descent.config import QUICK, Config
-from spectrain.studies.descent.config_dynamics import Features, Network
+from spectrain.studies.descent.config_dynamics import Dial, Features, Kernel, Network, Ranks, Spiked
 from spectrain.studies.descent.random_features import FeaturesCase, descend, run_features
 from spectrain.studies.descent.sparse_regression import (
     NetworkCase,
@@ -37,6 +37,10 @@ def tiny() -> Config:
         batch_sizes=(16, 32, 64),
         gated=small,
         gated_large=small,
+        ranks=Ranks(widths=(8, 16), steps=8, dense=2, sparse=3, seeds=2, identity_steps=5),
+        spiked=Spiked(dimensions=(16, 32), seeds=2),
+        kernel=Kernel(dimensions=(10, 20), seeds=2, samples=1000),
+        dial=Dial(size=8, heights=(0.0, 0.1), steps=5, columns=(8, 16), seeds=2),
     )
     return replace(QUICK, dynamics=dynamics)
 

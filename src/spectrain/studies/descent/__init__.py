@@ -1,6 +1,27 @@
 """When spectral updates help, under test (seed 003)."""
 
-from spectrain.studies.descent import claims_random_features, claims_sparse, figures, figures_sparse
+from spectrain.studies.descent import (
+    claims_dial,
+    claims_kernel,
+    claims_random_features,
+    claims_ranks,
+    claims_sparse,
+    claims_windows,
+    figures,
+    figures_ranks,
+    figures_sparse,
+)
 from spectrain.studies.descent.study import STUDY
 
-__all__ = ["STUDY", "claims_random_features", "claims_sparse", "figures", "figures_sparse"]
+__all__ = [
+    "STUDY",
+    "claims_dial",
+    "claims_kernel",
+    "claims_random_features",
+    "claims_ranks",
+    "claims_sparse",
+    "claims_windows",
+    "figures",
+    "figures_ranks",
+    "figures_sparse",
+]

@@ -58,6 +58,78 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Ranks:
+    """Nuclear ranks against step and width, Figures 14 and 15, and the gradients' closed forms.
+
+    Attributes:
+        widths: k; d = k/2 and n = 2k.
+        steps: last step.
+        dense: up to here every step is looked at.
+        sparse: number of later steps, evenly in the logarithm.
+        seeds: repetitions, from 0.
+        identity_steps: over which closed forms are compared with the iteration, at k = 100.
+    """
+
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+    steps: int = 1024
+    dense: int = 1024
+    sparse: int = 1
+    seeds: int = 3
+    identity_steps: int = 200
+
+
+@dataclass(frozen=True)
+class Spiked:
+    """Spiked models of §3.
+
+    Attributes:
+        dimensions: d.
+        exponents: pairs (ℓ, u) of the smallest and the largest spike.
+        spikes: their number.
+        seeds: repetitions.
+    """
+
+    dimensions: tuple[int, ...] = (64, 128, 256, 512)
+    exponents: tuple[tuple[float, float], ...] = ((1.0, 1.0), (0.75, 1.0))
+    spikes: int = 2
+    seeds: int = 3
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Second moments of ReLU features.
+
+    Attributes:
+        dimensions: d; there are 2d features.
+        seeds: repetitions.
+        samples: of the Monte Carlo of E ReLU(g₁)ReLU(g₂).
+    """
+
+    dimensions: tuple[int, ...] = (100, 200, 400, 800)
+    seeds: int = 3
+    samples: int = 1_000_000
+
+
+@dataclass(frozen=True)
+class Dial:
+    """Problems A = I + λ11ᵀ, and stable rank against the number of columns.
+
+    Attributes:
+        size: of A; random features are as many, from half as many inputs.
+        heights: λ.
+        steps: of each course.
+        columns: of random features.
+        seeds: repetitions.
+    """
+
+    size: int = 100
+    heights: tuple[float, ...] = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.09, 0.12)
+    steps: int = 100
+    columns: tuple[int, ...] = (50, 100, 200, 400, 800, 1600)
+    seeds: int = 5
+
+
+@dataclass(frozen=True)
 class Dynamics:
     """Figures 1, 3, 4, 11, 14–18 and §3.
 
@@ -67,6 +139,10 @@ class Dynamics:
         batch_sizes: Figure 17.
         gated: Figure 18a.
         gated_large: Figure 18b.
+        ranks: Figures 14 and 15.
+        spiked: Theorems 3.5–3.12.
+        kernel: Lemma 3.1 – Theorem 3.4, Theorem 3.7, Figure 16.
+        dial: what the stable rank depends on.
     """
 
     features: Features = Features()
@@ -76,6 +152,10 @@ class Dynamics:
     gated_large: Network = Network(
         samples=8196, rate=0.0035, spectral_rate=0.0025, steps=400, spectral_steps=400
     )
+    ranks: Ranks = Ranks()
+    spiked: Spiked = Spiked()
+    kernel: Kernel = Kernel()
+    dial: Dial = Dial()
 
 
 DOCUMENT = Dynamics()
@@ -88,6 +168,7 @@ PAPER = replace(
     gated_large=replace(
         DOCUMENT.gated_large, width=256, samples=4096, steps=100, spectral_steps=100
     ),
+    ranks=Ranks(dense=8, sparse=40),
 )
 
 QUICK = replace(
@@ -99,6 +180,10 @@ QUICK = replace(
     gated_large=replace(
         DOCUMENT.gated_large, width=64, samples=1024, steps=100, spectral_steps=100
     ),
+    ranks=Ranks(widths=(32, 64, 128), steps=512, dense=4, sparse=15, seeds=3, identity_steps=50),
+    spiked=Spiked(dimensions=(32, 64, 128), seeds=3),
+    kernel=Kernel(dimensions=(50, 100, 200), samples=200_000),
+    dial=Dial(size=50, heights=(0.0, 0.03, 0.12), steps=50, columns=(50, 200, 800), seeds=3),
 )
 
 THINNED = {
