@@ -31,7 +31,14 @@ def tiny() -> Config:
     dynamics = replace(
         QUICK.dynamics,
         features=Features(
-            width=8, inputs=4, samples=16, steps=30, gated_steps=20, restart_every=10, seeds=2
+            width=8,
+            inputs=4,
+            samples=16,
+            steps=30,
+            gated_steps=20,
+            restart_every=10,
+            muon_steps=3,
+            seeds=2,
         ),
         sparse=small,
         batch_sizes=(16, 32, 64),
@@ -56,13 +63,16 @@ def test_every_claim_is_judged_and_every_figure_drawn(tmp_path: Path) -> None:
 
 
 def test_restarts_leave_the_course_of_gradient_descent_where_they_start() -> None:
-    found = run_features(FeaturesCase("relu", 12, 6, 48, 20, 5, seed=0))
+    found = run_features(FeaturesCase("relu", 12, 6, 48, 20, 5, 3, seed=0))
     peak = int(np.argmax(found["gd_nuclear_rank"]))
     assert found["restart_steps"].tolist() == [peak, 5, 10, 15]
     for start, course in zip(found["restart_steps"], found["restart_loss"], strict=True):
         assert np.isnan(course[:start]).all()
         assert course[start] == found["gd_loss"][start]
         assert np.isfinite(course[start:]).all()
+    assert found["muon_steps"].tolist() == [0, min(peak, 16), 16]
+    assert found["muon_loss"][:, 0] == pytest.approx(found["gd_loss"][found["muon_steps"]])
+    assert (found["muon_loss"][:, -1] < found["muon_loss"][:, 0]).all()
 
 
 @pytest.mark.parametrize("method", list(Step))

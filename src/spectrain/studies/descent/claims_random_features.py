@@ -123,6 +123,31 @@ def fig3_restarts(config: Config, relu: Results) -> Judgement:
 
 
 @STUDY.claim(
+    "fig3-muon-restarts",
+    source="§1 (overview)",
+    statement="Muon, too, gains when it starts from an iterate inside the window of high nuclear "
+    "rank",
+    statistic="ln(last loss of Muon / loss of gradient descent that goes on as long), started at "
+    "the iterate of largest nuclear rank, best of three learning rates, mean over seeds",
+    criterion="below 0",
+    needs=[RELU],
+)
+def fig3_muon(config: Config, relu: Results) -> Judgement:
+    ratios = np.array([_muon_over_gd(result) for result in relu])
+    labels = ("from W₀", "from the peak", "from the end")
+    details = dict(zip(labels, ratios.mean(0).tolist(), strict=True))
+    return below(over_seeds(ratios[:, 1]), 0.0, details=details)
+
+
+def _muon_over_gd(result: Result) -> Array:
+    """ln(loss of Muon / loss of gradient descent) at the end of each of Muon's restarts."""
+    length = result["muon_loss"].shape[1] - 1
+    return np.asarray(
+        np.log(result["muon_loss"][:, -1] / result["gd_loss"][result["muon_steps"] + length])
+    )
+
+
+@STUDY.claim(
     "two-sided-interval",
     source="§1.2, after (1.5)",
     statement="Each natural step gains between its guarantee and twice that, hence "

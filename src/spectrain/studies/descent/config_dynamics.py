@@ -16,6 +16,7 @@ class Features:
         steps: of the ReLU problem.
         gated_steps: of the SwiGLU problem.
         restart_every: SpecGD starts anew from every such iterate of gradient descent.
+        muon_steps: length of Muon's restarts.
         seeds: repetitions, from 0, whose draw order is the document's.
     """
 
@@ -25,6 +26,7 @@ class Features:
     steps: int = 1000
     gated_steps: int = 400
     restart_every: int = 100
+    muon_steps: int = 30
     seeds: int = 5
 
 

@@ -11,7 +11,7 @@ from spectrain.studies.descent.random_features import GATED, RELU
 from spectrain.studies.descent.study import STUDY
 from spectrain.studies.frame import Result, Results
 
-EUCLIDEAN, SPECTRAL, RESTART, RANK = "#14525a", "#a85a14", "#c9a27a", "#8a8a8a"
+EUCLIDEAN, SPECTRAL, RESTART, RANK, MUON = "#14525a", "#a85a14", "#c9a27a", "#8a8a8a", "#7a3b8f"
 
 
 def panels(
@@ -28,6 +28,12 @@ def _course(result: Result) -> Figure:
     for index, course in enumerate(result["restart_loss"]):
         label = "SpecGD from iterates of GD" if index == 0 else None
         losses.plot(steps, course, color=RESTART, lw=0.7, label=label)
+    for index, (start, course) in enumerate(
+        zip(result["muon_steps"], result["muon_loss"], strict=True)
+    ):
+        label = "Muon from iterates of GD" if index == 0 else None
+        at = start + np.arange(len(course))
+        losses.plot(at, course, color=MUON, lw=1.2, label=label)
     for name, label, color in (("gd", "GD", EUCLIDEAN), ("specgd", "SpecGD", SPECTRAL)):
         losses.plot(steps, result[f"{name}_loss"], color=color, label=label)
         ranks.plot(steps, result[f"{name}_nuclear_rank"], color=color, lw=0.8, label=label)
@@ -41,9 +47,9 @@ def _course(result: Result) -> Figure:
 
 @STUDY.figure(
     "fig3",
-    caption="Regression on ReLU random features (seed 0): loss of gradient descent, of SpecGD and "
-    "of SpecGD started from iterates of gradient descent; nuclear rank of the gradient beside the "
-    "stable rank of the features.",
+    caption="Regression on ReLU random features (seed 0): loss of gradient descent, of SpecGD, and "
+    "of SpecGD and Muon started from iterates of gradient descent; nuclear rank of the gradient "
+    "beside the stable rank of the features.",
     needs=[RELU],
 )
 def fig3(config: Config, relu: Results) -> Figure:

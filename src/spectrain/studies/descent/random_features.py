@@ -8,14 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import Muon
 
 from spectrain.core import Step
 from spectrain.descent import LeastSquares
 from spectrain.matrix import polar, spectrum, stable_rank
 from spectrain.studies.descent.config import Config
 from spectrain.studies.frame import Experiment, Outcome
+
+FACTORS = (1.0, 0.2, 0.04)
+"""Learning rates tried for Muon, over the natural spectral length at its start."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class FeaturesCase:
         samples: n.
         steps: of each course.
         restart_every: iterates of gradient descent from which SpecGD starts anew.
+        muon_steps: length of Muon's restarts.
         seed: of the data.
     """
 
@@ -38,6 +43,7 @@ class FeaturesCase:
     samples: int
     steps: int
     restart_every: int
+    muon_steps: int
     seed: int
 
 
@@ -124,8 +130,41 @@ def descend(
     return Course(*torch.stack(rows, 1), kept)
 
 
+def muon_losses(
+    problem: LeastSquares, start: Float[Tensor, "m k"], steps: int, rate: float
+) -> Float[Tensor, " records"]:
+    """Losses before each of so many steps of ``torch.optim.Muon`` and after the last.
+
+    Example:
+        >>> problem = LeastSquares(torch.eye(2), 2 * torch.eye(2))
+        >>> bool(muon_losses(problem, torch.zeros(2, 2), 3, 0.5).diff().max() < 0)
+        True
+    """
+    weights = nn.Parameter(start.clone())
+    optimizer = Muon([weights], lr=rate, weight_decay=0.0)
+    losses = [problem.loss(start)]
+    for _ in range(steps):
+        weights.grad = problem.gradient(weights.detach())
+        optimizer.step()
+        losses.append(problem.loss(weights.detach()))
+    return torch.stack(losses)
+
+
+def _muon_restart(
+    problem: LeastSquares, start: Float[Tensor, "m k"], steps: int
+) -> Float[Tensor, " records"]:
+    """The run whose last loss is least among rates tied to the natural length at the start."""
+    gradient = problem.gradient(start)
+    natural = torch.linalg.matrix_norm(gradient, "nuc") / problem.spectral_curvature
+    runs = [muon_losses(problem, start, steps, natural.item() * factor) for factor in FACTORS]
+    return min(runs, key=lambda losses: losses[-1].item())
+
+
 def run_features(case: FeaturesCase) -> Outcome:
-    """Courses of both methods from 0, and of SpecGD from iterates of gradient descent."""
+    """Courses of both methods from 0, and of SpecGD and Muon from iterates of gradient descent.
+
+    Muon starts from 0, from the iterate of largest nuclear rank and from the last that leaves room.
+    """
     problem = draw_problem(
         case.activation,
         case.width,
@@ -142,6 +181,8 @@ def run_features(case: FeaturesCase) -> Outcome:
     for row, start in zip(restarts, starts, strict=True):
         course = descend(problem, euclidean.kept[start], case.steps - start, Step.SPECTRAL)
         row[start:] = course.losses.numpy()
+    room = case.steps - 1 - case.muon_steps
+    places = [0, min(peak, room), room]
     return {
         "stable_rank": stable_rank(spectrum(problem.features, method="exact")).item(),
         "euclidean_rate": 1 / problem.euclidean_curvature.item(),
@@ -154,6 +195,13 @@ def run_features(case: FeaturesCase) -> Outcome:
         "specgd_gains": torch.stack([spectral.euclidean_gains, spectral.spectral_gains]).numpy(),
         "restart_steps": np.array(starts),
         "restart_loss": restarts,
+        "muon_steps": np.array(places),
+        "muon_loss": np.stack(
+            [
+                _muon_restart(problem, euclidean.kept[place], case.muon_steps).numpy()
+                for place in places
+            ]
+        ),
     }
 
 
@@ -168,6 +216,7 @@ def _cases(activation: str, config: Config) -> list[FeaturesCase]:
             setup.samples,
             steps,
             setup.restart_every,
+            setup.muon_steps,
             seed,
         )
         for seed in range(setup.seeds)
