@@ -22,7 +22,7 @@ from spectrain.studies.descent.sparse_regression import (
     norms_squared,
     run_network,
 )
-from spectrain.studies.frame import execute
+from spectrain.studies.frame import Verdict, execute
 
 
 def tiny() -> Config:
@@ -60,6 +60,29 @@ def test_every_claim_is_judged_and_every_figure_drawn(tmp_path: Path) -> None:
     assert set(judged) == set(study.claims)
     assert not [name for name, j in judged.items() if j.note.startswith("could not be judged")]
     assert len(result.figures) == 2 * len(study.figures)
+
+
+REPRODUCED = (
+    "fig1-start",
+    "fig3-values",
+    "fig15-values",
+    "fig16-phi",
+    "identity-realizable",
+    "identity-teacher",
+    "two-sided-interval",
+    "dial-interval",
+    "theorem-3-2-lower",
+    "lemma-3-1",
+)
+"""Claims that are theorems or values of the document's own runs."""
+
+
+@pytest.mark.slow
+def test_what_is_exact_is_reproduced(tmp_path: Path) -> None:
+    result = execute(load_study("descent"), "quick", tmp_path, claims=REPRODUCED)
+    assert not result.problems
+    verdicts = {claim.id.split("/")[1]: judgement.verdict for claim, judgement in result.claims}
+    assert verdicts == dict.fromkeys(REPRODUCED, Verdict.HOLDS)
 
 
 def test_restarts_leave_the_course_of_gradient_descent_where_they_start() -> None:

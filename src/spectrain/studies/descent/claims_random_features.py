@@ -202,7 +202,10 @@ def predicts(config: Config, relu: Results, gated: Results) -> Judgement:
     needs=[RELU, GATED],
 )
 def fig11_stable_rank(config: Config, relu: Results, gated: Results) -> Judgement:
-    details = {"relu": relu.stack("stable_rank"), "swiglu": gated.stack("stable_rank")}
+    details = {
+        "relu": relu.stack("stable_rank").tolist(),
+        "swiglu": gated.stack("stable_rank").tolist(),
+    }
     ratio = gated.stack("stable_rank") / relu.stack("stable_rank")
     return above(over_seeds(ratio), 5.0, details=details)
 
