@@ -127,7 +127,8 @@ def descend(
         gains = [loss - problem.loss(after[each]) for each in (Step.EUCLIDEAN, Step.SPECTRAL)]
         rows.append(torch.stack([loss, nuclear.square() / gradient.square().sum(), *gains]))
         weights = after[method]
-    return Course(*torch.stack(rows, 1), kept)
+    losses, ranks, euclidean_gains, spectral_gains = torch.stack(rows, 1)
+    return Course(losses, ranks, euclidean_gains, spectral_gains, kept)
 
 
 def muon_losses(
