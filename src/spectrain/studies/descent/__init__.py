@@ -1,10 +1,13 @@
 """When spectral updates help, under test (seed 003)."""
 
 from spectrain.studies.descent import (
+    claims_activations,
+    claims_block,
     claims_dial,
     claims_kernel,
     claims_random_features,
     claims_ranks,
+    claims_samples,
     claims_sparse,
     claims_windows,
     figures,
@@ -15,10 +18,13 @@ from spectrain.studies.descent.study import STUDY
 
 __all__ = [
     "STUDY",
+    "claims_activations",
+    "claims_block",
     "claims_dial",
     "claims_kernel",
     "claims_random_features",
     "claims_ranks",
+    "claims_samples",
     "claims_sparse",
     "claims_windows",
     "figures",
