@@ -11,29 +11,10 @@ from torch import nn
 
 import spectrain
 from spectrain.core import Source
+from support.distributed import call
+from support.frameworks import STEPS, Net, accelerated, data, train_twice, trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of the frameworks
-
-STEPS = 4
-
-
-def data() -> list[dict[str, torch.Tensor]]:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(8 * STEPS, 4, generator=generator)
-    return [{"x": row, "labels": row.flip(0)} for row in x]
-
-
-class Net(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.up, self.down = nn.Linear(4, 8), nn.Linear(8, 4)
-
-    def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> Any:
-        output = self.down(self.up(x).relu())
-        if labels is None:
-            return output
-        return {"loss": nn.functional.mse_loss(output, labels), "logits": output}
 
 
 def assert_whole(folder: Path, steps: int = STEPS) -> spectrain.Run:
@@ -50,19 +31,6 @@ def assert_whole(folder: Path, steps: int = STEPS) -> spectrain.Run:
 
 def equal(one: nn.Module, other: nn.Module) -> bool:
     return all(map(torch.equal, one.parameters(), other.parameters()))
-
-
-def trainer(folder: Path, callbacks: list[Any]) -> nn.Module:
-    from transformers import Trainer, TrainingArguments
-
-    arguments = TrainingArguments(
-        output_dir=str(folder), per_device_train_batch_size=4, gradient_accumulation_steps=2,
-        num_train_epochs=1, logging_steps=1, save_strategy="no", report_to=[], use_cpu=True,
-        disable_tqdm=True, seed=1,
-    )  # fmt: skip
-    model = Net()
-    Trainer(model=model, args=arguments, train_dataset=data(), callbacks=callbacks).train()
-    return model
 
 
 def test_transformers(tmp_path: Path) -> None:
@@ -113,33 +81,21 @@ def test_lightning(tmp_path: Path) -> None:
     assert used.pow(2).sum() ** 0.5 <= 0.1 * (1 + 1e-5)  # clipped inside the closure
 
 
-def accelerated(folder: Path | None) -> nn.Module:
-    from accelerate import Accelerator
-    from torch.utils.data import DataLoader
-
-    from spectrain.integrations.accelerate import watch
-
-    accelerator = Accelerator(cpu=True, gradient_accumulation_steps=2)
-    model = Net()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    loader = DataLoader(data(), batch_size=4)
-    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
-    run = watch(accelerator, model, optimizer, folder, every=1, strict=True) if folder else None
-    for batch in loader:
-        with accelerator.accumulate(model):
-            loss = model(**batch)["loss"]
-            accelerator.backward(loss)
-            optimizer.step()
-            optimizer.zero_grad()
-        if run:
-            run.log(loss=loss)
-    if run:
-        run.__exit__(None, None, None)
-    return model
-
-
 def test_accelerate(tmp_path: Path) -> None:
     pytest.importorskip("accelerate")
     plain = accelerated(None)
     assert equal(plain, accelerated(tmp_path / "run"))
     assert_whole(tmp_path / "run")
+
+
+@pytest.mark.parametrize("framework", ["accelerate", "transformers"])
+def test_two_processes_under_a_framework(tmp_path: Path, framework: str) -> None:
+    """Its ranks share the work, are replicas for the noise, and train as if nobody watched."""
+    pytest.importorskip(framework)
+    call(train_twice, 2, tmp_path, (framework, tmp_path))
+    for rank in (0, 1):
+        plain, watched = (torch.load(tmp_path / f"{n}-{rank}.pt") for n in ("plain", "watched"))
+        assert all(map(torch.equal, plain, watched))
+    run = assert_whole(tmp_path / "run", steps=STEPS // 2)
+    assert set(run.metrics(source=Source.GRADIENT)["rank"]) == {0, 1}
+    assert set(run.metrics(source=Source.NOISE)["count"]) == {4}  # two microbatches a rank

@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 import spectrain
 from spectrain.core import Source
 from spectrain.records import Run
+from support.table import one_process, refused
 
 
 def net() -> nn.Sequential:
@@ -170,10 +171,18 @@ def test_checkpointing_counts_once(tmp_path: Path) -> None:
         assert set(counts) == {2}, reentrant
 
 
-def test_fsdp1_and_data_parallel_are_refused_by_name(tmp_path: Path) -> None:
-    model = nn.DataParallel(net())
-    with pytest.raises(spectrain.core.InputError, match="DataParallel is not supported"):
-        spectrain.watch(model, sgd(model.parameters()), tmp_path / "run")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nn.DataParallel", "DataParallel is not supported.*use DistributedDataParallel"),
+        ("FullyShardedDataParallel (FSDP1)", "FullyShardedDataParallel is not.*use .*fully_shard"),
+    ],
+)
+def test_old_wrappers_are_refused_by_name(tmp_path: Path, name: str, told: str) -> None:
+    with one_process():
+        model = refused()[name]()
+        with pytest.raises(spectrain.core.InputError, match=f"(?s){told}"):
+            spectrain.watch(model, sgd(model.parameters()), tmp_path / "run")
 
 
 class Opaque:

@@ -124,6 +124,18 @@ def fsdp(model: nn.Module, *, hybrid: bool = False, **options: Any) -> Placed:
     return Placed(model, dist.get_rank(), size, hold_back)
 
 
+def compiled_ddp(model: nn.Module) -> Placed:
+    model.compile(backend="aot_eager")
+    return ddp(model)
+
+
+def compiled_fsdp(model: nn.Module) -> Placed:
+    """Layer by layer, as the gathering between them is not compiled."""
+    for layer in model.layers:
+        layer.compile(backend="aot_eager")
+    return fsdp(model)
+
+
 def tensor_parallel(model: nn.Module, *, sharded: bool = False, sequence: bool = False) -> Placed:
     size = dist.get_world_size()
     shape = (2, size // 2) if sharded else (1, size)
@@ -156,6 +168,8 @@ MODES: dict[str, Callable[[nn.Module], Placed]] = {
     "fsdp2": fsdp,
     "fsdp2 unsharded between": lambda model: fsdp(model, reshard_after_forward=False),
     "fsdp2 offload": lambda model: fsdp(model, offload_policy=CPUOffloadPolicy(pin_memory=False)),
+    "ddp compiled": compiled_ddp,
+    "fsdp2 compiled": compiled_fsdp,
     "hsdp": lambda model: fsdp(model, hybrid=True),
     "tensor parallel": tensor_parallel,
     "fsdp2 + tensor parallel": lambda model: tensor_parallel(model, sharded=True),
@@ -232,6 +246,7 @@ def run_jobs(jobs: Sequence[Job], processes: int, folder: Path) -> None:
 
 def train_all(jobs: Sequence[Job], folder: Path) -> None:
     for number, job in enumerate(jobs):
+        torch._dynamo.reset()  # or a job would run the graphs of the one before
         torch.save(train(job), folder / f"result-{number}-rank-{dist.get_rank()}.pt")
 
 

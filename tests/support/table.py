@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import torch
+import torch.distributed as dist
 from torch import nn
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 import spectrain
 from spectrain.core import InputError
@@ -56,7 +60,7 @@ def find_support(folder: Path) -> dict[str, dict[str, str]]:
 def compared(folder: Path, reference: Path, source: str) -> str:
     """Whether a source is recorded, and equals the reference."""
     ours, theirs = (spectrain.open_run(f).metrics(source=source) for f in (folder, reference))
-    if ours.is_empty():
+    if ours["value"].drop_nulls().is_empty():
         return "not recorded"
     both = theirs.join(ours, on=KEY, how="full", suffix="_ours", nulls_equal=True)
     complete = both["measure"].null_count() == both["measure_ours"].null_count() == 0
@@ -75,7 +79,12 @@ def refused() -> dict[str, Callable[[], nn.Module]]:
 
 
 def refusal(make: Callable[[], nn.Module], folder: Path) -> str:
-    model = make()
+    with one_process():
+        model = make()
+        return _watched(model, folder)
+
+
+def _watched(model: nn.Module, folder: Path) -> str:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     try:
         spectrain.watch(model, optimizer, folder / "refused")
@@ -85,11 +94,19 @@ def refusal(make: Callable[[], nn.Module], folder: Path) -> str:
 
 
 def _fsdp1() -> nn.Module:
-    """A module of that class's name and home: to wrap one really, FSDP1 needs an accelerator."""
-    home = {"__module__": "torch.distributed.fsdp.fully_sharded_data_parallel"}
-    kind = type("FullyShardedDataParallel", (nn.Sequential,), home)
-    model: nn.Module = kind(nn.Linear(4, 4))
-    return model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that one process has nothing to shard
+        return FullyShardedDataParallel(nn.Linear(4, 4), device_id=torch.device("cpu"))
+
+
+@contextmanager
+def one_process() -> Iterator[None]:
+    """A process group of this process alone."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
 
 
 def _same(folder: Path, number: int, processes: int) -> bool:

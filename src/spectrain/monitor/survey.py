@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from spectrain.core import Block, InputError, Role, Skipped, Source
 from spectrain.monitor.activation_probe import ActivationProbe
-from spectrain.monitor.distributed.rank_noise import RankNoiseProbe
+from spectrain.monitor.distributed.rank_noise import NoReplicasProbe, RankNoiseProbe
 from spectrain.monitor.distributed.spread import Spread
 from spectrain.monitor.granularity import GranularityProbe
 from spectrain.monitor.guard import Guard
@@ -195,7 +195,7 @@ class Surveyor:
             return [NoiseProbe(model, parameters, blocks, guard, share=share)]
         if holdings.data_parallel == holdings.size:
             return [RankNoiseProbe(model, parameters, blocks, holdings, guard, share=share)]
-        return []  # under tensor parallelism no process has a gradient of its own
+        return [NoReplicasProbe(blocks, holdings)]
 
 
 def _matches(block: Block, patterns: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from spectrain.core import Block
+from spectrain.core import Block, Record, Source
 from spectrain.monitor.distributed.spread import Spread
 from spectrain.monitor.distributed.team import PeerError, from_bytes, to_bytes
 from spectrain.monitor.guard import Guard
@@ -20,11 +20,36 @@ from spectrain.monitor.noise_probe import Turn
 from spectrain.monitor.noise_reading import NoiseReading
 from spectrain.monitor.probes import Probe
 from spectrain.monitor.sample import Sample
+from spectrain.monitor.taps import compiled_names
 from spectrain.network.wrapping import modules_of
 from spectrain.noise import HeldNoise, Power, ReplicaBuffer, held_noise, moments
 
 ENTRIES = 4
 """Replicas of a block that one process holds; more microbatches than that are merged in pairs."""
+
+
+COMPILED = "compiled and sharded: no process's own gradient is seen before the exchange"
+SAME_DATA = "tensor parallelism: processes that see the same data are no replicas"
+
+
+class NoReplicasProbe(Probe):
+    """Says of every block, in full samples, why it has no noise records."""
+
+    name = "noise"
+
+    def __init__(self, blocks: Sequence[Block], spread: Spread) -> None:
+        self._owned = [block for block in blocks if spread.owns(block)]
+        self._full = True
+
+    def attach(self, *, full: bool) -> None:
+        self._full = full
+
+    def detach(self, sample: Sample) -> None:
+        if self._full:
+            sample.records += [
+                Record(sample.step, block.name, Source.NOISE, "zeta_emp", None, reason=SAME_DATA)
+                for block in self._owned
+            ]
 
 
 class RankNoiseProbe(Probe):
@@ -57,6 +82,7 @@ class RankNoiseProbe(Probe):
         share: float,
     ) -> None:
         self._modules = modules_of(model)
+        self._compiled = compiled_names(model)
         self._parameters = parameters
         self._spread = spread
         self._guard = guard
@@ -150,7 +176,7 @@ class RankNoiseProbe(Probe):
             weights += draws
             silent += not draws
         if silent:
-            self._reasons[block] = f"no gradient on {silent} of {len(parts)} processes"
+            self._reasons[block] = self._why_silent(block, silent, len(parts))
             return
         self._draws = round(sum(weights))
         summary = moments(replicas, weights=weights)
@@ -164,6 +190,16 @@ class RankNoiseProbe(Probe):
         self._powers[block] = Power(summary.count, summary.weight, *energies, summary.mean.numel())
         if len(scaled) > 1:
             self._held[block] = held_noise(scaled, weights=weights)
+
+    def _why_silent(self, block: Block, silent: int, processes: int) -> str:
+        inside = block.parameter.rpartition(".")[0] in self._compiled
+        if (
+            silent == processes
+            and inside
+            and isinstance(self._parameters[block.parameter], DTensor)
+        ):
+            return COMPILED
+        return f"no gradient on {silent} of {processes} processes"
 
     def detach(self, sample: Sample) -> None:
         self.close()
