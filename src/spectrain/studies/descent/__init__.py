@@ -5,14 +5,17 @@ from spectrain.studies.descent import (
     claims_block,
     claims_dial,
     claims_kernel,
+    claims_layered,
     claims_random_features,
     claims_ranks,
     claims_samples,
     claims_sparse,
+    claims_spike,
     claims_windows,
     figures,
     figures_ranks,
     figures_sparse,
+    figures_theory,
 )
 from spectrain.studies.descent.study import STUDY
 
@@ -22,12 +25,15 @@ __all__ = [
     "claims_block",
     "claims_dial",
     "claims_kernel",
+    "claims_layered",
     "claims_random_features",
     "claims_ranks",
     "claims_samples",
     "claims_sparse",
+    "claims_spike",
     "claims_windows",
     "figures",
     "figures_ranks",
     "figures_sparse",
+    "figures_theory",
 ]
