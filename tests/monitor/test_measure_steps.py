@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from spectrain.core import InputError, Source
 from spectrain.descent import LeastSquares
 from spectrain.findings import descent
-from spectrain.monitor import measure_steps
+from spectrain.monitor import measure_steps, watch
 from spectrain.records import RunWriter, open_run
 
 
@@ -119,3 +119,28 @@ def test_zero_gradients_have_a_reason_and_no_block_is_an_error() -> None:
     assert {row.reason for row in found.records(0)[1:]} == {"zero gradient"}
     with pytest.raises(InputError, match=r"no block matches nothing\*"):
         measure_steps(model, squared, None, include=["nothing*"])
+
+
+def test_measurements_join_the_run_of_a_finished_training(tmp_path) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8, bias=False), nn.ReLU(), nn.Linear(8, 3, bias=False))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    x, y = torch.randn(30, 6), torch.randn(30, 3)
+    with watch(model, optimizer, tmp_path / "run", every=1, strict=True) as watched:
+        for _ in range(10):
+            optimizer.zero_grad()
+            loss = squared(model, (x, y))
+            loss.backward()
+            optimizer.step()
+            watched.log(loss=loss, batch_size=30)
+    before = descent(open_run(tmp_path / "run"))
+    found = measure_steps(model, squared, (x, y))
+    run = open_run(tmp_path / "run")
+    writer = RunWriter(run.path, manifest=run.manifest, start_step=watched.step, resume=True)
+    writer.write(found.records(watched.step))
+    writer.close(run.summary)
+    after = descent(open_run(tmp_path / "run"))
+    for one, old, row in zip(found.blocks, before.rows, after.rows, strict=True):
+        assert row["measured"] == pytest.approx(one.realised.ratio)
+        assert (row["ratio"], row["samples"]) == (old["ratio"], old["samples"])
+    assert any(line.startswith("Measured on a batch") for line in after.advice)

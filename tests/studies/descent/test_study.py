@@ -24,6 +24,7 @@ from spectrain.studies.descent.sparse_regression import (
 )
 from spectrain.studies.frame import Verdict, execute
 from support.tiny_theory import TINY_THEORY
+from support.tiny_transformer import TINY_TRANSFORMER
 
 
 def tiny() -> Config:
@@ -50,7 +51,7 @@ def tiny() -> Config:
         kernel=Kernel(dimensions=(10, 20), seeds=2, samples=1000),
         dial=Dial(size=8, heights=(0.0, 0.1), steps=5, columns=(8, 16), seeds=2),
     )
-    return replace(QUICK, dynamics=dynamics, theory=TINY_THEORY)
+    return replace(QUICK, dynamics=dynamics, theory=TINY_THEORY, transformer=TINY_TRANSFORMER)
 
 
 def test_every_claim_is_judged_and_every_figure_drawn(tmp_path: Path) -> None:

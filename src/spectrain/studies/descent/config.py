@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spectrain.studies.descent import config_dynamics, config_theory
+from spectrain.studies.descent import config_dynamics, config_theory, config_transformer
 from spectrain.studies.descent.config_dynamics import Dynamics
 from spectrain.studies.descent.config_theory import Theory
+from spectrain.studies.descent.config_transformer import Transformer
 
 
 @dataclass(frozen=True)
@@ -16,16 +17,26 @@ class Config:
     Attributes:
         dynamics: random features, sparse regression and §3.
         theory: numbered results of §2, §4 and the appendices.
+        transformer: the GPT: Figures 2 and 5–10, Table 2, and where Muon helps.
     """
 
     dynamics: Dynamics = config_dynamics.DOCUMENT
     theory: Theory = config_theory.PAPER
+    transformer: Transformer = config_transformer.DOCUMENT
 
 
-PAPER = Config(dynamics=config_dynamics.PAPER)
-QUICK = Config(dynamics=config_dynamics.QUICK, theory=config_theory.QUICK)
+PAPER = Config(dynamics=config_dynamics.PAPER, transformer=config_transformer.PAPER)
+QUICK = Config(
+    dynamics=config_dynamics.QUICK,
+    theory=config_theory.QUICK,
+    transformer=config_transformer.QUICK,
+)
 
 THINNED = {
-    "quick": (*config_dynamics.THINNED["quick"], *config_theory.THINNED["quick"]),
-    "paper": (*config_dynamics.THINNED["paper"], *config_theory.THINNED["paper"]),
+    scale: tuple(
+        line
+        for part in (config_dynamics, config_theory, config_transformer)
+        for line in part.THINNED[scale]
+    )
+    for scale in ("quick", "paper")
 }
