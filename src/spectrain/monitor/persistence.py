@@ -82,11 +82,13 @@ class PersistenceProbe(Probe):
         for block, sums in self._holdings.sums(self._foretold, 3).items():
             entries = block.shape[0] if block.view.diagonal else prod(block.shape)
             error = (sums[2] / sums[1] / entries).sqrt()
-            row = Source.GRADIENT, persistent_energy.__name__, foretold(sums), error
-            sample.records.append(_record(sample.step, block, *row))
+            name, value = persistent_energy.__name__, foretold(sums)
+            row = _record(sample.step, block, Source.GRADIENT, name, value, error)
+            sample.records.append(row)
         for block, sums in self._holdings.sums(self._aligned, 3).items():
-            row = Source.DIRECTION, successive_cosine.__name__, cosine(sums), None
-            sample.records.append(_record(sample.step, block, *row))
+            name, value = successive_cosine.__name__, cosine(sums)
+            row = _record(sample.step, block, Source.DIRECTION, name, value, None)
+            sample.records.append(row)
         self._previous, self._foretold, self._aligned = {}, {}, {}
 
 

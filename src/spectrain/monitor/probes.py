@@ -126,7 +126,7 @@ class BackwardProbe(Probe):
     def _reset(self) -> None:
         self._squares: dict[Block, Tensor] = {}
         self._touched: dict[str, int] = {}
-        self._awaited = False
+        self._awaited: bool = False
 
     def close(self) -> None:
         for handle in self._handles:

@@ -193,11 +193,8 @@ class RankNoiseProbe(Probe):
 
     def _why_silent(self, block: Block, silent: int, processes: int) -> str:
         inside = block.parameter.rpartition(".")[0] in self._compiled
-        if (
-            silent == processes
-            and inside
-            and isinstance(self._parameters[block.parameter], DTensor)
-        ):
+        sharded = isinstance(self._parameters[block.parameter], DTensor)
+        if silent == processes and inside and sharded:
             return COMPILED
         return f"no gradient on {silent} of {processes} processes"
 
