@@ -175,7 +175,11 @@ def _claims_of_gains(kind: int, method: str, slug: str) -> None:
     )
     def outside(config: Config, ranks: Results) -> Judgement:
         values = _gains(ranks, 0, kind)
-        details = dict(zip(map(str, widths(ranks)), values.mean(1).tolist(), strict=True))
+        names = [str(width) for width in widths(ranks)]
+        details = {
+            label: dict(zip(names, _gains(ranks, look, kind).mean(1).tolist(), strict=True))
+            for label, look in (("t = 0", 0), ("last step", 3))
+        }
         return below(log_slope(widths(ranks), values), 0.25, details=details)
 
 

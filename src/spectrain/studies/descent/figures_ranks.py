@@ -71,7 +71,7 @@ def fig16(config: Config, kernel: Results) -> Figure:
     t = torch.linspace(-1, 1, 201, dtype=torch.float64)
     function.plot(t, phi(t), color=EUCLIDEAN, label="φ")
     function.plot(t, np.pi / 2 * t + t.square() / 2, color=RANK, ls="--", label="(π/2)t + t²/2")
-    function.set(xlabel="t")
+    function.set(xlabel="t", xticks=(-1, -0.5, 0, 0.5, 1))
     dimensions = sorted({result.case.dimension for result in kernel})
     for form, color in (("printed", RANK), ("corrected", SPECTRAL)):
         means = [kernel.where(dimension=d).stack(form).mean() for d in dimensions]
@@ -114,9 +114,9 @@ def windows(config: Config, spiked: Results) -> Figure:
 
 @STUDY.figure(
     "dial",
-    caption="A = I + λ11ᵀ: last losses of both methods (left) and Δ_spectral/Δ_euclidean along "
-    "gradient descent (middle) against the stable rank; stable rank of random features against "
-    "the number of columns (right).",
+    caption="A = I + λ11ᵀ: last losses of both methods where they are above round-off (left), and "
+    "Δ_spectral/Δ_euclidean along gradient descent (middle), against the stable rank; stable rank "
+    "of random features against the number of columns (right).",
     needs=[DIAL, COLUMNS],
 )
 def dial(config: Config, turned: Results, columns: Results) -> Figure:
@@ -143,6 +143,8 @@ def dial(config: Config, turned: Results, columns: Results) -> Figure:
         numbers, ranks = columns_and_ranks(columns, activation)
         counts.plot(numbers, ranks.mean(1), color=color, marker="o", label=label)
     counts.set(xlabel="columns", ylabel="stable rank", xscale="log", yscale="log")
+    counts.set_yticks((3, 10, 30), labels=("3", "10", "30"))
+    counts.minorticks_off()
     for axes in (losses, gains, counts):
         axes.legend(fontsize=7, frameon=False)
     return figure
