@@ -94,7 +94,7 @@ class Spiked:
     dimensions: tuple[int, ...] = (64, 128, 256, 512)
     exponents: tuple[tuple[float, float], ...] = ((1.0, 1.0), (0.75, 1.0))
     spikes: int = 2
-    seeds: int = 3
+    seeds: int = 5
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Kernel:
     """
 
     dimensions: tuple[int, ...] = (100, 200, 400, 800)
-    seeds: int = 3
+    seeds: int = 5
     samples: int = 1_000_000
 
 
@@ -184,7 +184,7 @@ QUICK = replace(
     ),
     ranks=Ranks(widths=(32, 64, 128), steps=512, dense=4, sparse=15, seeds=3, identity_steps=50),
     spiked=Spiked(dimensions=(32, 64, 128), seeds=3),
-    kernel=Kernel(dimensions=(50, 100, 200), samples=200_000),
+    kernel=Kernel(dimensions=(50, 100, 200), seeds=3, samples=200_000),
     dial=Dial(size=50, heights=(0.0, 0.03, 0.12), steps=50, columns=(50, 200, 800), seeds=3),
 )
 
