@@ -92,7 +92,8 @@ def run_attention(case: Attention) -> Outcome:
     else:
         normal = torch.randn(case.size, case.size, dtype=torch.float64, generator=generator)
         a = rms_norm(normal)
-        weights = tuple(gaussian(case.size, case.size, generator) for _ in range(3))
+        query, key, value = (gaussian(case.size, case.size, generator) for _ in range(3))
+        weights = query, key, value
     at = (weights[0] @ a, weights[1] @ a, weights[2] @ a)
     u = [torch.randn(x.shape, dtype=x.dtype, generator=generator) for x in at]
     slope = 0.0
@@ -109,9 +110,9 @@ def _attention(config: Config) -> Sequence[Attention]:
     layered = config.theory.layered
     return [
         Attention(kind, size, seed)
-        for kind in ("gaussian", "torn")
+        for kind, seeds in (("gaussian", 4 * layered.seeds), ("torn", 1))
         for size in layered.sizes
-        for seed in range(layered.seeds)
+        for seed in range(seeds)
     ]
 
 

@@ -158,7 +158,7 @@ def _sizes(config: Config, found: Results, kind: str) -> Estimate:
 )
 def attention_printed(config: Config, found: Results) -> Judgement:
     sizes = config.theory.layered.sizes
-    slopes = [found.where(kind="torn", size=size)[0]["slope"] for size in sizes]
+    slopes = [found.where(kind="torn", size=size).only()["slope"] for size in sizes]
     fitted = float(np.polyfit(np.log(sizes), np.log(slopes), 1)[0])
     return below(
         fitted,

@@ -9,7 +9,7 @@ import numpy as np
 
 from spectrain.noise import Estimate
 from spectrain.studies.descent.config import Config
-from spectrain.studies.descent.moments import NOISE_TO_SIGNAL
+from spectrain.studies.descent.moments import NOISE_TO_SIGNAL, PARTS
 from spectrain.studies.descent.sampling import DEVIATIONS, PATHS, Law
 from spectrain.studies.descent.small_ball import SMALL_BALL
 from spectrain.studies.descent.study import STUDY
@@ -159,10 +159,7 @@ def theorem_2_3_dimension(config: Config, found: Results) -> Judgement:
 )
 def lemma_2_5(config: Config, found: Results) -> Judgement:
     return combined(
-        {
-            name: below(_rate(found[0].case.samples, found.stack(name)), RATE)
-            for name in ("excess", "mean_deficit", "square_excess")
-        }
+        {name: below(_rate(found[0].case.samples, found.stack(name)), RATE) for name in PARTS}
     )
 
 

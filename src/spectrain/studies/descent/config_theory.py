@@ -18,7 +18,7 @@ class Sampling:
         trials: samples of the law that is rare in its spike, Theorem 2.2.
         failures: c of Theorem 2.2.
         draws: Gaussian draws of the table in Figure 12.
-        seeds: repetitions, from 0.
+        seeds: repetitions, from 0; four times as many growing samples.
     """
 
     dimensions: tuple[int, ...] = (4, 8, 16, 32, 64)
@@ -71,7 +71,7 @@ class Block:
         zipf: exponent of their frequencies.
         layers: L.
         delta: δ of Proposition 2.14, below ¼.
-        repeats: draws of a lemma's Gaussian matrix a seed.
+        repeats: draws of a lemma's Gaussian matrix a seed; five times as many for its exponent.
         seeds: repetitions, from 0.
     """
 
@@ -100,7 +100,7 @@ class Layered:
         steps: of gradient descent along which one-step decreases are measured.
         sizes: widths and lengths of the attention whose derivative is bounded.
         draws: random matrices and scalars on which an inequality is tried.
-        seeds: repetitions, from 0.
+        seeds: repetitions, from 0; four times as many of attention.
     """
 
     depths: tuple[int, ...] = (1, 2, 3, 4)
@@ -109,7 +109,7 @@ class Layered:
     directions: int = 10
     rounds: int = 30
     steps: int = 100
-    sizes: tuple[int, ...] = (16, 32, 64, 128)
+    sizes: tuple[int, ...] = (32, 64, 128, 256)
     draws: int = 2000
     seeds: int = 5
 

@@ -28,7 +28,7 @@ SIGNS = {"abs": "|t|", "relu": "ReLU", "leaky": "leaky ReLU", "relu2": "ReLU²",
 @STUDY.figure(
     "noise-to-signal",
     caption="Figure 12: noise-to-signal ratios of σ(g), g ~ N(0, v): closed forms (lines), draws "
-    "(dots), and the bounds β/α of the table (dashed).",
+    "(dots), and the bounds β/α of the table (dashed; they are the ratios but for GELU).",
     needs=(MOMENTS,),
 )
 def noise_to_signal(config: Config, found: Results) -> Figure:
@@ -58,7 +58,9 @@ def sample_deviations(config: Config, found: Results, paths: Results) -> Figure:
             rows = chosen.stack("rank").mean(0)
             axes.plot(chosen[0].case.samples, rows, "o-", ms=3, color=color, label=f"d = {d}")
         axes.set_title(name, fontsize=9)
-    for color, kind, name in zip(INK, ("relu", "heavy"), ("ReLU", "Student, 3"), strict=False):
+    for color, kind, name in zip(
+        INK, ("relu", "heavy"), ("ReLU", "Student, 3 degrees of freedom"), strict=False
+    ):
         for result in paths.where(law=Law(kind, 16)):
             label = name if result.case.seed == 0 else None
             grid[2].plot(result["samples"], result["deviation"], color=color, lw=0.8, label=label)
@@ -83,10 +85,10 @@ def squares_depth(config: Config, found: Results) -> Figure:
     axes.plot(depths, bound, "--", color=INK[5], label="bound, c = 0.1")
     limit = [identity_rank(int(depth), float("inf")) / log(10) for depth in depths]
     axes.plot(depths, limit, color=INK[1], label="er(M), identity weights, infinite width")
-    for color, weights in ((INK[1], "identity"), (INK[0], "gaussian")):
-        chosen = found.where(weights=weights, shift=0.0, width=layers.width)
+    for color, weights in ((INK[1], "identity"), (INK[0], "Gaussian")):
+        chosen = found.where(weights=weights.lower(), shift=0.0, width=layers.width)
         logs = np.log10(chosen.stack("ranks")).mean(0)
-        label = f"{weights}, {layers.width} × {layers.samples[-1]} sampled"
+        label = f"{weights} weights, {layers.width} × {layers.samples[-1]} sampled"
         axes.plot(depths, logs, "o:", color=color, label=label)
     axes.set(xlabel="depth ℓ", ylabel="log₁₀ stable rank", yscale="symlog", xticks=depths)
     axes.legend(fontsize=7, frameon=False)
@@ -101,16 +103,18 @@ def squares_depth(config: Config, found: Results) -> Figure:
 )
 def block_ranks(config: Config, found: Results) -> Figure:
     figure, grid = panels(1, 2)
-    labels = ("A^rms", "X^att", "A^rms_mlp", "B", "X⁺")
+    labels = ("$A^{rms}$", "$X^{att}$", "$A^{rms}_{mlp}$", "$B$", "$X^+$")
     for axes, kind in zip(grid, ("embedding", "isotropic"), strict=True):
         ranks = found.where(kind=kind, layers=config.theory.block.layers).stack("ranks").mean(0)
         for place, (color, label) in enumerate(zip(INK, labels, strict=False)):
-            axes.plot(ranks[:, place], "o-", ms=3, color=color, label=label)
+            style = "s--" if MATRICES[place] == "mlp_rms" else "o-"
+            axes.plot(ranks[:, place], style, ms=3, color=color, label=label)
         axes.axhline(2 * pi, color=INK[5], ls="--", lw=0.8)
         axes.set_title(kind, fontsize=9)
         axes.set(xlabel="layer ℓ", ylabel="stable rank", yscale="log", ylim=(0.9, None))
     grid[0].legend(fontsize=7, frameon=False)
-    grid[1].annotate("2π", (len(MATRICES), 2 * pi * 1.1), fontsize=8, color=INK[5])
+    last = config.theory.block.layers - 1
+    grid[1].annotate("2π", (last, 2 * pi * 1.1), fontsize=8, color=INK[5], ha="right")
     return figure
 
 
@@ -133,6 +137,8 @@ def curvature_scaling(config: Config, found: Results, attention: Results) -> Fig
             power = -0.5 if name == "feature" else -1.0
             axes.plot(sizes, rows[-1] * (sizes / sizes[-1]) ** power, ":", color=color, lw=0.8)
         axes.set(xscale="log", yscale="log", xlabel="n", ylabel="curvature")
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.minorticks_off()
         axes.set_title(loss, fontsize=9)
         axes.legend(fontsize=7, frameon=False)
     widths = config.theory.layered.sizes

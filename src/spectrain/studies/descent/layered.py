@@ -280,7 +280,7 @@ def hessian_product(
     """
     at = tuple(w.detach().requires_grad_() for w in weights)
     slopes = torch.autograd.grad(loss(*at), at, create_graph=True)
-    along = sum((g * d).sum() for g, d in zip(slopes, direction, strict=True))
+    along = torch.stack([(g * d).sum() for g, d in zip(slopes, direction, strict=True)]).sum()
     return torch.autograd.grad(along, at)
 
 

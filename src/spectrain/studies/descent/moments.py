@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import pi, sqrt
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy.integrate import quad
 from scipy.stats import norm
+from torch import Tensor
 
 from spectrain.studies.descent.activations import ACTIVATIONS, printed_gelu_alpha
 from spectrain.studies.descent.config import Config
@@ -18,6 +19,8 @@ from spectrain.studies.frame import Experiment, Outcome
 
 VARIANCES = (0.05, 0.25, 1.0, 4.0, 25.0)
 """Variances v = wᵀΣw at which the table is tried, below and above 1."""
+
+PARTS = ("excess", "mean_deficit", "square_excess")
 
 REACH = 12.0
 """Standard deviations that the quadrature goes to."""
@@ -64,14 +67,17 @@ def run_moments(case: Moments) -> Outcome:
     }
 
 
-def _expected(apply: object, variance: float, power: int) -> float:
+def _expected(apply: Callable[[Tensor], Tensor], variance: float, power: int) -> float:
     """E σ(g)^power by adaptive quadrature, split at the kink."""
 
     def integrand(t: float) -> float:
-        value = apply(torch.tensor(sqrt(variance) * t, dtype=torch.float64)).item()  # type: ignore[operator]
+        value = apply(torch.tensor(sqrt(variance) * t, dtype=torch.float64)).item()
         return float(value**power * norm.pdf(t))
 
-    return float(sum(quad(integrand, *ends, epsabs=1e-13)[0] for ends in ((-REACH, 0), (0, REACH))))
+    halves = [
+        quad(integrand, low, high, epsabs=1e-13)[0] for low, high in ((-REACH, 0.0), (0.0, REACH))
+    ]
+    return float(sum(halves))
 
 
 def _moments(config: Config) -> Sequence[Moments]:
@@ -98,21 +104,18 @@ def run_noise_to_signal(case: NoiseToSignal) -> Outcome:
     bound β/α.
     """
     generator = torch.Generator().manual_seed(case.seed)
-    excess, mean, square = [], [], []
+    found: dict[str, list[float]] = {name: [] for name in PARTS}
     for count in case.samples:
         shape = (case.repeats, count, case.rows)
         z = torch.randn(shape, dtype=torch.float64, generator=generator).relu()
         means = z.mean(1) * sqrt(2 * pi)
         squares = z.square().sum(2).mean(1) * 2 / case.rows
         norms = means.square().mean(1)
-        parts = ((excess, squares / norms), (mean, 2 - means.mean(1)), (square, squares))
-        for kept, values in parts:
-            kept.append((values - 1).quantile(QUANTILE).item())
+        for name, values in zip(PARTS, (squares / norms, 2 - means.mean(1), squares), strict=True):
+            found[name].append((values - 1).quantile(QUANTILE).item())
     scales = torch.randn(200, dtype=torch.float64, generator=generator).mul(2).exp().numpy()
     return {
-        "excess": np.array(excess),
-        "mean_deficit": np.array(mean),
-        "square_excess": np.array(square),
+        **{name: np.array(values) for name, values in found.items()},
         **{
             f"share_{name}": each.noise_to_signal(scales) / each.bound(float(scales.min()))
             for name, each in ACTIVATIONS.items()

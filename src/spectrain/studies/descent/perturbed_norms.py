@@ -147,8 +147,8 @@ def small_ball(activation: str) -> float:
 def _residuals(config: Config) -> Sequence[Residual]:
     block = config.theory.block
     return [
-        Residual(kind, width, expansion, block.tokens, block.repeats, seed)
-        for kind in (*KINDS, DIRECTIONS)
+        Residual(kind, width, expansion, block.tokens, times * block.repeats, seed)
+        for kind, times in [*((kind, 1) for kind in KINDS), (DIRECTIONS, 5)]
         for width, expansion in [(w, 1) for w in block.widths] + [(block.widths[0], 4)]
         for seed in range(block.seeds)
     ]

@@ -92,7 +92,7 @@ def _paths(config: Config) -> Sequence[Path]:
     return [
         Path(Law(kind, 16), sampling.path, seed)
         for kind in ("relu", "heavy")
-        for seed in range(sampling.seeds)
+        for seed in range(4 * sampling.seeds)
     ]
 
 
