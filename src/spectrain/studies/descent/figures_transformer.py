@@ -18,7 +18,7 @@ from spectrain.studies.frame import Results
 DEPTHS = ("#14525a", "#a85a14", "#7a4fa0", "#3f8f3f", "#b03050", "#5a5a5a")
 MARKERS = {
     **{"attention.q": "o", "attention.k": "s", "attention.v": "^", "attention.o": "v"},
-    **{"mlp.in": "P", "mlp.out": "X", "embedding": "D", "head": "*"},
+    **{"mlp.in": "P", "mlp.out": "X", "embedding": "D", "head": "*", "value embedding": "p"},
 }
 
 
@@ -37,8 +37,10 @@ def _lines(
 
 
 def _finish(axes: Axes, title: str, *, ylabel: str) -> None:
-    axes.set(title=title, xlabel="step", ylabel=ylabel, ylim=(0, None))
-    axes.legend(fontsize=7, frameon=False)
+    """Labels, and a legend above the curves."""
+    top = max(float(np.max(line.get_ydata())) for line in axes.get_lines())
+    axes.set(title=title, xlabel="step", ylabel=ylabel, ylim=(0, 1.35 * top))
+    axes.legend(fontsize=7, frameon=False, ncols=2, loc="upper left")
 
 
 @STUDY.figure(
@@ -114,6 +116,7 @@ def nuclear_ranks(config: Config, courses: Results) -> Figure:
 )
 def margin_against_gain(config: Config, found: Results, arms: Results) -> Figure:
     figure, axes = panels(1, 2, wide=4.8, high=3.8)
+    ticks = (0.25, 0.5, 1, 2, 3, 4, 6, 8, 16, 32)
     x = {name: float(np.exp(value)) for name, value in margins(found).items()}
     roles = dict(zip(map(str, found[0]["names"]), map(str, found[0]["roles"]), strict=True))
     depths = dict(zip(map(str, found[0]["names"]), found[0]["depths"], strict=True))
@@ -121,7 +124,7 @@ def margin_against_gain(config: Config, found: Results, arms: Results) -> Figure
     for place, (kind, values) in zip(axes, gains(arms).items(), strict=True):
         told: set[str] = set()
         for name, gain in values.items():
-            role = roles[name]
+            role = "value embedding" if name.startswith("value_emb") else roles[name]
             place.errorbar(
                 x[name],
                 gain.mean(),
@@ -138,6 +141,10 @@ def margin_against_gain(config: Config, found: Results, arms: Results) -> Figure
         place.axhline(0, color=RANK, lw=0.6)
         place.axvline(1, color=RANK, lw=0.6, ls=":")
         place.set(xscale="log", xlabel="nr(∇L)/st(A)", ylabel="gain, nats", title=titles[kind])
+        low, high = place.get_xlim()
+        shown = [tick for tick in ticks if low <= tick <= high]
+        place.set_xticks(shown, [f"{tick:g}" for tick in shown])
+        place.minorticks_off()
     axes[1].legend(fontsize=7, frameon=False)
     return figure
 
@@ -150,6 +157,7 @@ def margin_against_gain(config: Config, found: Results, arms: Results) -> Figure
 )
 def routings(config: Config, arms: Results, gated: Results) -> Figure:
     figure, axes = panels(1, 2)
+    axes[1].sharey(axes[0])
     names = {
         "adamw": "AdamW",
         "out": "Muon on\nmlp.out",
@@ -163,5 +171,7 @@ def routings(config: Config, arms: Results, gated: Results) -> Figure:
             place.plot(np.full(len(losses), index), losses, "o", ms=4, color=RANK, alpha=0.7)
             place.plot(index, losses.mean(), "_", ms=24, mew=2, color=SPECTRAL)
         place.set_xticks(range(len(shown)), [names[arm] for arm in shown], fontsize=7)
-        place.set(title=title, ylabel="held-out loss, nats a character", xlim=(-0.6, 3.6))
+        place.set(
+            title=title, ylabel="held-out loss, nats a character", xlim=(-0.6, len(shown) - 0.4)
+        )
     return figure
