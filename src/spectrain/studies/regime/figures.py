@@ -165,7 +165,8 @@ def balance(config: Config, found: Results) -> Figure:
     _band(axes, values, products, color="black", label="diag(γ)W", marker="o", ms=3)
     twin = twin_norm(config.dimension**2, config.learning_rate, config.weight_decay)
     axes.plot(values, twin * values, color=TWIN, label="noise twin of W")
-    axes.set(xscale="log", yscale="log", xlabel="√(η/λ), relative", ylabel="norm late in the run")
+    axes.set_xscale("log", base=2)
+    axes.set(yscale="log", xlabel="√(η/λ), relative", ylabel="norm late in the run")
     axes.legend(fontsize=7, frameon=False)
     return figure
 
