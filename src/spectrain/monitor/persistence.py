@@ -53,15 +53,16 @@ class PersistenceProbe(Probe):
             if gradient is None or gradient.is_sparse:
                 continue
             average = _average(optimizer, groups[id(parameter)], state)
-            gradient = self._holdings.gradient(parameter)
-            if average is None or gradient is None:
+            if average is None:
                 continue
-            g = self._holdings.part_of_matrix(block, gradient).double()
-            g = g if scale is None else g / scale
-            self._foretold[block] = overlap(g, self._part(block, average))
             direction = _adam_direction(groups[id(parameter)], state) if self._full else None
             if direction is not None:
                 self._previous[block] = self._part(block, direction)
+            gradient = self._holdings.gradient(parameter)
+            if gradient is not None:
+                g = self._holdings.part_of_matrix(block, gradient).double()
+                g = g if scale is None else g / scale
+                self._foretold[block] = overlap(g, self._part(block, average))
 
     def after_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
