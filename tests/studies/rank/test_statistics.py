@@ -57,3 +57,9 @@ def test_skill_is_that_of_arms_never_seen() -> None:
     none = skill({"x": generator.standard_normal(40)}, target, arms)
     assert good.mean() > 0.7  # 0.9
     assert none.mean() < 0.1  # -0.1
+
+
+def test_equal_seeds_say_what_a_sign_test_says() -> None:
+    assert mean_of(np.full(5, -1.0)).value is None
+    certain = mean_of(np.full(6, -1.0))
+    assert (certain.value, certain.low, certain.high) == (-1.0, -1.0, -1.0)

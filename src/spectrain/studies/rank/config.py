@@ -48,8 +48,8 @@ class Training:
 
     steps: int = 60
     samples: int = 9
-    seeds: int = 5
-    tuning_seeds: int = 1
+    seeds: int = 12
+    tuning_seeds: int = 2
     sizes: tuple[float, ...] = (1e-3, 3e-3, 1e-2, 3e-2)
 
 
@@ -86,7 +86,7 @@ class Probing:
         lengths: trial lengths of the line search, each twice the one before.
     """
 
-    seeds: int = 5
+    seeds: int = 8
     steps: int = 80
     size: float = 5e-3
     stages: tuple[float, ...] = (0.02, 0.1, 0.3, 0.6, 1.0)

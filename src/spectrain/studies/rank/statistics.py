@@ -20,6 +20,9 @@ from spectrain.studies.frame import Judgement, Result, Results, Verdict, combine
 LEVEL = 0.95
 """Coverage of every interval of the study."""
 
+SIGNED = 6
+"""Fewest equal signs that a two-sided sign test at 5 % rejects: 2^(1 − 6) = 0.03."""
+
 Seeds = Float64[np.ndarray, " seeds"]
 Judge = Callable[[str], Judgement]
 
@@ -45,14 +48,15 @@ def per_model(results: Results, judge: Judge) -> Judgement:
 def mean_of(values: NDArray[Any]) -> Estimate:
     """Mean over seeds with its 95 % t interval.
 
-    Missing where a value is not finite, and where all are equal: a spread of 0 over a handful of
-    seeds is a coarse statistic's, and its interval of no width would be false certainty.
+    Missing where a value is not finite, and where fewer than :data:`SIGNED` are all equal: a spread
+    of 0 is a coarse statistic's, and says no more than a sign test does.
     """
     finite = np.asarray(values, dtype=np.float64)
     if not np.isfinite(finite).all():
         return Estimate.missing("a run diverged", replicas=len(finite), level=LEVEL)
-    if np.ptp(finite) == 0:
-        return Estimate.missing("the seeds do not differ", replicas=len(finite), level=LEVEL)
+    if np.ptp(finite) == 0 and len(finite) < SIGNED:
+        reason = f"the seeds do not differ, and fewer than {SIGNED} of one sign tell nothing"
+        return Estimate.missing(reason, replicas=len(finite), level=LEVEL)
     return mean_estimate(torch.from_numpy(finite), level=LEVEL)
 
 
