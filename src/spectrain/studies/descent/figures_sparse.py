@@ -31,6 +31,8 @@ def fig1(config: Config, sparse: Results) -> Figure:
             course = result["stable_ranks"][:, layer]
             axes.plot(result["steps"], course, color=shade, ls=style, label=name)
         axes.set(xlabel="step", ylabel="stable rank", yscale="log", title=label)
+        axes.set_yticks((2, 4, 8, 16, 32, 64), labels=("2", "4", "8", "16", "32", "64"))
+        axes.minorticks_off()
         axes.legend(fontsize=7, frameon=False)
     return figure
 
@@ -81,7 +83,8 @@ def fig17(config: Config, batches: Results) -> Figure:
 
 @STUDY.figure(
     "fig18",
-    caption="Sparse regression with SwiGLU: loss at a small and at a large batch.",
+    caption="Sparse regression with SwiGLU: loss at a small and at a large batch; a line that "
+    "leaves at the top diverges.",
     needs=[GATED_SPARSE, GATED_LARGE],
 )
 def fig18(config: Config, gated: Results, large: Results) -> Figure:
@@ -90,7 +93,8 @@ def fig18(config: Config, gated: Results, large: Results) -> Figure:
         for spectral, label, color in METHODS:
             losses = results.where(spectral=spectral).only()["loss"]
             axes.plot(np.where(np.isfinite(losses), losses, np.nan), color=color, label=label)
-        axes.set(xlabel="step", ylabel="loss", yscale="log")
+        start = results[0]["loss"][0]
+        axes.set(xlabel="step", ylabel="loss", yscale="log", ylim=(None, 10 * start))
         axes.set_title(f"n = {results[0].case.setup.samples:,}")
         axes.legend(fontsize=7, frameon=False)
     return figure
