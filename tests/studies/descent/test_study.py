@@ -132,4 +132,5 @@ def test_a_network_that_diverges_leaves_its_course() -> None:
     found = run_network(NetworkCase(setup, "relu2", spectral=False))
     assert len(found["loss"]) == 61
     assert np.isinf(found["loss"][-1])
+    assert not np.isnan(found["loss"]).any()
     assert np.isfinite(found["stable_ranks"]).all()

@@ -44,7 +44,7 @@ def log_ratio(results: Results) -> Array:
     """ln(loss of SpecGD / loss of gradient descent) at every step that both have."""
     euclidean, spectral = (_method(results, method)["loss"] for method in (False, True))
     length = min(len(euclidean), len(spectral))
-    with np.errstate(divide="ignore"):  # a run that has diverged
+    with np.errstate(divide="ignore", invalid="ignore"):  # runs that have diverged
         return np.asarray(np.log(spectral[:length] / euclidean[:length]))
 
 

@@ -106,7 +106,7 @@ def windows(config: Config, spiked: Results) -> Figure:
             label = f"{NAMES[model]}, ℓ = {lower:g}, u = {upper:g}"
             ranks.plot(dimensions, share, color=COLORS[model], ls=style, marker="o", label=label)
             ends.plot(dimensions, end, color=COLORS[model], ls=style, marker="o")
-    ranks.set(xlabel="d", ylabel="smallest nr / d", ylim=(0, None))
+    ranks.set(xlabel="d", ylabel="smallest nr / d", ylim=(0, 1))
     ends.set(xlabel="d", ylabel="last step / (d^u log d)", ylim=(0, None))
     ranks.legend(fontsize=7, frameon=False)
     return figure

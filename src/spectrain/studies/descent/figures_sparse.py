@@ -33,7 +33,7 @@ def fig1(config: Config, sparse: Results) -> Figure:
         axes.set(xlabel="step", ylabel="stable rank", yscale="log", title=label)
         axes.set_yticks((2, 4, 8, 16, 32, 64), labels=("2", "4", "8", "16", "32", "64"))
         axes.minorticks_off()
-        axes.legend(fontsize=7, frameon=False)
+        axes.legend(fontsize=7, frameon=False, loc="center right")
     return figure
 
 
@@ -93,8 +93,9 @@ def fig18(config: Config, gated: Results, large: Results) -> Figure:
         for spectral, label, color in METHODS:
             losses = results.where(spectral=spectral).only()["loss"]
             axes.plot(np.where(np.isfinite(losses), losses, np.nan), color=color, label=label)
-        start = results[0]["loss"][0]
-        axes.set(xlabel="step", ylabel="loss", yscale="log", ylim=(None, 10 * start))
+        every = np.concatenate([result["loss"] for result in results])
+        limits = every.min() / 2, 10 * every[0]
+        axes.set(xlabel="step", ylabel="loss", yscale="log", ylim=limits)
         axes.set_title(f"n = {results[0].case.setup.samples:,}")
         axes.legend(fontsize=7, frameon=False)
     return figure

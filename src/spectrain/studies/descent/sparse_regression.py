@@ -131,9 +131,9 @@ def run_network(case: NetworkCase) -> Outcome:
         leaves = [weight.requires_grad_() for weight in weights]
         feeding, prediction = forward(inputs, leaves, case.activation)
         loss = F.mse_loss(prediction, targets)
-        losses.append(loss.item())
-        if not isfinite(losses[-1]):
+        if not isfinite(loss.item()):
             break
+        losses.append(loss.item())
         gradients = torch.autograd.grad(loss, leaves)
         feeding = [features.detach() for features in feeding]
         norms = [norms_squared(features) for features in feeding]
