@@ -183,7 +183,7 @@ QUICK = replace(
         DOCUMENT.gated_large, width=64, samples=1024, steps=100, spectral_steps=100
     ),
     ranks=Ranks(widths=(32, 64, 128), steps=512, dense=4, sparse=15, seeds=3, identity_steps=50),
-    spiked=Spiked(dimensions=(32, 64, 128), seeds=3),
+    spiked=Spiked(dimensions=(64, 128, 256), seeds=3),
     kernel=Kernel(dimensions=(50, 100, 200), seeds=3, samples=200_000),
     dial=Dial(size=50, heights=(0.0, 0.03, 0.12), steps=50, columns=(50, 200, 800), seeds=3),
 )
