@@ -65,7 +65,7 @@ def read_cuts(run: Run, ratios: pl.DataFrame) -> dict[str, Cuts]:
     for block in run.blocks:
         parts[block.parameter].append(block)
     records = _records(run, ratios)
-    found = {}
+    found: dict[str, Cuts] = {}
     for blocks in parts.values():
         experts = blocks[0].role is Role.EXPERT
         samples = _experts(blocks, records) if experts else _rows(blocks, records)
@@ -76,8 +76,8 @@ def read_cuts(run: Run, ratios: pl.DataFrame) -> dict[str, Cuts]:
 
 def _records(run: Run, ratios: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Measures of the gradient as tables: a row a step, a column a block."""
-    names = ("frobenius_norm", "nuclear_norm", "nuclear_rank")
-    names += ("nuclear_rank_fused", "nuclear_rank_heads")
+    ranks = ("nuclear_rank", "nuclear_rank_fused", "nuclear_rank_heads")
+    names = ("frobenius_norm", "nuclear_norm", *ranks)
     series = {name: read_series(run, Source.GRADIENT, name) for name in names}
     series["stable_rank"] = ratios.rename({"stable_rank": "value"})
     return {

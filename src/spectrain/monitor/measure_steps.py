@@ -63,10 +63,10 @@ class StepMeasurement:
         for one in self.blocks:
             found = one.realised
             values = {
-                "decrease_spectral": found and found.spectral,
-                "decrease_euclidean": found and found.euclidean,
-                "length_spectral": found and found.spectral_length,
-                "length_euclidean": found and found.euclidean_length,
+                "decrease_spectral": None if found is None else found.spectral,
+                "decrease_euclidean": None if found is None else found.euclidean,
+                "length_spectral": None if found is None else found.spectral_length,
+                "length_euclidean": None if found is None else found.euclidean_length,
             }
             rows += [
                 Record(step, one.block.name, source, name, value, reason=one.reason)

@@ -23,7 +23,7 @@ MARKERS = {
 
 
 def _lines(
-    axes: Axes, courses: Results, values: list[np.ndarray], label: str, **style: str
+    axes: Axes, courses: Results, values: list[np.ndarray], label: str, linestyle: str = "-"
 ) -> None:
     """Mean over seeds, one line a block, coloured by layer."""
     for layer, path in enumerate(np.mean(values, axis=0).T):
@@ -32,7 +32,7 @@ def _lines(
             path,
             color=DEPTHS[layer % len(DEPTHS)],
             label=f"{label}layer {layer}",
-            **style,
+            linestyle=linestyle,
         )
 
 
@@ -95,12 +95,12 @@ def nuclear_ranks(config: Config, courses: Results) -> Figure:
     steps = courses[0]["steps"]
     head = np.mean([of_roles(r, "nuclear_rank", "head")[:, 0] for r in courses], axis=0)
     axes[3].plot(steps, head, color=DEPTHS[0], label="head")
-    for values, label, color in (
+    for added, label, color in (
         (False, "embedding", DEPTHS[1]),
         (True, "value embedding", DEPTHS[2]),
     ):
         path = np.mean(
-            [r["nuclear_rank"][:, tables(r, values=values)].mean(1) for r in courses], axis=0
+            [r["nuclear_rank"][:, tables(r, values=added)].mean(1) for r in courses], axis=0
         )
         axes[3].plot(steps, path, color=color, label=label)
     _finish(axes[3], "Figure 7: tables and head", ylabel="nuclear rank")

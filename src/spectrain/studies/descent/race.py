@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from torch.optim import Muon, Optimizer
 
-from spectrain.core import Plan, Role, Step
+from spectrain.core import Block, Plan, Role, Step
 from spectrain.findings import descent, plan_of
 from spectrain.lab.gpt import GPT
 from spectrain.monitor import watch
@@ -118,12 +118,12 @@ def _plan(case: ArmCase) -> Plan:
     if case.arm == "plan":
         return advised(case.race)
     blocks = matrices(make_gpt(case.race.network, 0))
-    wanted = {
+    wanted: dict[str, Callable[[Block], bool]] = {
         "adamw": lambda block: False,
         "out": lambda block: block.role is Role.MLP_OUT,
         "usual": lambda block: block.name.startswith("blocks."),
-    }[case.arm]
-    return Plan({block.name: Step.SPECTRAL for block in blocks if wanted(block)})
+    }
+    return Plan({b.name: Step.SPECTRAL for b in blocks if wanted[case.arm](b)})
 
 
 def advised(race: Race) -> Plan:
