@@ -33,7 +33,7 @@ def fig1(config: Config, sparse: Results) -> Figure:
         axes.set(xlabel="step", ylabel="stable rank", yscale="log", title=label)
         axes.set_yticks((2, 4, 8, 16, 32, 64), labels=("2", "4", "8", "16", "32", "64"))
         axes.minorticks_off()
-        axes.legend(fontsize=7, frameon=False, loc="center right")
+        axes.legend(fontsize=7, frameon=False, ncols=4, loc="center", bbox_to_anchor=(0.5, 0.75))
     return figure
 
 
