@@ -121,7 +121,7 @@ THINNED = {
         "GPT of Figures 2, 5–10: 2 layers instead of 12, width 32 instead of 768, 128 tokens a "
         "step instead of 393,216, 30 steps instead of 1,750, 2 seeds.",
         "Race: 12 steps, a grid that is extended once, 1 seed a trial and 2 at the best rate: "
-        "verdicts are undecided there.",
+        "where a best rate is an end of it, verdicts are undecided.",
     ),
     "paper": (
         "GPT of Figures 2, 5–10: 3 layers instead of 12, width 48 instead of 768, characters "
