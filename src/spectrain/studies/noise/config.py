@@ -148,8 +148,8 @@ class Race:
     batch: int = 4
     accumulation: int = 4
     steps: int = 200
-    spectral_rates: tuple[float, ...] = (0.01, 0.03, 0.1)
-    adamw_rates: tuple[float, ...] = (0.003, 0.01, 0.03)
+    spectral_rates: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0)
+    adamw_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
     seeds: int = 5
 
 
@@ -175,11 +175,7 @@ SCALES = {
         coverage=Coverage(truth=512),
         transformer=Transformer(**_GPT, checkpoints=(0, 50, 150, 300), seeds=5),
         sources=Sources(step=100, replicas=8),
-        race=Race(
-            steps=80,
-            spectral_rates=(0.01, 0.03, 0.1, 0.3),
-            adamw_rates=(0.003, 0.01, 0.03, 0.1),
-        ),
+        race=Race(steps=80),
     ),
     "quick": Config(
         simulations=Simulations(replicas=12, seeds=3, growth=(4, 8, 16)),
