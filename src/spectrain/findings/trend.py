@@ -111,10 +111,7 @@ def median_interval(
     """
     values = _prepare(values)
     median = float(np.median(values))
-    low, high = np.quantile(
-        _median_errors(values, generator, resamples), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    )
-    return median, median - float(high), median - float(low)
+    return _around(median, _median_errors(values, generator, resamples))
 
 
 def shift_interval(
@@ -136,8 +133,7 @@ def shift_interval(
     errors = _median_errors(late, generator, resamples) - _median_errors(
         early, generator, resamples
     )
-    low, high = np.quantile(errors, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return shift, shift - float(high), shift - float(low)
+    return _around(shift, errors)
 
 
 def resample(
@@ -205,6 +201,15 @@ def _median_errors(
     values: Values, generator: np.random.Generator, resamples: int
 ) -> Float64[np.ndarray, " r"]:
     return np.median(resample(values - np.median(values), generator, resamples), axis=1)
+
+
+def _around(estimate: float, errors: Float64[np.ndarray, " r"]) -> tuple[float, float, float]:
+    """The estimate in its basic bootstrap interval, which ends there at the least.
+
+    Of skewed values all resampled medians may lie on one side of 0.
+    """
+    low, high = np.quantile(errors, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return estimate, estimate - max(float(high), 0.0), estimate - min(float(low), 0.0)
 
 
 def _prepare(values: Values) -> Float64[np.ndarray, " m"]:

@@ -148,7 +148,7 @@ class Race:
     batch: int = 4
     accumulation: int = 4
     steps: int = 200
-    spectral_rates: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0)
+    spectral_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)
     adamw_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
     seeds: int = 5
 
@@ -196,7 +196,7 @@ _SMALL = (
     "16 replicas of 16 windows instead of 64",
     "300 training steps instead of thousands",
     "one source of noise at a time: 8 replicas after 100 steps",
-    "optimizers: 80 steps of a GPT of 31,000 parameters, four learning rates an arm",
+    "optimizers: 80 steps of a GPT of 31,000 parameters, four or five learning rates an arm",
     "32 replicas and 10 seeds in simulations instead of 64 and 20",
 )
 THINNED = {
