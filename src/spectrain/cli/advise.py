@@ -17,8 +17,10 @@ from spectrain.optim import write_plan
 from spectrain.records import open_run
 from spectrain.report.format import MISSING, granularity, number
 
-_COLUMNS = ("block", "favours", "nr/st", "95 %", "measured")
-_COLUMNS += ("granularity", "course", "fed by (columns)")
+_COLUMNS = (
+    *("block", "favours", "nr/st", "95 %", "measured"),
+    *("granularity", "course", "fed by (columns)"),
+)
 
 
 def run(

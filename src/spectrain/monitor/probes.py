@@ -74,7 +74,9 @@ class BackwardProbe(Probe):
         for block in holdings.reads(blocks):
             self._blocks[block.parameter].append(block)
         self._parameters = parameters
-        self._reset()
+        self._squares: dict[Block, Tensor] = {}
+        self._touched: dict[str, int] = {}
+        self._awaited = False
         self._handles: list[RemovableHandle] = []
         self._compiled = "" in compiled_names(model)
 
@@ -124,9 +126,7 @@ class BackwardProbe(Probe):
                         self._squares[block] = square_sum(part)
 
     def _reset(self) -> None:
-        self._squares: dict[Block, Tensor] = {}
-        self._touched: dict[str, int] = {}
-        self._awaited: bool = False
+        self._squares, self._touched, self._awaited = {}, {}, False
 
     def close(self) -> None:
         for handle in self._handles:
