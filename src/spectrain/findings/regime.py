@@ -163,7 +163,8 @@ def _judge(
 ) -> dict[str, Any]:
     count = block.shape[0] if block.view.diagonal else prod(block.shape)
     steps, norms = weights["step"].to_numpy(), weights["value"].to_numpy()
-    distance = np.log(norms / np.sqrt(path.squared))
+    least = np.finfo(np.float64).tiny ** 0.5  # a block that starts at zero starts on its path
+    distance = np.log(np.maximum(norms, least) / np.maximum(np.sqrt(path.squared), least))
     tolerance = TOLERANCE + 3 / sqrt(2 * count) + path.spread / 2
     width = log(1 + tolerance)
     late = max(len(steps) // 3, 3)
