@@ -12,6 +12,7 @@ import torch
 
 from spectrain.studies import load_study
 from spectrain.studies.frame import Result, Results, execute
+from spectrain.studies.frame.seeds import share
 from spectrain.studies.noise.attribution import SOURCES, Attributed, run_attributed
 from spectrain.studies.noise.channels import Rescaled, run_rescaled
 from spectrain.studies.noise.claims_race import tuned
@@ -33,7 +34,7 @@ from spectrain.studies.noise.race import Run, run_race
 from spectrain.studies.noise.reparam import change_cases, run_changed
 from spectrain.studies.noise.signs import Biased, run_biased
 from spectrain.studies.noise.simulate import run_simulated, simulated_cases
-from spectrain.studies.noise.study import over_seeds, ratio, share
+from spectrain.studies.noise.study import over_seeds, ratio
 from spectrain.studies.noise.transformer import Trained, Training, run_trained
 
 GPT = Transformer(

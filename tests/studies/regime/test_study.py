@@ -8,11 +8,12 @@ import pytest
 from spectrain.lab.minimal_model import Arm, Problem
 from spectrain.studies import load_study
 from spectrain.studies.frame import Verdict, execute
+from spectrain.studies.frame.seeds import log_slope, over_seeds
 from spectrain.studies.regime.claims_theory import TwinCase, run_twins
 from spectrain.studies.regime.claims_tuning import draw_trials
 from spectrain.studies.regime.config import QUICK, Planted, Sweep, Transformer, Tuning, Twins
 from spectrain.studies.regime.planted import PlantedCase, run_planted
-from spectrain.studies.regime.statistics import late, log_slope, over_seeds, twin_norm
+from spectrain.studies.regime.statistics import late, twin_norm
 from spectrain.studies.regime.sweeps import DEFINITIONS, SweepCase, run_sweep
 
 SEARCH = Tuning(searches=2, trials=2, tuning_seeds=1, test_seeds=1, steps=8)

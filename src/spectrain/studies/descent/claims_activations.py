@@ -29,8 +29,7 @@ from spectrain.studies.descent.squares import (
 )
 from spectrain.studies.descent.study import STUDY
 from spectrain.studies.frame import Judgement, Results, below, combined, undecided, within
-from spectrain.studies.noise.study import share
-from spectrain.studies.regime.statistics import over_seeds, slope
+from spectrain.studies.frame.seeds import over_seeds, share, slope
 
 EXACT = 1 + 1e-9
 """Limit of a ratio that a theorem bounds by 1, with room for round-off."""

@@ -17,8 +17,7 @@ from spectrain.studies.descent.study import STUDY
 from spectrain.studies.descent.tokens import EMBEDDED, zipf_exponent
 from spectrain.studies.descent.transformer_block import BLOCKS, EXPONENTS, INPUTS, MATRICES
 from spectrain.studies.frame import Judgement, Results, above, below, combined, within
-from spectrain.studies.noise.study import share
-from spectrain.studies.regime.statistics import Array, over_seeds
+from spectrain.studies.frame.seeds import Array, over_seeds, share
 
 
 @STUDY.claim(

@@ -9,7 +9,7 @@ from spectrain.studies.descent.config import Config
 from spectrain.studies.descent.dial import COLUMNS, DIAL
 from spectrain.studies.descent.study import STUDY
 from spectrain.studies.frame import Judgement, Result, Results, above, below, combined, within
-from spectrain.studies.regime.statistics import Array, log_slope, over_seeds
+from spectrain.studies.frame.seeds import Array, log_slope, over_seeds
 
 FLOOR = 1e-30
 """Loss that stands for one that has fallen to zero."""

@@ -11,7 +11,7 @@ from spectrain.studies.descent.config import Config
 from spectrain.studies.descent.kernel import HADAMARD, KERNEL, PAIRS, phi
 from spectrain.studies.descent.study import STUDY
 from spectrain.studies.frame import Judgement, Results, above, below, combined, within
-from spectrain.studies.regime.statistics import Array, log_slope, over_seeds
+from spectrain.studies.frame.seeds import Array, log_slope, over_seeds
 
 PHI = {"φ(0)": 0.0, "φ'(0)": pi / 2, "φ''(0)": 1.0, "φ'''(0)": 0.0, "φ''''(0)": 1.0}
 ENDS = {1.0: pi - 1, -1.0: -1.0}

@@ -13,7 +13,7 @@ from spectrain.studies.descent.layered import LOSSES, NETWORKS, SMOOTH
 from spectrain.studies.descent.one_step import ALGEBRA, DESCENDING, STEPPED
 from spectrain.studies.descent.study import STUDY
 from spectrain.studies.frame import Judgement, Results, above, below, combined, within
-from spectrain.studies.noise.study import share
+from spectrain.studies.frame.seeds import share
 
 ROUND_OFF = 1e-6
 """Room for round-off in inequalities that may be equalities."""

@@ -21,7 +21,7 @@ from spectrain.studies.descent.race_statistics import (
 from spectrain.studies.descent.study import STUDY
 from spectrain.studies.descent.transformer_courses import MARGINS
 from spectrain.studies.frame import Judgement, Result, Results, Verdict, above, undecided
-from spectrain.studies.regime.statistics import LEVEL, Array, over_seeds, told
+from spectrain.studies.frame.seeds import LEVEL, Array, over_seeds, told
 
 SOURCE = "§1.4 (our question: does the margin predict where Muon helps?)"
 ABOVE = "95 % interval (Bonett & Wright) above 0; undecided where a best rate is a grid's end"

@@ -8,7 +8,7 @@ from spectrain.studies.descent.config import Config
 from spectrain.studies.descent.random_features import GATED, RELU
 from spectrain.studies.descent.study import STUDY
 from spectrain.studies.frame import Judgement, Result, Results, above, below, combined, undecided
-from spectrain.studies.regime.statistics import Array, over_seeds
+from spectrain.studies.frame.seeds import Array, over_seeds
 
 MUCH = 10.0
 """Factor from which one loss is much smaller than another."""

@@ -10,7 +10,7 @@ from spectrain.studies.descent.closed_form import IDENTITIES, MODELS, RANKS
 from spectrain.studies.descent.config import Config
 from spectrain.studies.descent.study import STUDY
 from spectrain.studies.frame import Judgement, Result, Results, above, below, undecided, within
-from spectrain.studies.regime.statistics import Array, log_slope
+from spectrain.studies.frame.seeds import Array, log_slope
 
 FIGURE_15 = {64: (6.66, 21.9), 128: (7.42, 42.3)}
 """Nuclear ranks of the realizable model by k, at the start and after one step, mean of 3 seeds."""

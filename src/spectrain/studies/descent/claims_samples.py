@@ -14,8 +14,7 @@ from spectrain.studies.descent.sampling import DEVIATIONS, PATHS, Law
 from spectrain.studies.descent.small_ball import SMALL_BALL
 from spectrain.studies.descent.study import STUDY
 from spectrain.studies.frame import Judgement, Results, above, below, combined
-from spectrain.studies.noise.study import share
-from spectrain.studies.regime.statistics import Array, log_slope
+from spectrain.studies.frame.seeds import Array, log_slope, share
 
 RATE = -0.4
 """Exponents below this are taken for −½ or faster: bounds of order n^(−½)."""

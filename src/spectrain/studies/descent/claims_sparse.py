@@ -21,7 +21,7 @@ from spectrain.studies.frame import (
     combined,
     undecided,
 )
-from spectrain.studies.regime.statistics import Array
+from spectrain.studies.frame.seeds import Array
 
 START = {
     "loss": (0.74827,),

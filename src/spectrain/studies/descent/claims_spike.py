@@ -11,7 +11,7 @@ from spectrain.studies.descent.config import Config
 from spectrain.studies.descent.mean_spike import GATED, SPIKED, UNGATED
 from spectrain.studies.descent.study import STUDY
 from spectrain.studies.frame import Judgement, Results, above, below, combined, within
-from spectrain.studies.regime.statistics import Array, over_seeds
+from spectrain.studies.frame.seeds import Array, over_seeds
 
 
 def by_width(config: Config, found: Results, activation: str, name: str) -> Array:

@@ -8,7 +8,7 @@ from spectrain.studies.descent.config import Config
 from spectrain.studies.descent.study import STUDY
 from spectrain.studies.descent.transformer_courses import COURSES
 from spectrain.studies.frame import Judgement, Result, Results, above, below, combined
-from spectrain.studies.regime.statistics import Array, over_seeds
+from spectrain.studies.frame.seeds import Array, over_seeds
 
 LARGEST = 12.7
 """Largest stable rank of an internal activation in the document's Figures 2 and 6."""

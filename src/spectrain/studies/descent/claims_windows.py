@@ -24,7 +24,7 @@ from spectrain.studies.frame import (
     combined,
     within,
 )
-from spectrain.studies.regime.statistics import Array, log_slope, over_seeds
+from spectrain.studies.frame.seeds import Array, log_slope, over_seeds
 
 SLACK = 0.1
 """How far an exponent may be on the wrong side of the one that is stated."""

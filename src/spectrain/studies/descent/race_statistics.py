@@ -9,7 +9,7 @@ from jaxtyping import Float64
 from scipy.stats import norm, spearmanr
 
 from spectrain.noise import Estimate
-from spectrain.studies.regime.statistics import LEVEL
+from spectrain.studies.frame.seeds import LEVEL
 
 Matrix = Float64[np.ndarray, "blocks seeds"]
 

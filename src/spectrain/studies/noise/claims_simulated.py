@@ -6,6 +6,7 @@ import numpy as np
 
 from spectrain.noise import Estimate
 from spectrain.studies.frame import Judgement, Results, above, below, combined, within
+from spectrain.studies.frame.seeds import share
 from spectrain.studies.noise.config import Config
 from spectrain.studies.noise.growth import GROWTH, LEVELS
 from spectrain.studies.noise.simulate import KINDS, SIMULATED
@@ -20,7 +21,6 @@ from spectrain.studies.noise.study import (
     column,
     over_seeds,
     ratio,
-    share,
 )
 
 TWO = ("additive", "multiplicative")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,24 +56,6 @@ def ratio(over: Sequence[float] | ArrayLike, under: Sequence[float] | ArrayLike)
     return fieller(
         float(means[0]), float(means[1]), torch.from_numpy(np.cov(pairs) / count), replicas=count
     )
-
-
-def share(flags: Sequence[bool] | ArrayLike) -> Estimate:
-    """A share with Wilson's 90 % interval.
-
-    Example:
-        >>> estimate = share([True] * 19 + [False])
-        >>> estimate.value, round(estimate.low, 2)
-        (0.95, 0.8)
-    """
-    x = np.asarray(flags, dtype=bool).ravel()
-    count = len(x)
-    if count < 1:
-        return Estimate.missing("no case", replicas=0)
-    p, z2 = float(x.mean()), 1.6449**2
-    centre = (p + z2 / (2 * count)) / (1 + z2 / count)
-    half = math.sqrt(z2 * (p * (1 - p) / count + z2 / (4 * count**2))) / (1 + z2 / count)
-    return Estimate(p, math.sqrt(p * (1 - p) / count), centre - half, centre + half, count)
 
 
 def column(results: Results, name: str) -> np.ndarray:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from spectrain.studies.frame import Judgement, Results, above, below, within
+from spectrain.studies.frame.seeds import Array, over_seeds, told
 from spectrain.studies.regime.config import Config
-from spectrain.studies.regime.statistics import Array, late, over_seeds, told, twin_norm
+from spectrain.studies.regime.statistics import late, twin_norm
 from spectrain.studies.regime.study import STUDY, settled
 from spectrain.studies.regime.sweeps import DEFINITIONS, DYNAMICS, steps_of
 

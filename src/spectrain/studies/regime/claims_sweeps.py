@@ -17,18 +17,9 @@ from spectrain.studies.frame import (
     undecided,
     within,
 )
+from spectrain.studies.frame.seeds import Array, log_slope, over_seeds, slope, told
 from spectrain.studies.regime.config import Config
-from spectrain.studies.regime.statistics import (
-    Array,
-    late_arms,
-    late_difference,
-    late_ratio,
-    log_slope,
-    over_seeds,
-    slope,
-    told,
-    twin_norm,
-)
+from spectrain.studies.regime.statistics import late_arms, late_difference, late_ratio, twin_norm
 from spectrain.studies.regime.study import STUDY, settled
 from spectrain.studies.regime.sweeps import BALANCE, BATCHES, DECAYS, DEFINITIONS, DIMENSIONS
 

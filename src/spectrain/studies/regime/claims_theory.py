@@ -27,8 +27,8 @@ from spectrain.studies.frame import (
     combined,
     within,
 )
+from spectrain.studies.frame.seeds import over_seeds, told
 from spectrain.studies.regime.config import Config
-from spectrain.studies.regime.statistics import over_seeds, told
 from spectrain.studies.regime.study import STUDY
 from spectrain.studies.regime.sweeps import steps_of
 

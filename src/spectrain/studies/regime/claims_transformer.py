@@ -15,8 +15,8 @@ from spectrain.studies.frame import (
     below,
     within,
 )
+from spectrain.studies.frame.seeds import over_seeds, told
 from spectrain.studies.regime.config import Config
-from spectrain.studies.regime.statistics import over_seeds, told
 from spectrain.studies.regime.study import ENOUGH, STUDY
 from spectrain.studies.regime.transformer import GPT_SEARCHES, NORMS
 

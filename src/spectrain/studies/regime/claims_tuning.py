@@ -10,8 +10,8 @@ import torch
 from spectrain.lab.minimal_model import Arm, Problem, run_minimal_model
 from spectrain.lab.minimal_model_noise import losses
 from spectrain.studies.frame import Experiment, Judgement, Outcome, Results, below
+from spectrain.studies.frame.seeds import over_seeds, told
 from spectrain.studies.regime.config import Config, Tuning
-from spectrain.studies.regime.statistics import over_seeds, told
 from spectrain.studies.regime.study import STUDY
 
 LAST = 20

@@ -12,9 +12,10 @@ from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from spectrain.studies.frame import Results
+from spectrain.studies.frame.seeds import Array
 from spectrain.studies.regime.claims_theory import TWINS
 from spectrain.studies.regime.config import Config
-from spectrain.studies.regime.statistics import Array, late_arms, late_ratio, twin_norm
+from spectrain.studies.regime.statistics import late_arms, late_ratio, twin_norm
 from spectrain.studies.regime.study import STUDY
 from spectrain.studies.regime.sweeps import (
     BALANCE,
