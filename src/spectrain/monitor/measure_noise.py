@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
@@ -14,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spectrain.core import Block, InputError, Record, Role, Skipped, Source
+from spectrain.monitor.progress import bar
 from spectrain.network import find_blocks
 from spectrain.noise import (
     Deviations,
@@ -153,7 +152,7 @@ def measure_noise(
     gradients = make(batches, replicas=replicas)
     weights = _weights(gradients.batches, batch_size)
     large = make(held) if (held := list(reference)) else None
-    with _bar(2 * len(gradients) + len(held), shown=progress) as advance:
+    with bar("replicas", 2 * len(gradients) + len(held), shown=progress) as advance:
         summaries = _first_pass(network.blocks, gradients, weights, advance)
         measures = {name: scalar_measures(summary) for name, summary in summaries.items()}
         truths = {} if large is None else _truths(network.blocks, large, batch_size, k, advance)
@@ -274,14 +273,3 @@ def _weights(batches: Sequence[Any], batch_size: BatchSize | None) -> list[float
     if batch_size is None:
         return [1.0] * len(batches)
     return [float(batch_size(b) if callable(batch_size) else batch_size) for b in batches]
-
-
-@contextmanager
-def _bar(steps: int, *, shown: bool) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    quiet = not (shown and sys.stderr.isatty())
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
-        task = progress.add_task("replicas", total=steps)
-        yield lambda: progress.advance(task)

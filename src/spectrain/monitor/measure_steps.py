@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from spectrain.core import Block, InputError, Record, Source
 from spectrain.descent import RealisedDecrease, realised_decrease
 from spectrain.matrix import diagonal_spectrum, frobenius_norm, nuclear_norm, spectrum
+from spectrain.monitor.progress import bar
 from spectrain.monitor.surgery import write_matrix
 from spectrain.network import find_blocks
 from spectrain.noise import ReplicaGradients
@@ -83,6 +84,7 @@ def measure_steps(
     include: Sequence[str] = ("*",),
     dropout: bool = False,
     generator: torch.Generator | None = None,
+    progress: bool = True,
 ) -> StepMeasurement:
     """Line searches along −G and along −polar(G), one block at a time, on the batch that gave G.
 
@@ -96,6 +98,7 @@ def measure_steps(
         include: blocks whose name matches a pattern (``*`` and ``?``).
         dropout: whether dropout is on; the same mask is drawn for every loss.
         generator: seeds dropout.
+        progress: show a bar on standard error, if that is a terminal.
 
     Raises:
         InputError: no block matches, the loss is no scalar, or a gradient is not finite.
@@ -125,13 +128,15 @@ def measure_steps(
     (gradient,) = gradients
     start = gradients.loss()
     found = []
-    for block in blocks:
-        parameter = parameters[block.parameter]
-        part = block.view.of(gradient[block.parameter])
-        if not bool(part.any()):
-            found.append(BlockSteps(block, None, "zero gradient"))
-            continue
-        found.append(BlockSteps(block, _steps(block, parameter, part, gradients, start)))
+    with bar("blocks", len(blocks), shown=progress) as advance:
+        for block in blocks:
+            part = block.view.of(gradient[block.parameter])
+            if bool(part.any()):
+                realised = _steps(block, parameters[block.parameter], part, gradients, start)
+                found.append(BlockSteps(block, realised))
+            else:
+                found.append(BlockSteps(block, None, "zero gradient"))
+            advance()
     return StepMeasurement(start, tuple(found))
 
 

@@ -12,7 +12,7 @@ from torch.optim import Muon, Optimizer
 from spectrain.core import Block, Record, Source
 from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.probes import Probe
-from spectrain.monitor.sample import Sample
+from spectrain.monitor.sample import Sample, on_host
 from spectrain.regime.measures import (
     cosine,
     foretold,
@@ -80,27 +80,34 @@ class PersistenceProbe(Probe):
         return self._holdings.part_of_matrix(block, self._holdings.local(tensor)).double()
 
     def detach(self, sample: Sample) -> None:
-        for block, sums in self._holdings.sums(self._foretold, 3).items():
-            entries = block.shape[0] if block.view.diagonal else prod(block.shape)
-            error = (sums[2] / sums[1] / entries).sqrt()
-            name, value = persistent_energy.__name__, foretold(sums)
-            row = _record(sample.step, block, Source.GRADIENT, name, value, error)
-            sample.records.append(row)
-        for block, sums in self._holdings.sums(self._aligned, 3).items():
-            name, value = successive_cosine.__name__, cosine(sums)
-            row = _record(sample.step, block, Source.DIRECTION, name, value, None)
-            sample.records.append(row)
+        foretelling = self._holdings.sums(self._foretold, 3)
+        alignment = self._holdings.sums(self._aligned, 3)
+        numbers = [
+            (foretold(sums), (sums[2] / sums[1] / _entries(block)).sqrt())
+            for block, sums in foretelling.items()
+        ]
+        shares = on_host([number for pair in numbers for number in pair])
+        for block, value, error in zip(foretelling, shares[::2], shares[1::2], strict=True):
+            name = persistent_energy.__name__
+            sample.records.append(_record(sample.step, block, Source.GRADIENT, name, value, error))
+        cosines = on_host([cosine(sums) for sums in alignment.values()])
+        for block, value in zip(alignment, cosines, strict=True):
+            name = successive_cosine.__name__
+            sample.records.append(_record(sample.step, block, Source.DIRECTION, name, value, None))
         self._previous, self._foretold, self._aligned = {}, {}, {}
 
 
+def _entries(block: Block) -> int:
+    return block.shape[0] if block.view.diagonal else prod(block.shape)
+
+
 def _record(
-    step: int, block: Block, source: Source, measure: str, value: Tensor, error: Tensor | None
+    step: int, block: Block, source: Source, measure: str, value: float, error: float | None
 ) -> Record:
-    number, spread = float(value), None if error is None else float(error)
-    if not isfinite(number) or not (spread is None or isfinite(spread)):
+    if not isfinite(value) or not (error is None or isfinite(error)):
         reason = "the gradient, its average or the update is zero or not finite"
         return Record(step, block.name, source, measure, None, reason=reason)
-    return Record(step, block.name, source, measure, number, spread)
+    return Record(step, block.name, source, measure, value, error)
 
 
 def _average(

@@ -39,7 +39,7 @@ class Sample:
         return records, spectra
 
     def _backward_records(self, batch_size: int | None) -> list[Record]:
-        values = _host(list(self.backward.values()))
+        values = on_host(list(self.backward.values()))
         return [
             _record(self.step, block, Source.BACKWARD, "frobenius_norm", value, None, batch_size)
             for block, value in zip(self.backward, values, strict=True)
@@ -47,9 +47,9 @@ class Sample:
 
     def _activation_records(self) -> list[Record]:
         norms = [entry for _, _, entry in self.activations]
-        frobenius = _host([n.frobenius for n in norms])
-        operator = _host([n.operator for n in norms])
-        error = _host([n.error for n in norms])
+        frobenius = on_host([n.frobenius for n in norms])
+        operator = on_host([n.operator for n in norms])
+        error = on_host([n.error for n in norms])
         records = []
         for index, (block, source, n) in enumerate(self.activations):
             top, total, bound = operator[index], frobenius[index], error[index]
@@ -80,7 +80,8 @@ def _record(
     return Record(step, block.name, source, measure, value, error, count, reason)
 
 
-def _host(values: list[Tensor]) -> list[float]:
+def on_host(values: list[Tensor]) -> list[float]:
+    """Numbers of any devices in one transfer."""
     if not values:
         return []
     device = values[0].device
