@@ -131,6 +131,9 @@ class Block:
     literal_input: Feed | None = None
     criterion_input: Feed | None = None
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the manifest; :meth:`from_dict` is its inverse."""
         return asdict(self)

@@ -34,17 +34,15 @@ def small_gram(matrix: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch d d
 def each_singular_values(
     matrices: Float[Tensor, "b m n"], scale: Float[Tensor, " b"], dtype: torch.dtype
 ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
-    """Singular values of every matrix over its scale, one by one on the CPU.
+    """Singular values of every matrix over its scale, on the CPU.
 
-    There LAPACK takes a batch one by one anyway, and BLAS forms the product by halves
-    (:func:`panelled`); a recorded spectrum has the same bits live, in a checkpoint and alone.
+    There LAPACK takes a batch one by one anyway, and BLAS forms each product by halves, in memory
+    of its own (:func:`panelled`); a recorded spectrum has the same bits live, in a checkpoint and
+    alone.
     """
-    longer = max(matrices.shape[-2:])
-    pairs = [
-        singular_values(panelled(one, by, dtype), longer, dtype)
-        for one, by in zip(matrices, scale.tolist(), strict=True)
-    ]
-    return torch.stack([values for values, _ in pairs]), torch.stack([error for _, error in pairs])
+    grams = [panelled(one, by, dtype) for one, by in zip(matrices, scale.tolist(), strict=True)]
+    stack = torch.stack(grams) if len(grams) > 1 else grams[0].unsqueeze(0)
+    return singular_values(stack, max(matrices.shape[-2:]), dtype)
 
 
 def panelled(
@@ -98,11 +96,13 @@ def _eigenvalues(gram: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch d"]
     """Ascending; from the lower triangle. On the CPU by the LAPACK that is faster there."""
     if gram.device.type != "cpu":
         return torch.linalg.eigvalsh(gram)
-    if gram.dtype == torch.float64 or gram.ndim > 2:
+    if gram.dtype == torch.float64:
         return torch.from_numpy(np.linalg.eigvalsh(gram.numpy()))
     from scipy.linalg import eigvalsh
 
-    return torch.from_numpy(eigvalsh(gram.numpy(), check_finite=False, driver="ev"))
+    flat = gram.reshape(-1, *gram.shape[-2:]).numpy()
+    each = [eigvalsh(one, check_finite=False, driver="ev") for one in flat]
+    return torch.from_numpy(np.stack(each)).reshape(gram.shape[:-1])
 
 
 def roots(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from spectrain.core import Block, Record, Role, Source
 from spectrain.matrix import RECORD_RTOL, nuclear_norm, spectrum
 from spectrain.monitor.holdings import Holdings
+from spectrain.monitor.measuring import batches
 from spectrain.monitor.probes import Probe
 from spectrain.monitor.sample import Sample
 
@@ -53,6 +54,7 @@ class GranularityProbe(Probe):
     def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         if not self._full:
             return
+        stacks: dict[tuple[str, str], Tensor] = {}
         for block in filter(self._holdings.owns, blocks):
             gradient = self._parameters[block.parameter].grad
             if gradient is None or gradient.is_sparse:
@@ -67,12 +69,12 @@ class GranularityProbe(Probe):
             if gradient is None:
                 continue
             if block.parameter in self._fused:
-                own = self._fused[block.parameter]
-                value = _nuclear_rank([torch.cat([part.view.of(gradient) for part in own])])
-                self._values.append((block.name, "nuclear_rank_fused", value))
+                own = [part.view.of(gradient) for part in self._fused[block.parameter]]
+                stacks[block.name, "nuclear_rank_fused"] = torch.cat(own).unsqueeze(0)
             if block.name in self._heads:
                 parts = [head.view.of(gradient) for head in self._heads[block.name]]
-                self._values.append((block.name, "nuclear_rank_heads", _nuclear_rank(parts)))
+                stacks[block.name, "nuclear_rank_heads"] = torch.stack(parts)
+        self._values += _nuclear_ranks(stacks)
 
     def detach(self, sample: Sample) -> None:
         for block, measure, value in self._values:
@@ -88,11 +90,16 @@ class GranularityProbe(Probe):
         self._values, self._cut = [], []
 
 
-def _nuclear_rank(parts: Sequence[Tensor]) -> Tensor:
-    """Σ‖G_i‖_*²/Σ‖G_i‖_F²; NaN of zero gradients."""
-    nuclear = nuclear_norm(spectrum(torch.stack(list(parts)), rtol=RECORD_RTOL))
-    energy = torch.stack([torch.linalg.vector_norm(part.double()).square() for part in parts])
-    return nuclear.square().sum() / energy.sum()
+def _nuclear_ranks(
+    stacks: Mapping[tuple[str, str], Tensor],
+) -> Iterator[tuple[str, str, Tensor]]:
+    """Σ‖G_i‖_*²/Σ‖G_i‖_F² of each stack of G_i, by block and measure; NaN of zero gradients."""
+    for names in batches(stacks):
+        parts = torch.stack([stacks[name] for name in names])
+        nuclear = nuclear_norm(spectrum(parts, rtol=RECORD_RTOL)).square().sum(-1)
+        energy = parts.double().square().sum((-3, -2, -1))
+        for name, value in zip(names, nuclear / energy, strict=True):
+            yield *name, value
 
 
 def _by_parameter(blocks: Iterable[Block]) -> dict[str, list[Block]]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from spectrain.core import Block, Record, Source, SpectrumRecord
 from spectrain.matrix import MEASURES, RECORD_RTOL, Spectrum, diagonal_spectrum, spectrum
+
+K = TypeVar("K", bound=Hashable)
 
 BATCH_BYTES = 1 << 28
 """Equal-shaped matrices are stacked up to this size in float64."""
@@ -21,23 +24,33 @@ UNRESOLVED = "unresolved: the smallest singular value is below a hundred times i
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Spectra and measures of blocks of one shape, still on their device."""
+    """Spectra of blocks of one shape, still on their device, and which measures are wanted."""
 
     blocks: tuple[Block, ...]
     source: Source
     names: tuple[str, ...]
-    values: Tensor
     spectrum: Spectrum
 
 
 def measure_blocks(
     matrices: Mapping[Block, Tensor], source: Source, names: Sequence[str]
 ) -> list[Measured]:
-    """Spectra and the named measures of every block's matrix."""
+    """Spectra of every block's matrix, for the named measures."""
     return [
         _measure(blocks, [matrices[block] for block in blocks], source, names)
-        for blocks in _batches(matrices)
+        for blocks in batches(matrices)
     ]
+
+
+def batches(tensors: Mapping[K, Tensor]) -> Iterator[tuple[K, ...]]:
+    """The names of tensors that can be stacked: of one shape, dtype, device, and not too many."""
+    groups: dict[tuple[torch.Size, torch.dtype, torch.device], list[K]] = defaultdict(list)
+    for name, tensor in tensors.items():
+        groups[tensor.shape, tensor.dtype, tensor.device].append(name)
+    for (shape, _, _), names in groups.items():
+        size = max(1, BATCH_BYTES // max(1, 8 * shape.numel()))
+        for start in range(0, len(names), size):
+            yield tuple(names[start : start + size])
 
 
 def matching(source: Source, patterns: Sequence[str]) -> tuple[str, ...]:
@@ -60,14 +73,15 @@ def to_records(
     """Bring everything to the host at once and spell it out, row by row."""
     if not measured:
         return [], []
-    host = _to_host([_flat(m) for m in measured])
+    values_of = _evaluated(measured)
+    host = _to_host([_flat(m, own) for m, own in zip(measured, values_of, strict=True)])
     records: list[Record] = []
     spectra: list[SpectrumRecord] = []
     start = 0
     for m in measured:
         blocks, rank = m.spectrum.values.shape
         count = batch_size if m.source is Source.GRADIENT else None
-        sizes = [m.values.numel(), blocks * rank, blocks, blocks]
+        sizes = [len(m.names) * blocks, blocks * rank, blocks, blocks]
         values, sigma, error, status = host[start : start + sum(sizes)].split(sizes)
         start += sum(sizes)
         on_host = Spectrum(
@@ -112,10 +126,32 @@ def _rows(
             )
 
 
-def _flat(m: Measured) -> Tensor:
+def _evaluated(measured: Sequence[Measured]) -> list[Tensor]:
+    """The measures (names × blocks) of each; spectra of equal length are evaluated together."""
+    alike: dict[tuple[int, tuple[str, ...], torch.device], list[int]] = defaultdict(list)
+    for index, m in enumerate(measured):
+        values = m.spectrum.values
+        alike[values.shape[-1], m.names, values.device].append(index)
+    found = [torch.empty(0)] * len(measured)
+    for (_, names, _), chosen in alike.items():
+        spectra = [measured[index].spectrum for index in chosen]
+        whole = Spectrum(
+            torch.cat([s.values for s in spectra]),
+            torch.cat([s.error for s in spectra]),
+            spectra[0].shape,
+            spectra[0].method,
+            torch.cat([s.status for s in spectra]),
+        )
+        values = torch.stack([MEASURES[name](whole) for name in names])
+        for index, own in zip(chosen, values.split([len(s) for s in spectra], 1), strict=True):
+            found[index] = own
+    return found
+
+
+def _flat(m: Measured, values: Tensor) -> Tensor:
     s = m.spectrum
     bound = s.error.amax(-1) if s.error.shape[-1] else s.error.sum(-1)
-    return torch.cat([m.values.flatten(), s.values.flatten(), bound, s.status.double()])
+    return torch.cat([values.flatten(), s.values.flatten(), bound, s.status.double()])
 
 
 def _to_host(parts: list[Tensor]) -> Tensor:
@@ -130,15 +166,4 @@ def _measure(
     stack = torch.stack(matrices)
     diagonal = blocks[0].view.diagonal
     s = diagonal_spectrum(stack) if diagonal else spectrum(stack, rtol=RECORD_RTOL)
-    values = torch.stack([MEASURES[name](s) for name in names])
-    return Measured(blocks, source, tuple(names), values, s)
-
-
-def _batches(matrices: Mapping[Block, Tensor]) -> Iterator[tuple[Block, ...]]:
-    groups: dict[tuple[torch.Size, torch.dtype, torch.device], list[Block]] = defaultdict(list)
-    for block, matrix in matrices.items():
-        groups[matrix.shape, matrix.dtype, matrix.device].append(block)
-    for (shape, _, _), blocks in groups.items():
-        size = max(1, BATCH_BYTES // max(1, 8 * shape.numel()))
-        for start in range(0, len(blocks), size):
-            yield tuple(blocks[start : start + size])
+    return Measured(blocks, source, tuple(names), s)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from spectrain.core.errors import InputError
 
-AIM = 0.8
-"""Share of the budget that is planned for, so that what comes of it stays below the whole."""
+AIM = 0.6
+"""Share of the budget that is planned for, so that what is measured from outside stays below the
+whole at the upper end of its interval: sampling costs some 5 % more than the monitor can time."""
 
 MOST_STEPS = 2.0
 """A sample may take as long as so many training steps; beyond, it is divided among several."""
@@ -28,7 +29,7 @@ class Schedule:
     """Decides step by step whether to sample, from what sampling has cost so far.
 
     With a budget, a step after the dense start is sampled once
-    spent + (expected cost of the sample) ≤ 0.8 · overhead · (seconds of training), so that the debt
+    spent + (expected cost of the sample) ≤ 0.6 · overhead · (seconds of training), so that the debt
     of the dense start is paid back first and the share stays within the budget from then. What is
     spent is the monitor's own time and what sampled steps, and those after them, take longer than
     the others for cold caches. Where a sample of all blocks takes longer than two training steps,

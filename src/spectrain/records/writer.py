@@ -207,8 +207,9 @@ class RunWriter:
         records, spectra = self._records, self._spectra
         try:
             if records:
-                series = [((r.block, r.source, r.measure), r.step) for r in records]
-                samples = self._record_samples.number(series)
+                samples = self._record_samples.number(
+                    ((r.block, r.source, r.measure), r.step) for r in records
+                )
                 rows = metrics_frame(records, samples=samples, rank=self._rank)
                 self._tables[METRICS].add(rows)
                 records.clear()

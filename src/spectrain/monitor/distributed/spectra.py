@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from spectrain.core import Block, Source
-from spectrain.matrix import MEASURES, RECORD_RTOL, Spectrum, Status, diagonal_spectrum, spectrum
+from spectrain.matrix import RECORD_RTOL, Spectrum, Status, diagonal_spectrum, spectrum
 from spectrain.matrix.gram import singular_values
 from spectrain.matrix.scale import unit_scale
 from spectrain.matrix.spectrum import relative_error
@@ -225,5 +225,4 @@ def _by_owner(held: Mapping[Block, Held], blocks: Sequence[Block], team: Team) -
 
 def _measured(block: Block, source: Source, names: Sequence[str], s: Spectrum) -> Measured:
     batch = Spectrum(s.values[None], s.error[None], s.shape, s.method, s.status.reshape(1))
-    values = torch.stack([MEASURES[name](batch) for name in names])
-    return Measured((block,), source, tuple(names), values, batch)
+    return Measured((block,), source, tuple(names), batch)

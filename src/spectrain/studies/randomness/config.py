@@ -197,7 +197,6 @@ PAPER = Config(
     transformer=replace(
         DOCUMENT.transformer,
         seeds=3,
-        optimizers=(("adamw", 1e-3), ("sgd", 0.1)),
         other_seeds=2,
         evaluation=16,
         finetune=100,
@@ -247,9 +246,9 @@ THINNED = {
         "noise drawn anew for every run.",
         "Images: 100 updates of contrastive divergence; what follows later is taken from the "
         "exact likelihood.",
-        "Transformer: three seeds of AdamW (4 heads a layer and role each) instead of 20, two of "
-        "SGD; Muon, which the document does not use either, is not trained. Undo: "
-        "transformer.seeds, transformer.other_seeds, transformer.optimizers.",
+        "Transformer: three seeds of AdamW (4 heads a layer and role each) instead of 20; two of "
+        "SGD and of Muon, which the document does not use. Undo: transformer.seeds, "
+        "transformer.other_seeds.",
     ),
     "quick": (
         "As at the paper scale with fewer points, runs and updates; the transformer trains for "
