@@ -90,12 +90,12 @@ for name, found in ours.items():
     assert ((found.values - exact[name]).abs() <= found.error + 1e-14).all()
 
 # %%
-# Cheaper is possible where less is wanted. With ``rtol=1e-3`` the float32 Gram matrix is taken for
+# Cheaper is possible where less is wanted. With ``rtol=0.05`` the float32 Gram matrix is taken for
 # the flat spectrum, whose bound allows it, and refused for the others, whose bound does not.
 
 for name, matrix in matrices.items():
-    found = spectrum(matrix, rtol=1e-3)
+    found = spectrum(matrix, rtol=0.05)
     print(f"{name:12}{found.method}, effective rank {effective_rank(found).item():.4f}")
 
-assert spectrum(matrices["flat"], rtol=1e-3).method == "gram/float32"
-assert spectrum(matrices["rank 8"], rtol=1e-3).method == "gram/float64"
+assert spectrum(matrices["flat"], rtol=0.05).method == "gram/float32"
+assert spectrum(matrices["rank 8"], rtol=0.05).method == "gram/float64"

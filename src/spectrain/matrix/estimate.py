@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spectrain.core.errors import InputError
-from spectrain.matrix.backends import FLOAT32_FLOOR, spectrum
+from spectrain.matrix.backends import spectrum, tries_float32
 from spectrain.matrix.gram import panelled, singular_values, small_gram
 from spectrain.matrix.measures import MEASURES
 from spectrain.matrix.sketch import DENSE, LEAST, SKETCHED, Estimate, Sketch, of_spectrum, sketch
@@ -112,7 +112,7 @@ def estimate(
         >>> import torch
         >>> found = estimate(torch.eye(64), ["nuclear_norm"])
         >>> found.method, found.values["nuclear_norm"].value
-        ('gram/float32', 64.0)
+        ('gram/float64', 64.0)
     """
     _check(matrix, measures, method)
     if method == "sketch":
@@ -143,8 +143,8 @@ def worthwhile_products(matrix: Float[Tensor, "m n"], rtol: float, costs: Costs)
     shape = (matrix.shape[0], matrix.shape[1])
     if min(shape) <= DENSE or rtol < LEAST_SKETCHED:
         return 0
-    coarse = rtol >= FLOAT32_FLOOR and matrix.dtype != torch.float64
-    whole = costs.of_spectrum(shape, torch.float32 if coarse else torch.float64)
+    dtype = torch.float32 if tries_float32(matrix, rtol) else torch.float64
+    whole = costs.of_spectrum(shape, dtype)
     affordable = int(TRIAL * whole / costs.of_products(shape))
     return affordable if affordable >= max(PRODUCTS / rtol, LEAST) else 0
 

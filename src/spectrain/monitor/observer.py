@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -24,6 +25,10 @@ LOST = "communication"
 
 FLUSH_SECONDS = 20.0
 """Records are handed to disk at least this often, so that a kill loses no more."""
+
+
+LOGGED = 256
+"""So many logged numbers are handed on together, for that has a price; at a sample in any case."""
 
 
 class Observer:
@@ -136,7 +141,10 @@ class Observer:
     def begin(self, _: Any = None) -> None:
         """Open a step, if none is open and no backward pass is running."""
         if self._opened is None and torch._C._current_graph_task_id() == -1:
-            self._release()
+            waited = perf_counter() - self._flushed > FLUSH_SECONDS
+            if self._held is not None or waited or len(self._logged) >= LOGGED:
+                self._release()
+            self._batch_size = None
             self._before_opening = self._guard.seconds
             self._opened = perf_counter()
 
@@ -195,10 +203,17 @@ class Observer:
         self._opened, self._before_opening = None, 0.0
         self._last_end = now
         self._guard.seconds = 0.0
-        with self._guard(LOST):
-            self.schedule.account(
-                training_seconds=training, monitor_seconds=monitor, sampled=sampled
-            )
+        account = partial(
+            self.schedule.account,
+            training_seconds=training,
+            monitor_seconds=monitor,
+            sampled=sampled,
+        )
+        if sampled:  # processes may have to agree
+            with self._guard(LOST):
+                account()
+        else:
+            account()
         self._prepare()
 
     def _release(self) -> None:
@@ -224,7 +239,6 @@ class Observer:
                 for sink in self._sinks:
                     sink.flush()
                 self._flushed = perf_counter()
-        self._batch_size = None
 
     def _owned(self, optimizer: Optimizer) -> list[Block]:
         owned = {id(p) for group in optimizer.param_groups for p in group["params"]}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from spectrain.monitor.schedule import Schedule
+from spectrain.monitor.schedule import AIM, Schedule
 
 
 @dataclass(slots=True)
@@ -14,7 +14,7 @@ class AgreedSchedule(Schedule):
     """The budget of the slowest process decides, at each sample, when the next one is due.
 
     With training and monitor seconds T and M (the largest of any process), n steps, k samples and
-    the budget b, the next sample comes after the w steps for which M + M/k ≤ b(T + wT/n).
+    the budget b, the next sample comes after the w steps for which M + M/k ≤ 0.6·b(T + wT/n).
 
     Attributes:
         slowest: entrywise maximum over the processes; a collective call.
@@ -23,7 +23,7 @@ class AgreedSchedule(Schedule):
         >>> schedule = AgreedSchedule(dense=1, overhead=0.5)
         >>> schedule.account(training_seconds=1.0, monitor_seconds=1.0, sampled=True)
         >>> schedule.due
-        4
+        7
     """
 
     slowest: Callable[[Sequence[float]], list[float]] = list
@@ -46,6 +46,6 @@ class AgreedSchedule(Schedule):
         )
         if sampled and self.every is None:
             training, monitor = self.slowest([self.training_seconds, self.monitor_seconds])
-            needed = (monitor + monitor / self.sampled_steps) / self.overhead
+            needed = (monitor + monitor / self.sampled_steps) / (AIM * self.overhead)
             wait = (needed - training) / max(training / self.steps, 1e-9)
             self.due = self.steps + max(0, math.ceil(wait))
