@@ -98,7 +98,7 @@ CATALOGUE = (
         "monitor_overhead",
         "monitor_overhead",
         _overhead,
-        ("--pairs", "1500"),
+        ("--pairs", "5000"),
         ("--pairs", "200"),
         falls=False,
     ),
