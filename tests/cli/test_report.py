@@ -135,7 +135,7 @@ def test_bad_input_is_one_line_and_status_2(arguments, message, run, capsys):
 
 
 def test_the_plan_of_an_advice_names_every_block(run, tmp_path, capsys):
-    from spectrain.core import Step
+    from spectrain.core import Role, Step, usual_step
     from spectrain.optim import read_plan
     from spectrain.records import open_run
 
@@ -145,7 +145,25 @@ def test_the_plan_of_an_advice_names_every_block(run, tmp_path, capsys):
     plan = read_plan(path)
     rows = {row["block"]: row for row in json.loads(out)["rows"]}
     assert set(plan) == {block.name for block in open_run(run).blocks}
+    sure, usual = {"spectral", "euclidean"}, set()
     for name, step in plan.items():
-        spectral = rows[name]["verdict"] == "spectral"
-        assert (step is Step.SPECTRAL) == spectral, name
-    assert Step.SPECTRAL in plan.values()
+        row = rows[name]
+        if row["verdict"] in sure:
+            assert str(step) == row["verdict"], name
+        else:
+            assert step is usual_step(Role(row["role"])), name
+            usual.add(step)
+    assert {str(rows[name]["verdict"]) for name in plan} & sure
+    assert usual == {Step.SPECTRAL, Step.EUCLIDEAN}
+
+
+@pytest.mark.parametrize("step", ["spectral", "euclidean"])
+def test_open_blocks_take_the_step_that_is_asked_for(step, run, tmp_path, capsys):
+    from spectrain.optim import read_plan
+
+    path = tmp_path / "plan.yaml"
+    _, out, _ = call(capsys, "advise", run, "--plan", path, "--open-as", step, "--json")
+    rows = json.loads(out)["rows"]
+    undecided = [row["block"] for row in rows if row["verdict"] not in ("spectral", "euclidean")]
+    assert undecided
+    assert {str(read_plan(path)[name]) for name in undecided} == {step}

@@ -11,8 +11,7 @@ import tyro
 from rich.text import Text
 
 from spectrain.cli.terminal import console, plain, table, verdict, working
-from spectrain.core import Step
-from spectrain.findings import Finding, descent, plan_of, select_blocks
+from spectrain.findings import Finding, OpenAs, descent, plan_of, select_blocks
 from spectrain.optim import write_plan
 from spectrain.records import open_run
 from spectrain.report.format import MISSING, granularity, number
@@ -29,7 +28,7 @@ def run(
     include: tuple[str, ...] = ("*",),
     exclude: tuple[str, ...] = (),
     plan: Path | None = None,
-    open_as: Step = Step.EUCLIDEAN,
+    open_as: OpenAs = "usual",
     json: bool = False,
 ) -> None:
     """Say for each block whether spectral or Euclidean updates are favoured, and how surely.
@@ -42,7 +41,8 @@ def run(
         include: speak of blocks whose name matches one of these patterns.
         exclude: leave out blocks whose name matches one of these patterns.
         plan: also write the plan that follows as YAML to this file, for `spectrain train --plan`.
-        open_as: the step that the plan gives to blocks which are not decided.
+        open_as: the step that the plan gives to blocks which are not decided; usual is Muon for
+            hidden matrices and AdamW for embeddings, heads and gains.
         json: print the finding as JSON.
     """
     opened = open_run(path)

@@ -3,7 +3,7 @@
 from spectrain.core.block import Block, Feed, Role, Skipped, Tap, View
 from spectrain.core.errors import InputError, MonitorWarning, RunError, SpectrainError
 from spectrain.core.measure import Measure, Reduction, Registry, UnknownMeasureError
-from spectrain.core.plan import Plan, Step
+from spectrain.core.plan import Plan, Step, usual_step
 from spectrain.core.record import Record, Source, SpectrumRecord
 from spectrain.core.sink import Described, Sink
 
@@ -29,4 +29,5 @@ __all__ = [
     "Tap",
     "UnknownMeasureError",
     "View",
+    "usual_step",
 ]

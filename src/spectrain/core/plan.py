@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from spectrain.core.block import Role
 from spectrain.core.errors import InputError
 
 VERSION = 1
@@ -18,6 +19,23 @@ class Step(StrEnum):
 
     SPECTRAL = "spectral"
     EUCLIDEAN = "euclidean"
+
+
+def usual_step(role: Role) -> Step:
+    """What common practice gives a block: Muon for hidden matrices, AdamW for all else.
+
+    Source:
+        Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks": scalar and
+        vector parameters, embeddings and heads go to AdamW.
+
+    Example:
+        >>> [str(usual_step(role)) for role in (Role.MLP_IN, Role.EMBEDDING, Role.HEAD, Role.NORM)]
+        ['spectral', 'euclidean', 'euclidean', 'euclidean']
+    """
+    return Step.EUCLIDEAN if role in _NOT_HIDDEN else Step.SPECTRAL
+
+
+_NOT_HIDDEN = (Role.EMBEDDING, Role.HEAD, Role.NORM, Role.MULTIPLIER)
 
 
 @dataclass(frozen=True, slots=True)

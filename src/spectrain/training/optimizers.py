@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch.optim import Optimizer
 
-from spectrain.core import Plan, Step
+from spectrain.core import Plan, Step, usual_step
 from spectrain.lab.gpt import GPT
 from spectrain.network import find_blocks
 from spectrain.optim import build
@@ -30,7 +30,7 @@ def usual_plan(model: GPT, kind: Literal["adamw", "muon"]) -> Plan:
         {
             block.name: Step.SPECTRAL
             for block in find_blocks(model).blocks
-            if block.parameter.startswith("blocks.") and not block.view.diagonal
+            if usual_step(block.role) is Step.SPECTRAL
         }
     )
 

@@ -20,7 +20,15 @@ from spectrain.studies.descent.race_statistics import (
 )
 from spectrain.studies.descent.study import STUDY
 from spectrain.studies.descent.transformer_courses import MARGINS
-from spectrain.studies.frame import Judgement, Result, Results, Verdict, above, undecided
+from spectrain.studies.frame import (
+    Experiment,
+    Judgement,
+    Result,
+    Results,
+    Verdict,
+    above,
+    undecided,
+)
 from spectrain.studies.frame.seeds import LEVEL, Array, over_seeds, told
 
 SOURCE = "§1.4 (our question: does the margin predict where Muon helps?)"
@@ -158,43 +166,47 @@ def clean_predicts(config: Config, arms: Results) -> Judgement:
     return tuned(judged, *chosen, rate=config.transformer.race.adamw_rate)
 
 
-def _difference(name: str, statement: str, worse: str, better: str) -> None:
+def _difference(
+    name: str, statement: str, worse: str, better: str, arms_of: Experiment[Config] = ARMS
+) -> None:
     @STUDY.claim(
         name,
         source=SOURCE,
         statement=statement,
         statistic=f"held-out loss of {worse} − that of {better}, nats, paired by seed, tuned rates",
         criterion="above 0; undecided where a best rate is a grid's end",
-        needs=[ARMS],
+        needs=[arms_of],
     )
     def judge(config: Config, arms: Results) -> Judgement:
         results = {arm: arms.where(arm=arm).only() for arm in (worse, better)}
         losses = {arm: np.asarray(r["losses"]) for arm, r in results.items()}
         details: dict[str, Any] = {arm: float(values.mean()) for arm, values in losses.items()}
         details["rates of Muon and AdamW"] = {arm: r["rates"] for arm, r in results.items()}
-        plan = arms.where(arm="plan").only()["spectral"]
-        details["plan's spectral blocks"] = [str(block) for block in plan]
+        details["spectral blocks"] = [str(block) for block in results[better]["spectral"]]
         if not np.isfinite([*losses.values()]).all():
             return undecided("a training diverged at its best rate", details=details)
         judged = above(over_seeds(losses[worse] - losses[better]), 0.0, details=details)
         return tuned(judged, *results.values())
 
 
+PLAN = "The optimizer built from advice, with open blocks as usual,"
+DECIDED = "The optimizer built from advice, spectral only where it is sure,"
+
 _difference(
     "usual-beats-adamw",
     "Muon on all matrices inside the blocks beats AdamW on everything",
-    "adamw",
-    "usual",
+    *("adamw", "usual"),
 )
+_difference("plan-beats-adamw", f"{PLAN} beats AdamW on everything", "adamw", "plan")
+_difference("plan-beats-usual", f"{PLAN} beats the usual routing", "usual", "plan")
 _difference(
-    "plan-beats-adamw", "The optimizer built from advice beats AdamW on everything", "adamw", "plan"
+    "plan-beats-usual-gated",
+    f"{PLAN} beats the usual routing on a SwiGLU GPT",
+    *("usual", "plan"),
+    GATED_ARMS,
 )
-_difference(
-    "plan-beats-usual",
-    "The optimizer built from advice beats the usual routing",
-    "usual",
-    "plan",
-)
+_difference("decided-beats-adamw", f"{DECIDED} beats AdamW on everything", "adamw", "decided")
+_difference("decided-beats-usual", f"{DECIDED} beats the usual routing", "usual", "decided")
 
 
 def _share(arms: Results) -> tuple[float, Array]:

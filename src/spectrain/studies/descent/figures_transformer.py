@@ -152,7 +152,8 @@ def margin_against_gain(config: Config, found: Results, arms: Results) -> Figure
 @STUDY.figure(
     "routings",
     caption="Held-out loss after training by routing, tuned rates: AdamW on everything, Muon on "
-    "mlp.out alone, on all matrices inside the blocks, and by advice. Points are seeds.",
+    "mlp.out alone, on all matrices inside the blocks, by advice with open blocks as usual, and "
+    "only where advice is sure. Points are seeds.",
     needs=[ARMS, GATED_ARMS],
 )
 def routings(config: Config, arms: Results, gated: Results) -> Figure:
@@ -163,6 +164,7 @@ def routings(config: Config, arms: Results, gated: Results) -> Figure:
         "out": "Muon on\nmlp.out",
         "usual": "Muon on all\ninside",
         "plan": "advice",
+        "decided": "advice,\nif sure",
     }
     for place, results, title in ((axes[0], arms, "ReLU²"), (axes[1], gated, "SwiGLU")):
         shown = [arm for arm in names if len(results.where(arm=arm))]

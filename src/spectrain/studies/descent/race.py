@@ -11,7 +11,7 @@ import numpy as np
 from torch.optim import Muon, Optimizer
 
 from spectrain.core import Block, Plan, Role, Step
-from spectrain.findings import descent, plan_of
+from spectrain.findings import OpenAs, descent, plan_of
 from spectrain.lab.gpt import GPT
 from spectrain.monitor import watch
 from spectrain.optim import SpecGD, build
@@ -32,8 +32,9 @@ from spectrain.studies.frame import Experiment, Outcome
 SINGLE = ("muon", "gd", "specgd")
 """Optimizers of a single block, AdamW on all others."""
 
-SETS = ("adamw", "out", "usual", "plan")
-"""AdamW on all; Muon on the MLP's outputs, on all matrices inside the blocks, or by a plan."""
+SETS = ("adamw", "out", "usual", "plan", "decided")
+"""AdamW on all; Muon on the MLP's outputs, on all matrices inside the blocks, by advice with what
+it leaves open as usual, or only where advice decides for it."""
 
 TUNING = 1000
 """First of the seeds that rates are tuned on."""
@@ -63,7 +64,7 @@ def run_arm(case: ArmCase) -> Outcome:
 
         return search_rate(loss, rates[axis], factor=r.factor, moves=r.moves)
 
-    axes = {"adamw": [1], "out": [0, 1], "usual": [0, 1], "plan": [0, 1]}.get(case.arm, [0])
+    axes = [1] if case.arm == "adamw" else [0, 1] if case.arm in SETS else [0]
     if plan is not None and not plan:
         axes = [1]
     searches, rates = [], start
@@ -115,8 +116,8 @@ def _train(race: Race, seed: int, make: Maker, rates: tuple[float, float]) -> fl
 
 def _plan(case: ArmCase) -> Plan:
     """The blocks that the arm gives to Muon."""
-    if case.arm == "plan":
-        return advised(case.race)
+    if case.arm in ("plan", "decided"):
+        return advised(case.race, "usual" if case.arm == "plan" else "euclidean")
     blocks = matrices(make_gpt(case.race.network, 0))
     wanted: dict[str, Callable[[Block], bool]] = {
         "adamw": lambda block: False,
@@ -126,7 +127,7 @@ def _plan(case: ArmCase) -> Plan:
     return Plan({b.name: Step.SPECTRAL for b in blocks if wanted[case.arm](b)})
 
 
-def advised(race: Race) -> Plan:
+def advised(race: Race, open_as: OpenAs) -> Plan:
     """What ``spectrain advise`` makes of a watched training under AdamW: its spectral blocks."""
     model = make_gpt(race.network, TUNING)
     optimizer = adamw(model.parameters(), race.adamw_rate)
@@ -139,7 +140,7 @@ def advised(race: Race) -> Plan:
                 run.log(loss=loss, batch_size=race.network.batch)
 
             train(model, [optimizer], race.network, race.steps, TUNING, after_step=log)
-        plan = plan_of(descent(open_run(path)))
+        plan = plan_of(descent(open_run(path)), open_as=open_as)
     return Plan({name: step for name, step in plan.items() if step is Step.SPECTRAL})
 
 
@@ -154,7 +155,7 @@ def _cases(config: Config) -> list[ArmCase]:
 def _gated_cases(config: Config) -> list[ArmCase]:
     race = config.transformer.race
     race = replace(race, network=replace(race.network, activation="swiglu"))
-    return [ArmCase(race, arm) for arm in SETS[:3]]
+    return [ArmCase(race, arm) for arm in SETS[:4]]
 
 
 ARMS: Experiment[Config] = Experiment("race", run_arm, _cases)
