@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import spectrain
+from spectrain.core import InputError
 from support.sweep import sweep
 
 RUNS = 200
@@ -59,3 +60,11 @@ def test_other_back_ends_survive_a_killed_worker(tmp_path: Path, backend: str) -
         package.shutdown() if client is None else client.shutdown()
     assert (tmp_path / "killed").exists()
     assert [each.problem for each in done] == [None] * 8
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_dask_without_a_cluster_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    with pytest.raises(InputError, match="there is no Dask cluster; make a"):
+        sweep(tmp_path, runs=2, workers=2, backend="dask")

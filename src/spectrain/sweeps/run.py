@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from spectrain.core import InputError, RunError
+from spectrain.sweeps.dask_pool import run_with_dask
 from spectrain.sweeps.outcome import read_outcome, write_outcome
 from spectrain.sweeps.ray_pool import run_with_ray
 from spectrain.sweeps.task import Task
@@ -104,6 +105,9 @@ def _pool(tasks: Sequence[Task], workers: int, backend: str) -> Iterator[tuple[i
     _require(backend)
     if backend == "ray":
         yield from run_with_ray(_numbered, tasks, workers)
+        return
+    if backend == "dask":
+        yield from run_with_dask(_numbered, tasks)
         return
     with parallel_config(backend=backend, n_jobs=workers):
         run = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
