@@ -19,10 +19,10 @@ from spectrain.noise import (
     multiplicative_overlaps,
     proportional,
     saturated,
-    spiked_overlaps,
     structured_variance,
     top_triples,
 )
+from spectrain.rmt import SpikedMatrix
 
 SIGMA = torch.tensor([5.0, 3.0, 2.0], dtype=torch.float64)
 SHAPE = (12, 18)
@@ -158,29 +158,27 @@ def test_scaling_of_the_gradient_changes_nothing() -> None:
         torch.testing.assert_close(left, scaled)
 
 
+SPIKED = SpikedMatrix((300, 600), 1 / 600)
+
+
 def test_spiked_overlaps_agree_with_a_simulation(generator: torch.Generator) -> None:
     """Acceptance test 9: m = 300, n = 600, θ = 1.5, s² = 1/600, within 0.02."""
     theta = torch.tensor([1.5])
     signal = embedded(theta, (300, 600))
     x = additive(signal, replicas=12, generator=generator, row_std=600**-0.5)
-    theory = spiked_overlaps(theta, (300, 600), 1 / 600)
+    theory = SPIKED.left_overlap(1.5), SPIKED.right_overlap(1.5)
     for found, overlap in zip(measured_deviations(x, theta), theory, strict=True):
-        assert abs(1 - found.item() - overlap.item()) < 0.02  # measured 0.004, 0.007
+        assert abs(1 - found.item() - overlap) < 0.02  # measured 0.004, 0.007
 
 
 def test_spiked_overlaps_reduce_to_first_order() -> None:
     values = torch.tensor([30.0], dtype=torch.float64)
     for exact, first in zip(
-        spiked_overlaps(values, (300, 600), 1 / 600),
+        (SPIKED.left_overlap(30.0), SPIKED.right_overlap(30.0)),
         additive_overlaps(values, (300, 600), 1 / 600),
         strict=True,
     ):
-        assert ((1 - exact) / (1 - first) - 1).abs().item() < 5e-3
-
-
-def test_nothing_is_found_below_the_threshold() -> None:
-    left, right = spiked_overlaps(torch.tensor([0.8, 0.0]), (300, 600), 1 / 600)
-    assert left.tolist() == right.tolist() == [0.0, 0.0]
+        assert abs((1 - float(exact)) / (1 - first.item()) - 1) < 5e-3
 
 
 def test_saturation_beyond_first_order(generator: torch.Generator) -> None:

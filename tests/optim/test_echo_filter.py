@@ -7,9 +7,10 @@ import torch
 
 from spectrain.core import InputError
 from spectrain.matrix import polar
-from spectrain.noise import echo_uncorrected, spiked_overlaps
+from spectrain.noise import echo_uncorrected
 from spectrain.optim import EchoFilter, MicrobatchReplicas
 from spectrain.optim.echo_filter import filtered
+from spectrain.rmt import SpikedMatrix
 
 
 def replicas(count: int, sigma: float, *, size: int = 60) -> list[torch.Tensor]:
@@ -39,8 +40,9 @@ def test_singular_values_are_the_echoes_that_theory_gives() -> None:
     """Benaych-Georges and Nadakuditi at σ = 6, 4, 2 in 60 × 60: .973, .941, .8."""
     g = replicas(8, 2.0)
     step = torch.linalg.svdvals(filtered(torch.stack(g).mean(0), g))
-    left, right = spiked_overlaps(torch.tensor([6.0, 4.0, 2.0]), (60, 60), 1 / 60)
-    expected = (left * right).sqrt()
+    model, strengths = SpikedMatrix((60, 60), 1 / 60), [6.0, 4.0, 2.0]
+    overlaps = model.left_overlap(strengths) * model.right_overlap(strengths)
+    expected = torch.from_numpy(overlaps).sqrt().float()
     torch.testing.assert_close(step[:3], expected, rtol=0, atol=0.06)
     assert step[10:].max() < 0.6
 

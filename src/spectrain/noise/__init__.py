@@ -37,7 +37,6 @@ from spectrain.noise.plateau import Plateaus, plateaus
 from spectrain.noise.power import Power
 from spectrain.noise.replicas import ReplicaGradients
 from spectrain.noise.snr import NOISE_MEASURES
-from spectrain.noise.spiked import spiked_overlaps
 from spectrain.noise.summary import (
     DirectionalNoise,
     ScalarNoise,
@@ -102,7 +101,6 @@ __all__ = [
     "sign_statistics",
     "signal_to_noise",
     "simple_noise_scale",
-    "spiked_overlaps",
     "structured_variance",
     "top_triples",
     "without_reference_noise",

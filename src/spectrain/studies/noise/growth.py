@@ -17,8 +17,8 @@ from spectrain.noise import (
     moments,
     multiplicative,
     pooled_echo,
-    spiked_overlaps,
 )
+from spectrain.rmt import SpikedMatrix
 from spectrain.studies.frame import Experiment, Outcome
 from spectrain.studies.noise.config import Config
 from spectrain.studies.noise.simulate import exact_triples, signal_of
@@ -72,13 +72,17 @@ def run_alone(case: Alone) -> Outcome:
     g = signal_of(values, ROWS, COLUMNS)
     if case.kind == "additive":
         replicas = additive(g, replicas=case.replicas, generator=generator, row_std=COLUMNS**-0.5)
-        left, right = spiked_overlaps(values, (ROWS, COLUMNS), 1 / COLUMNS)
+        spiked = SpikedMatrix((ROWS, COLUMNS), 1 / COLUMNS)
+        left, right = (
+            float(spiked.left_overlap(case.theta)),
+            float(spiked.right_overlap(case.theta)),
+        )
     else:
         replicas = multiplicative(
             g, replicas=case.replicas, generator=generator, left=STRENGTH, right=STRENGTH
         )
-        left = torch.tensor([1 / (1 + (ROWS - 1) * STRENGTH**2)])
-        right = torch.tensor([1 / (1 + (COLUMNS - 1) * STRENGTH**2)])
+        left = 1 / (1 + (ROWS - 1) * STRENGTH**2)
+        right = 1 / (1 + (COLUMNS - 1) * STRENGTH**2)
     found = directions(replicas, k=1, reference=exact_triples(values, ROWS, COLUMNS))
     share = energy_share(deviations(replicas, moments(replicas), window=1))
     return {
@@ -87,8 +91,8 @@ def run_alone(case: Alone) -> Outcome:
         "left": found.left.mean().item(),
         "right": found.right.mean().item(),
         "spread": (found.values.std() / found.values.mean()).item(),
-        "theory": (left * right).sqrt().item(),
-        "theory_left": left.item(),
+        "theory": (left * right) ** 0.5,
+        "theory_left": left,
         "rho": float("nan") if share.value is None else share.value,
     }
 
