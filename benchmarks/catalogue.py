@@ -66,6 +66,10 @@ def _overhead(result: Mapping[str, Any]) -> Ratios:
     return {"step time on over off": float(result["processor_ratio"])}
 
 
+def _modes(result: Mapping[str, Any]) -> Ratios:
+    return {f"step time in {mode}": float(row["ratio"]) for mode, row in result["modes"].items()}
+
+
 def _overhead_of(width: int) -> Benchmark:
     shape = ("--width", str(width), "--every", "1")
     return Benchmark(
@@ -103,6 +107,14 @@ CATALOGUE = (
         falls=False,
     ),
     *(_overhead_of(width) for width in (64, 128, 256)),
+    Benchmark(
+        "modes_overhead",
+        "modes_overhead",
+        _modes,
+        ("--pairs", "1500"),
+        ("--pairs", "200"),
+        falls=False,
+    ),
     Benchmark(
         "replica_alignment", "replica_alignment", medians("times_faster"), (), ("--rounds", "1")
     ),

@@ -191,6 +191,28 @@ def _steps(results: list[Result]) -> str:
     )
 
 
+def _modes(result: Result) -> str:
+    def line(mode: str, row: Mapping[str, Any]) -> list[str]:
+        low, high = row["interval_95"]
+        least, most = row["stratified_interval_95"]
+        return [
+            *(mode, str(row["processes"]), f"{row['step_ms']:.1f}", str(row["samples"])),
+            f"{row['ratio']:.4f} ({low:.4f}–{high:.4f})",
+            f"{row['stratified_ratio']:.4f} ({least:.4f}–{most:.4f})",
+        ]
+
+    head = ("mode", "processes", "step, ms", "sampled", "clock on/off", "stratified")
+    return "\n".join(
+        [
+            "## What watching costs in each mode of training\n",
+            f"A transformer of two layers at default settings, {result['pairs']} pairs, clock of "
+            "rank 0.\n",
+            table(head, [line(mode, row) for mode, row in result["modes"].items()]),
+            _where(result),
+        ]
+    )
+
+
 def _plain(title: str) -> Callable[[Result], str]:
     def section(result: Result) -> str:
         rows = _ratios(result["times_faster"], "times faster")
@@ -237,6 +259,7 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
     "sketch": _sketch,
     "growth": _growth,
     "monitor_overhead": _overhead,
+    "modes_overhead": _modes,
     "replica_alignment": _plain("Alignment of 16 replicas of 768×3072 against full SVDs"),
     "rbm_ensemble": _plain("An ensemble of Gaussian RBMs against a loop"),
     "minimal_model_ensemble": _ensemble,
