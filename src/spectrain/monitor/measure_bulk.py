@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from spectrain.core import InputError, Record, Source
+from spectrain.monitor.progress import bar
 from spectrain.monitor.surgery import Split, Surgery, write_matrix
 from spectrain.network import find_blocks
 
@@ -86,6 +87,7 @@ def measure_bulk(
     finetune: Callable[[nn.Module], None] | None = None,
     level: float = 0.01,
     generator: torch.Generator | None = None,
+    progress: bool = True,
 ) -> BulkMeasurement:
     """Measure the loss of a model with the random bulk of its weights changed.
 
@@ -103,6 +105,7 @@ def measure_bulk(
             are and with the bulk removed.
         level: of the test for spikes.
         generator: source of the random singular vectors.
+        progress: show a bar on standard error, if that is a terminal.
 
     Raises:
         InputError: no batch, or no block that is wide enough and matches.
@@ -131,24 +134,29 @@ def measure_bulk(
             remedy="pass a model with larger matrices, or other patterns",
         )
     generator = generator or torch.Generator().manual_seed(0)
-    with _restored(model):
+    losses = 1 + len(surgeries) * (1 + (len(parts) if each else 0)) + 2 * (finetune is not None)
+    with _restored(model), bar("losses", losses, shown=progress) as advance:
         before = _losses(model, loss_fn, data)
+        advance()
         together: dict[str, Change] = {}
         alone: dict[str, dict[str, Change]] = {name: {} for name in parts} if each else {}
         for surgery in surgeries:
             together[str(surgery)] = _changed(
                 model, parts.values(), surgery, loss_fn, data, before, generator
             )
+            advance()
             for name in alone:
                 alone[name][str(surgery)] = _changed(
                     model, [parts[name]], surgery, loss_fn, data, before, generator
                 )
+                advance()
         if finetune is not None:
             for name, chosen in (("finetuned", ()), ("bulk_removed_finetuned", parts.values())):
                 with _restored(model):
                     _operate(model, chosen, Surgery.BULK_TRUNCATED, generator)
                     finetune(model)
                     together[name] = _change(_losses(model, loss_fn, data) - before)
+                advance()
     return BulkMeasurement(
         loss=_change(before),
         together=together,

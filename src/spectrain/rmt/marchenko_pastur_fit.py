@@ -170,7 +170,7 @@ class _Family:
     """Bulks and tails of the matrices, and the laws that the bulks may have."""
 
     shape: tuple[int, int]
-    spectra: tuple[tuple[Float[Array, "1 bulk"], tuple[float, ...]], ...]
+    spectra: tuple[tuple[Float[Array, "1 _"], tuple[float, ...]], ...]
     repulsion: bool
 
     def laws(self, variance: float) -> list[BulkLaw]:
@@ -212,7 +212,7 @@ class _Family:
 
 def _split(
     spectrum: Float[Array, " n"], taken: int
-) -> tuple[Float[Array, "1 bulk"], tuple[float, ...]]:
+) -> tuple[Float[Array, "1 _"], tuple[float, ...]]:
     """Bulk and outliers of an ascending spectrum."""
     kept = spectrum.size - taken
     if kept < 2:

@@ -100,6 +100,7 @@ def run_gpt(case: GPTCase) -> Outcome:
         include=("*.key.*", "*.query.*", "*.value.*", "*.output.*", "*mlp*"),
         finetune=finetune if case.finetune else None,
         generator=torch.Generator().manual_seed(case.seed),
+        progress=False,
     )
     changes = {
         f"change_{name}": [change.value, change.error or 0.0]
@@ -111,6 +112,7 @@ def run_gpt(case: GPTCase) -> Outcome:
         held_out,
         include=("*.key.*", "*.query.*", "*.value.*"),
         generator=torch.Generator().manual_seed(case.seed),
+        progress=False,
     )
     changes |= {
         f"qkv_change_{name}": [change.value, change.error or 0.0]
