@@ -16,7 +16,7 @@ from spectrain.matrix.backends import spectrum, tries_float32
 from spectrain.matrix.gram import panelled, singular_values, small_gram
 from spectrain.matrix.measures import MEASURES
 from spectrain.matrix.sketch import DENSE, LEAST, SKETCHED, Estimate, Sketch, of_spectrum, sketch
-from spectrain.matrix.spectrum import Spectrum
+from spectrain.matrix.spectrum import Spectrum, Status
 
 Choice = Literal["auto", "spectrum", "sketch"]
 
@@ -125,6 +125,8 @@ def estimate(
             if found.half_width <= rtol:
                 return _sketched(found, measures)
     exact = spectrum(matrix, rtol=rtol)
+    if exact.status == Status.NOT_FINITE:
+        raise InputError("the matrix holds NaN or Inf", remedy="skip the step")
     values = {name: of_spectrum(exact, MEASURES[name]) for name in measures}
     return Estimates(values, exact.method, exact, None)
 
@@ -210,5 +212,3 @@ def _check(matrix: Tensor, measures: Sequence[str], method: Choice) -> None:
         raise InputError(f"a sketch does not know {missing}", remedy="take method='auto'")
     if not matrix.numel():
         raise InputError("the matrix is empty", remedy="leave it out")
-    if not bool(torch.isfinite(matrix).all()):
-        raise InputError("the matrix holds NaN or Inf", remedy="skip the step")
