@@ -15,7 +15,7 @@ from spectrain.checkpoint.content import content_of
 from spectrain.core import Role
 
 
-def normed(layer: nn.Module, old: bool, dim: int | None) -> nn.Module:
+def normed(layer: nn.Module, old: bool, dim: int) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         made = nn.utils.weight_norm if old else nn.utils.parametrizations.weight_norm
@@ -23,9 +23,9 @@ def normed(layer: nn.Module, old: bool, dim: int | None) -> nn.Module:
 
 
 def weight(layer: nn.Module) -> Tensor:
-    if (norm := getattr(layer, "weight_g", None)) is not None:
+    if isinstance(norm := getattr(layer, "weight_g", None), Tensor):
         dim = next((d for d, n in enumerate(norm.shape) if n > 1), 0)
-        return torch._weight_norm(layer.weight_v, norm, dim)
+        return torch._weight_norm(layer.get_parameter("weight_v"), norm, dim)
     found = layer.weight
     assert isinstance(found, Tensor)
     return found
