@@ -172,8 +172,8 @@ class Run:
                 f"{self.path} has no records of a block {block!r}",
                 remedy=f"choose one of run.blocks, such as {', '.join(close)}",
             )
-        names = (pl.col("source"), pl.col("measure"), pl.col("index").cast(pl.String))
-        series = pl.concat_str(*names, separator="/", ignore_nulls=True).alias("series")
+        parts = (pl.col("source"), pl.col("measure"), pl.col("index").cast(pl.String))
+        series = pl.concat_str(*parts, separator="/", ignore_nulls=True).alias("series")
         return rows.with_columns(series).pivot(
             "series", index="step", values="value", aggregate_function="last"
         )
