@@ -75,8 +75,9 @@ def _products(
         rule = Composition(Rule.PRODUCT, parameters, scales.get((base, adapter), 1.0))
         taken = base in several or f"{base}.weight" in places
         name = f"{base}.weight" + (f".{adapter or 'adapter'}" if taken else "")
-        weight = Weight("weight", name, (up.shape[0], down.shape[1]))
-        whole = Matrix(f"{base}.weight", weight, View(), weight.shape, down.feed, role=Role.OTHER)
+        shape = up.shape[0], down.shape[1]
+        weight = Weight("weight", name, shape)
+        whole = Matrix(f"{base}.weight", weight, View(), shape, role=Role.OTHER)
         changed = places.get(f"{base}.base_layer.weight", places.get(f"{base}.weight"))
         parts = [] if changed is None else pieces[changed.name]
         fitting = changed is not None and changed.shape == whole.shape
