@@ -20,7 +20,13 @@ LEVELS = (
     {"studies"},
     {"cli", "__main__"},
 )
-SIDEWAYS = {("matrix", "core"), ("rmt", "core"), ("records", "core"), ("monitor", "optim")}
+SIDEWAYS = {
+    ("matrix", "core"),
+    ("rmt", "core"),
+    ("records", "core"),
+    ("monitor", "optim"),
+    ("findings", "optim"),
+}
 """Allowed edges inside a level: (importer, imported)."""
 
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}

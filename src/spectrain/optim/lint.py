@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Role
 from spectrain.network import find_blocks
+from spectrain.optim.rules import resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ def lint(
     complaints = []
     for optimizer, group in groups:
         for parameter in group["params"]:
-            holders.setdefault(id(parameter), []).append(_is_spectral(optimizer, group))
+            rule = resolve(optimizer, group, parameter)
+            spectral = rule.orthogonalizes(tuple(parameter.shape))
+            holders.setdefault(id(parameter), []).append(spectral)
             if id(parameter) not in names:
                 complaints.append(
                     Complaint(
@@ -90,12 +92,6 @@ def lint(
         if not any(text in name or fnmatchcase(name, text) for name in names.values())
     ]
     return complaints
-
-
-def _is_spectral(optimizer: Optimizer, group: dict[str, Any]) -> bool:
-    if "use_muon" in group:
-        return bool(group["use_muon"])
-    return "muon" in type(optimizer).__name__.lower()
 
 
 def _on_spectral(name: str, parameter: nn.Parameter, block: Block | None) -> list[Complaint]:
