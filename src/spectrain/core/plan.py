@@ -24,18 +24,20 @@ class Step(StrEnum):
 def usual_step(role: Role) -> Step:
     """What common practice gives a block: Muon for hidden matrices, AdamW for all else.
 
+    All else takes in what has no known role: it may be a table.
+
     Source:
         Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks": scalar and
         vector parameters, embeddings and heads go to AdamW.
 
     Example:
-        >>> [str(usual_step(role)) for role in (Role.MLP_IN, Role.EMBEDDING, Role.HEAD, Role.NORM)]
+        >>> [str(usual_step(role)) for role in (Role.MLP_IN, Role.EMBEDDING, Role.HEAD, Role.OTHER)]
         ['spectral', 'euclidean', 'euclidean', 'euclidean']
     """
     return Step.EUCLIDEAN if role in _NOT_HIDDEN else Step.SPECTRAL
 
 
-_NOT_HIDDEN = (Role.EMBEDDING, Role.HEAD, Role.NORM, Role.MULTIPLIER)
+_NOT_HIDDEN = (Role.EMBEDDING, Role.HEAD, Role.NORM, Role.MULTIPLIER, Role.OTHER)
 
 
 @dataclass(frozen=True, slots=True)

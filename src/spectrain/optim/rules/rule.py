@@ -125,6 +125,10 @@ class Rule:
         """Whether the step of a parameter of this shape is a polar factor."""
         return self.form is Form.ORTHOGONAL
 
+    def parts(self, shape: tuple[int, ...]) -> int:
+        """Into how many equal parts along its first dimension a parameter is cut beforehand."""
+        return 1
+
     @property
     def decay(self) -> Decay:
         """How weight decay acts on this group."""

@@ -30,6 +30,9 @@ class SpectralDescent(Rule):
     def decay(self) -> Decay:
         return Decay.NONE
 
+    def parts(self, shape: tuple[int, ...]) -> int:
+        return int(self.settings["cut"])
+
     def intended(self, shape: tuple[int, int]) -> Length:
         return Length(None, FOLLOWS_GRADIENT)
 
