@@ -24,7 +24,8 @@ class Step(StrEnum):
 def usual_step(role: Role) -> Step:
     """What common practice gives a block: Muon for hidden matrices, AdamW for all else.
 
-    All else takes in what has no known role: it may be a table.
+    Hidden are matrices of which it is known that they map features to features. Routers, the parts
+    of recurrent layers and of adapters, and what is not understood (``other``) go to AdamW.
 
     Source:
         Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks": scalar and
@@ -34,10 +35,12 @@ def usual_step(role: Role) -> Step:
         >>> [str(usual_step(role)) for role in (Role.MLP_IN, Role.EMBEDDING, Role.HEAD, Role.OTHER)]
         ['spectral', 'euclidean', 'euclidean', 'euclidean']
     """
-    return Step.EUCLIDEAN if role in _NOT_HIDDEN else Step.SPECTRAL
+    hidden = role.kind in _HIDDEN_KINDS or role in _HIDDEN
+    return Step.SPECTRAL if hidden else Step.EUCLIDEAN
 
 
-_NOT_HIDDEN = (Role.EMBEDDING, Role.HEAD, Role.NORM, Role.MULTIPLIER, Role.OTHER)
+_HIDDEN_KINDS = frozenset({"attention", "mlp", "expert"})
+_HIDDEN = frozenset({Role.HIDDEN, Role.CONV, Role.SSM_IN, Role.SSM_OUT})
 
 
 @dataclass(frozen=True, slots=True)
