@@ -90,6 +90,7 @@ class Adam(FirstMoment):
             terms=settled.terms,
             decay=decay,
             spread=self._spread(),
+            coupled=self.decay is Decay.COUPLED,
         )
 
 

@@ -64,12 +64,14 @@ class Response:
         decay: factor by which λ acts as decoupled decay would: 1 where it is decoupled; ``None``
             where it is not known.
         spread: relative error of U²S that the theory leaves.
+        coupled: decay passes through the same memory as the gradient.
     """
 
     energy: float | None
     terms: tuple[tuple[float, float], ...] = ()
     decay: float | None = 1.0
     spread: float = 0.0
+    coupled: bool = False
 
     def measured(self, energy: float) -> Response:
         """The same with a measured energy."""
@@ -80,7 +82,7 @@ class Response:
         """For :func:`spectrain.regime.equilibrium`; ``None`` while the energy is not known."""
         if self.energy is None:
             return None
-        return NoiseUpdate(self.energy, self.terms, self.spread)
+        return NoiseUpdate(self.energy, self.terms, self.spread, self.coupled)
 
     @property
     def successive_cosine(self) -> float:

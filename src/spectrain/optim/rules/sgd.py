@@ -76,4 +76,5 @@ class SGD(Rule):
             energy=None if variance is None else prod(shape) * variance * size,
             terms=((first, mu),) if mu else (),
             decay=self.gain if self.decay is Decay.COUPLED else 1.0,
+            coupled=self.decay is Decay.COUPLED,
         )
