@@ -11,7 +11,7 @@ from spectrain.network.attention import find_attentions
 from spectrain.network.composed import factor_roles
 from spectrain.network.depth import Layering
 from spectrain.network.experts import experts_and_routers
-from spectrain.network.heads import chain_roles, head_roles
+from spectrain.network.heads import chain_roles, head_roles, leading_roles
 from spectrain.network.mlp import mlp_by_name, mlp_of
 from spectrain.network.names import BESIDE, IN_MLP, PATCH
 from spectrain.network.site import Matrix
@@ -59,10 +59,17 @@ def assign_roles(
         pieces |= mlp_by_name(group)
     patches = [m for m in remaining() if PATCH.search(m.address) and not layering.layer(m.path)]
     pieces |= _as(Role.EMBEDDING, patches)
-    if layering.plain:
+    kinds = {piece.role.kind for parts in pieces.values() for piece in parts if piece.role}
+    if layering.plain or kinds <= _OUTSIDE:
         pieces |= chain_roles(matrices, pieces)
+    else:
+        pieces |= leading_roles(matrices, layering, pieces)
     pieces |= _as(Role.OTHER, remaining())
     return pieces, unsplit
+
+
+_OUTSIDE = {role.kind for role in (Role.EMBEDDING, Role.NORM, Role.HEAD, Role.HIDDEN)}
+"""What can be found in networks whose layers hold a single matrix each, such as those of graphs."""
 
 
 def _as(role: Role, matrices: Iterable[Matrix]) -> Pieces:
