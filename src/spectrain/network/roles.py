@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from spectrain.core import Role, Skipped, Tap
@@ -59,8 +59,7 @@ def assign_roles(
         pieces |= mlp_by_name(group)
     patches = [m for m in remaining() if PATCH.search(m.address) and not layering.layer(m.path)]
     pieces |= _as(Role.EMBEDDING, patches)
-    kinds = {piece.role.kind for parts in pieces.values() for piece in parts if piece.role}
-    if layering.plain or kinds <= _OUTSIDE:
+    if layering.plain or _one_map_a_layer(remaining(), layering, pieces):
         pieces |= chain_roles(matrices, pieces)
     else:
         pieces |= leading_roles(matrices, layering, pieces)
@@ -68,8 +67,14 @@ def assign_roles(
     return pieces, unsplit
 
 
-_OUTSIDE = {role.kind for role in (Role.EMBEDDING, Role.NORM, Role.HEAD, Role.HIDDEN)}
-"""What can be found in networks whose layers hold a single matrix each, such as those of graphs."""
+def _one_map_a_layer(
+    matrices: Sequence[Matrix], layering: Layering, pieces: Mapping[str, Sequence[Matrix]]
+) -> bool:
+    """Whether the layers are single linear maps, perhaps with a second one beside, as on graphs."""
+    layers = _grouped(matrices, lambda matrix: layering.layer(matrix.path))
+    alike = all(len({m.shape for m in layer}) == 1 and len(layer) < 3 for layer in layers)
+    known = {piece.role for parts in pieces.values() for piece in parts}
+    return len(layers) > 1 and alike and known <= {Role.EMBEDDING, Role.NORM, Role.HEAD}
 
 
 def _as(role: Role, matrices: Iterable[Matrix]) -> Pieces:
