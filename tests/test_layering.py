@@ -20,10 +20,16 @@ LEVELS = (
     {"core", "matrix", "rmt", "records"},
     {"noise", "descent", "network", "regime"},
     {"optim", "monitor", "checkpoint", "findings"},
-    {"report", "training", "sinks", "integrations", "sweeps"},
+    {"report", "training", "sinks", "integrations", "sweeps", "trials"},
     {"cli", "__main__"},
 )
-SIDEWAYS = {("matrix", "core"), ("rmt", "core"), ("records", "core"), ("monitor", "optim")}
+SIDEWAYS = {
+    ("matrix", "core"),
+    ("rmt", "core"),
+    ("records", "core"),
+    ("monitor", "optim"),
+    ("trials", "sweeps"),
+}
 """Allowed edges inside a level: (importer, imported)."""
 
 TOP = {"command", "catalogue"}
