@@ -28,6 +28,7 @@ SIDEWAYS = {
     ("rmt", "core"),
     ("records", "core"),
     ("monitor", "optim"),
+    ("findings", "optim"),
     ("trials", "sweeps"),
 }
 """Allowed edges inside a level: (importer, imported)."""
