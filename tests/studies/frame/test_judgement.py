@@ -3,7 +3,7 @@ import math
 import pytest
 
 from spectrain.noise.estimate import Estimate, symmetric
-from spectrain.studies.frame import Verdict, above, below, combined, undecided, untestable, within
+from spectrain_studies.frame import Verdict, above, below, combined, undecided, untestable, within
 
 UNSURE = symmetric(1.0, 0.5, replicas=5)
 SURE = symmetric(1.0, 0.01, replicas=5)
