@@ -20,12 +20,8 @@ COMMANDS = {
     "explain": "say what the records of a run tell, question by question",
     "report": "write the page of a run",
     "compare": "put runs side by side",
-<<<<<<< HEAD
-    "advise": "say which blocks favour spectral updates",
-    "trial": "try changes of an optimizer set-up on short branches of a training",
-=======
     "advise": "plan which blocks take spectral updates",
->>>>>>> main
+    "trial": "try changes of an optimizer set-up on short branches of a training",
     "inspect": "the spectral health of a checkpoint, without the model's code or data",
     "study": "put the claims of the source documents to the test",
 }
