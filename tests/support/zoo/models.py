@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -11,24 +12,26 @@ from torch import Tensor, nn
 Loss = Callable[[nn.Module], Tensor]
 """The loss of one training batch; the same at every call but for dropout."""
 
-TEXT = {
+Config = dict[str, Any]
+
+TEXT: Config = {
     "vocab_size": 64,
     "pad_token_id": 0,
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
-STACK = {
+STACK: Config = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "intermediate_size": 48,
 }
-USUAL = {**TEXT, **STACK, "max_position_embeddings": 64}
-GROUPED = {**USUAL, "num_key_value_heads": 2}
-EXPERTS = {**GROUPED, "num_experts_per_tok": 2}
-GPT = {**TEXT, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}
-VISION = {**STACK, "image_size": 16, "patch_size": 8}
-SIDES = {
+USUAL: Config = {**TEXT, **STACK, "max_position_embeddings": 64}
+GROUPED: Config = {**USUAL, "num_key_value_heads": 2}
+EXPERTS: Config = {**GROUPED, "num_experts_per_tok": 2}
+GPT: Config = {**TEXT, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}
+VISION: Config = {**STACK, "image_size": 16, "patch_size": 8}
+SIDES: Config = {
     "d_model": 32,
     "encoder_layers": 2,
     "decoder_layers": 2,
@@ -37,7 +40,7 @@ SIDES = {
     "encoder_ffn_dim": 48,
     "decoder_ffn_dim": 48,
 }
-T5 = {
+T5: Config = {
     **{"vocab_size": 64, "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0},
     **{"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4},
 }
@@ -84,13 +87,12 @@ def clip() -> tuple[nn.Module, Loss]:
     words = {**TEXT, **STACK, "max_position_embeddings": 16}
     config = CLIPConfig(text_config=words, vision_config=VISION, projection_dim=16)
     batch = {"input_ids": ids(), "pixel_values": images(), "return_loss": True}
-    return CLIPModel(config), lambda model: model(**batch).loss
+    model: nn.Module = CLIPModel(config)
+    return model, lambda model: model(**batch).loss
 
 
 def unet() -> tuple[nn.Module, Loss]:
-    from diffusers import UNet2DConditionModel
-
-    model = UNet2DConditionModel(
+    model: nn.Module = import_module("diffusers").UNet2DConditionModel(
         sample_size=8,
         block_out_channels=(8, 16),
         layers_per_block=1,
@@ -122,9 +124,9 @@ def lora_fused() -> tuple[nn.Module, Loss]:
 
 def graph(name: str, **options: Any) -> Callable[[], tuple[nn.Module, Loss]]:
     def build() -> tuple[nn.Module, Loss]:
-        import torch_geometric.nn
-
-        model = getattr(torch_geometric.nn, name)(6, 16, 2, out_channels=3, **options)
+        model: nn.Module = getattr(import_module("torch_geometric.nn"), name)(
+            6, 16, 2, out_channels=3, **options
+        )
         x = torch.linspace(-1, 1, 60).sin().reshape(10, 6)
         edges = torch.stack([torch.arange(10), torch.arange(10).roll(1)])
         labels = torch.arange(10) % 3
