@@ -1,0 +1,173 @@
+"""Noise records as series: energies of signal and noise, and the directions of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+
+from spectrain.core import Source
+from spectrain.core.student import t_quantile
+from spectrain.noise import NOISE_MODELS, Estimate
+from spectrain.noise.estimate import fieller
+from spectrain.noise.intervals import reciprocal
+from spectrain.records import Run
+
+POOLED = 3
+"""Samples from which on signal and noise are averaged before they are divided."""
+
+_MODELS = {value: verdict for verdict, value in NOISE_MODELS.items()}
+_ENERGIES = ("signal_power", "noise_power", "noise_scale")
+_SCHEMA = {"block": pl.String, "step": pl.Int64, "replicas": pl.Float64, "examples": pl.Float64}
+
+
+def read_energies(run: Run) -> pl.DataFrame:
+    """Signal and noise of every block and of the network (null) at every step that has both.
+
+    Returns:
+        Columns block, step, signal_power, noise_power (of one replica), replicas, examples (in a
+        replica; null where the batch size is not known), by step.
+    """
+    rows = run.metrics(source=Source.NOISE).filter(
+        pl.col("measure").is_in(_ENERGIES), pl.col("value").is_finite()
+    )
+    empty = _SCHEMA | dict.fromkeys(_ENERGIES, pl.Float64)
+    if rows.is_empty():
+        return pl.DataFrame(schema=empty)
+    values = rows.group_by("block", "step").agg(
+        *(
+            pl.col("value").filter(pl.col("measure") == name).mean().alias(name)
+            for name in _ENERGIES
+        ),
+        pl.col("count").median().cast(pl.Float64).alias("replicas"),
+    )
+    examples = pl.col("noise_scale") * pl.col("signal_power") / pl.col("noise_power")
+    return (
+        values.with_columns(examples=pl.when(examples.is_finite()).then(examples))
+        .filter(pl.col("signal_power").is_not_null(), pl.col("noise_power") > 0)
+        .with_columns(
+            examples=pl.col("examples").fill_null(pl.col("examples").median().over("step"))
+        )
+        .select(*empty)
+        .sort("step")
+    )
+
+
+def signal_to_noise_of(samples: pl.DataFrame) -> Estimate:
+    """Signal-to-noise ratio of one replica over several samples: ratio of averages.
+
+    Fieller's interval from the spread of the samples, from three on; before, no interval.
+
+    Example:
+        >>> frame = pl.DataFrame({"signal_power": [1.0, 2.0], "noise_power": [4.0, 8.0]})
+        >>> signal_to_noise_of(frame).value
+        0.25
+    """
+    pairs = samples.select("signal_power", "noise_power").to_numpy()
+    count = len(pairs)
+    signal, noise = (float(mean) for mean in pairs.mean(0))
+    if count < POOLED:
+        few = f"{count} samples, {POOLED} are needed for an interval"
+        return Estimate(signal / noise, None, None, None, count, reason=few)
+    covariance = torch.from_numpy(np.cov(pairs.T) / count)
+    return fieller(signal, noise, covariance, replicas=count)
+
+
+def noise_scale_of(samples: pl.DataFrame) -> Estimate:
+    """Noise scale over several samples, in examples where their number is known, else replicas."""
+    ratio = signal_to_noise_of(samples)
+    known = samples["examples"].median()
+    examples = float(known) if isinstance(known, float) else 1.0
+    if ratio.error is None:
+        value = ratio.value
+        scale = None if value is None or value <= 0 else examples / value
+        return Estimate(scale, None, None, None, ratio.replicas, reason=ratio.reason)
+    return reciprocal(ratio).scaled(examples)
+
+
+@dataclass(frozen=True, slots=True)
+class Directions:
+    """The leading singular directions of one block at one step, largest first.
+
+    Attributes:
+        step: of the sample.
+        replicas: number R of replicas.
+        sigma: singular values of their mean.
+        echo: ζ of each direction.
+        echo_error: its standard error; NaN where there is none.
+        left: c_L², its overlap with the truth, left.
+        right: c_R².
+        isotropic: echo that isotropic additive noise predicts.
+        proportional: echo that noise in proportion to the signal predicts.
+        norm: ‖ḡ‖_F of the whole gradient.
+        values: zeta_emp, zeta_pred, eta_mult, gamma_echo, product_coupling and their like.
+        kind: verdict of the model comparison.
+    """
+
+    step: int
+    replicas: int
+    sigma: Sequence[float]
+    echo: Sequence[float]
+    echo_error: Sequence[float]
+    left: Sequence[float]
+    right: Sequence[float]
+    isotropic: Sequence[float]
+    proportional: Sequence[float]
+    norm: float
+    values: Mapping[str, float]
+    kind: str
+
+    @property
+    def signal(self) -> int:
+        """Directions whose 90 % interval of the echo excludes 0."""
+        if self.replicas < 4:
+            return 0
+        half = t_quantile(0.9, self.replicas - 1)
+        pairs = zip(self.echo, self.echo_error, strict=True)
+        return sum(echo - half * error > 0 for echo, error in pairs)
+
+
+def read_directions(run: Run) -> Mapping[str, Sequence[Directions]]:
+    """Every sample with directions of every block, by step."""
+    rows = run.metrics(source=Source.NOISE).filter(pl.col("block").is_not_null())
+    with_sigma = rows.filter(pl.col("measure") == "sigma").select("block", "step").unique()
+    found: dict[str, list[Directions]] = {}
+    groups = rows.join(with_sigma, on=["block", "step"]).sort("step")
+    for (block, step), group in groups.group_by("block", "step", maintain_order=True):
+        found.setdefault(str(block), []).append(_directions(int(str(step)), group))
+    return found
+
+
+def _directions(step: int, rows: pl.DataFrame) -> Directions:
+    whole = rows.filter(pl.col("index").is_null(), pl.col("value").is_not_null())
+    values = dict(whole.select("measure", "value").iter_rows())
+    counts = dict(whole.select("measure", "count").iter_rows())
+    by_index = rows.filter(pl.col("index").is_not_null()).sort("index")
+
+    def column(name: str, field: str = "value") -> list[float]:
+        entries = by_index.filter(pl.col("measure") == name)[field]
+        return entries.fill_null(float("nan")).to_list()
+
+    energy = values.get("signal_power", 0.0) + _share(values, counts)
+    return Directions(
+        step,
+        int(by_index.filter(pl.col("measure") == "sigma")["count"][0] or 0),
+        column("sigma"),
+        column("echo"),
+        column("echo", "error"),
+        column("overlap_left"),
+        column("overlap_right"),
+        column("echo_isotropic"),
+        column("echo_proportional"),
+        max(energy, 0.0) ** 0.5,
+        values,
+        _MODELS.get(values.get("noise_model", 0.0), "undecided"),
+    )
+
+
+def _share(values: Mapping[str, float], counts: Mapping[str, int | None]) -> float:
+    """Noise left in the mean: of one replica over their number."""
+    return values.get("noise_power", 0.0) / (counts.get("noise_power") or 1)
