@@ -10,8 +10,7 @@ import polars as pl
 import torch
 
 from spectrain.core import Source
-from spectrain.core.student import t_quantile
-from spectrain.noise import NOISE_MODELS, Estimate
+from spectrain.noise import NOISE_MODELS, SIGNAL_LEVEL, Estimate
 from spectrain.noise.estimate import fieller
 from spectrain.noise.intervals import reciprocal
 from spectrain.records import Run
@@ -105,6 +104,7 @@ class Directions:
         norm: ‖ḡ‖_F of the whole gradient.
         values: zeta_emp, zeta_pred, eta_mult, gamma_echo, product_coupling and their like.
         kind: verdict of the model comparison.
+        p: p-value of each direction against there being no signal; empty in older runs.
     """
 
     step: int
@@ -119,15 +119,12 @@ class Directions:
     norm: float
     values: Mapping[str, float]
     kind: str
+    p: Sequence[float]
 
     @property
     def signal(self) -> int:
-        """Directions whose 90 % interval of the echo excludes 0."""
-        if self.replicas < 4:
-            return 0
-        half = t_quantile(0.9, self.replicas - 1)
-        pairs = zip(self.echo, self.echo_error, strict=True)
-        return sum(echo - half * error > 0 for echo, error in pairs)
+        """Signal directions of this sample alone; none can be called with fewer than 6 replicas."""
+        return sum(p <= SIGNAL_LEVEL for p in self.p)
 
 
 def read_directions(run: Run) -> Mapping[str, Sequence[Directions]]:
@@ -165,6 +162,7 @@ def _directions(step: int, rows: pl.DataFrame) -> Directions:
         max(energy, 0.0) ** 0.5,
         values,
         _MODELS.get(values.get("noise_model", 0.0), "undecided"),
+        column("signal_p"),
     )
 
 

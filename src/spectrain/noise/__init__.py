@@ -12,8 +12,15 @@ from spectrain.noise.directions import (
     directions,
     without_reference_noise,
 )
-from spectrain.noise.echo import echo, echo_estimate, echo_uncorrected, pooled_echo, reverb
-from spectrain.noise.estimate import Estimate
+from spectrain.noise.echo import (
+    echo,
+    echo_estimate,
+    echo_uncorrected,
+    pair_energy,
+    pooled_echo,
+    reverb,
+)
+from spectrain.noise.estimate import NOT_FINITE, Estimate
 from spectrain.noise.held import HeldNoise, held_noise
 from spectrain.noise.intervals import (
     energy_share,
@@ -36,6 +43,7 @@ from spectrain.noise.perturbation import (
 from spectrain.noise.plateau import Plateaus, plateaus
 from spectrain.noise.power import Power
 from spectrain.noise.replicas import ReplicaGradients
+from spectrain.noise.signal import SIGNAL_LEVEL, SignalTest, signal_test
 from spectrain.noise.snr import NOISE_MEASURES
 from spectrain.noise.summary import (
     NO_BATCH_SIZE,
@@ -51,7 +59,9 @@ from spectrain.noise.triples import Triples, top_triples
 __all__ = [
     "NOISE_MEASURES",
     "NOISE_MODELS",
+    "NOT_FINITE",
     "NO_BATCH_SIZE",
+    "SIGNAL_LEVEL",
     "Alignment",
     "Comparison",
     "Coupling",
@@ -71,6 +81,7 @@ __all__ = [
     "ScalarNoise",
     "ScatterStream",
     "SignStatistics",
+    "SignalTest",
     "Triples",
     "additive",
     "additive_overlaps",
@@ -94,6 +105,7 @@ __all__ = [
     "multiplicative_overlaps",
     "noise_components",
     "noise_scale_of_two_batches",
+    "pair_energy",
     "plateaus",
     "pooled_echo",
     "product_coupling",
@@ -103,6 +115,7 @@ __all__ = [
     "scalar_measures",
     "scalar_records",
     "sign_statistics",
+    "signal_test",
     "signal_to_noise",
     "simple_noise_scale",
     "structured_variance",

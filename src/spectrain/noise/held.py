@@ -11,7 +11,7 @@ from torch import Tensor
 from spectrain.core import Record
 from spectrain.noise.deviations import deviations
 from spectrain.noise.directions import TOP, directions
-from spectrain.noise.estimate import LEVEL
+from spectrain.noise.estimate import LEVEL, NOT_FINITE
 from spectrain.noise.moments import moments
 from spectrain.noise.summary import (
     DirectionalNoise,
@@ -74,6 +74,8 @@ def held_noise(
         return HeldNoise(measures, scalar, None, "a vector has no singular directions")
     if count < 3:
         return HeldNoise(measures, scalar, None, "fewer than 3 replicas")
+    if not bool(summary.scatter.isfinite()):
+        return HeldNoise(measures, scalar, None, NOT_FINITE)
     if not bool(summary.mean.any()):
         return HeldNoise(measures, scalar, None, "zero gradient")
     found = directions(replicas, k=min(k, *shape), summary=summary, weights=weights)

@@ -148,7 +148,8 @@ def directional_records(step: int, block: str, directional: DirectionalNoise) ->
 
     ``echo_isotropic`` is the echo that isotropic additive noise predicts for a direction,
     √(c_L²c_R²) of the fitted overlaps. ``noise_model`` says which of the two models the evidence
-    favours: −1 isotropic additive, 1 signal-proportional, 0 neither.
+    favours: −1 isotropic additive, 1 signal-proportional, 0 neither. ``signal_p`` is the p-value of
+    :func:`~spectrain.noise.signal_test`.
     """
     found, kind = directional.directions, directional.comparison
     rows = [
@@ -162,6 +163,7 @@ def directional_records(step: int, block: str, directional: DirectionalNoise) ->
     rows.append(_row(step, block, "product_coupling", directional.coupling))
     left, right = found.true_overlaps()
     columns = {
+        "signal_p": found.test.p,
         "sigma": found.mean.values,
         "overlap_left": left,
         "overlap_right": right,
