@@ -148,7 +148,7 @@ def test_signs_of_replicas_do_not_matter_to_the_bases(generator: torch.Generator
 def test_directions_carry_it_in_the_order_of_the_mean(generator: torch.Generator) -> None:
     """Noise of changing sign may lie above the signal in the mean: it is the other that counts."""
     x = white(8, 20, 20, generator)
-    x[:, 0, 0] += 200 * torch.tensor([1.0, -1, 1, -1, 1, -1, 1, 1])
+    x[:, 0, 0] += 200 * torch.tensor([1.6, -0.4, 0.8, -1.0, 0.3, -0.8, 1.1, 0.6])
     x[:, 9, 9] += 30
     found = directions(x, k=2)
     assert found.mean.left[0, 0].abs() > 0.9

@@ -41,6 +41,7 @@ from spectrain.noise.perturbation import (
     structured_variance,
 )
 from spectrain.noise.plateau import Plateaus, plateaus
+from spectrain.noise.pooling import pooled_count, pooled_kind
 from spectrain.noise.power import Power
 from spectrain.noise.replicas import ReplicaGradients
 from spectrain.noise.signal import SIGNAL_LEVEL, SignalTest, signal_test
@@ -54,6 +55,7 @@ from spectrain.noise.summary import (
     scalar_measures,
     scalar_records,
 )
+from spectrain.noise.tradeoff import Cost, batch_cost
 from spectrain.noise.triples import Triples, top_triples
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "SIGNAL_LEVEL",
     "Alignment",
     "Comparison",
+    "Cost",
     "Coupling",
     "DeviationStream",
     "Deviations",
@@ -86,6 +89,7 @@ __all__ = [
     "additive",
     "additive_overlaps",
     "align",
+    "batch_cost",
     "compare_noise_models",
     "coupling",
     "degenerate_groups",
@@ -107,7 +111,9 @@ __all__ = [
     "noise_scale_of_two_batches",
     "pair_energy",
     "plateaus",
+    "pooled_count",
     "pooled_echo",
+    "pooled_kind",
     "product_coupling",
     "proportional",
     "reverb",

@@ -24,8 +24,8 @@ BASIS = 24
 SIGNAL_LEVEL = 0.05
 """Level at which a direction is called signal: so often at least one is where there is none."""
 
-ROUNDING = 1e-12
-"""Projections below this share of the largest are taken as 0."""
+ROUNDING = 1e-6
+"""Singular values below this share of the largest are rounding and have no direction."""
 
 FEWEST = 6
 """Replicas from which one sample can reach :data:`SIGNAL_LEVEL`: 2^(R−1) patterns ≥ 1/level."""
@@ -149,7 +149,8 @@ def _top(matrices: Float[Tensor, "*b p q"], k: int) -> tuple[Tensor, Tensor]:
     right = torch.linalg.eigh(matrices.mT @ matrices).eigenvectors.flip(-1)[..., :k]
     left = matrices @ right
     norm = torch.linalg.vector_norm(left, dim=-2, keepdim=True)
-    return left / torch.where(norm > 0, norm, 1.0), right
+    kept = norm > ROUNDING * norm.amax(-1, keepdim=True)
+    return torch.where(kept, left / norm, 0.0), torch.where(kept, right, 0.0)
 
 
 def _statistics(
@@ -171,5 +172,6 @@ def _statistics(
     right = right.take_along_dim(same, -1)[:, fold]
     projected = torch.einsum("frpk,rpq,frqk->frk", left, cores, right) * signs.unsqueeze(-1)
     average, spread = projected.mean(1), projected.std(1) / count**0.5
-    rounding = ROUNDING * projected.abs().amax((1, 2)).unsqueeze(1).clamp(min=1e-300)
-    return torch.where(average.abs() > rounding, average, 0.0) / spread.maximum(rounding)
+    least = ROUNDING * projected.abs().amax((1, 2)).unsqueeze(1).clamp(min=1e-300)
+    there = torch.linalg.vector_norm(mean[0], dim=-2) > 0
+    return torch.where(there, average, 0.0) / spread.maximum(least)
