@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pkgutil import iter_modules, walk_packages
+from pathlib import Path
+from pkgutil import walk_packages
 from types import ModuleType
 
-import spectrain_studies
-
+FRAME = Path(__file__).parent.name
 STATING = ("claims", "figure")
 """Modules whose names begin so add claims and figures to their study when they are imported."""
 
@@ -26,12 +26,7 @@ def studies() -> tuple[str, ...]:
         >>> "rank" in studies(), "frame" in studies()
         (True, False)
     """
-    packages = [
-        each.name
-        for each in iter_modules(spectrain_studies.__path__)
-        if each.ispkg and each.name != "frame"
-    ]
-    roots = {name: [f"{path}/{name}" for path in spectrain_studies.__path__] for name in packages}
+    folders = sorted(Path(__file__).parents[1].iterdir())
     return tuple(
-        name for name in sorted(packages) if "study" in {m.name for m in iter_modules(roots[name])}
+        each.name for each in folders if each.name != FRAME and (each / "study.py").is_file()
     )
