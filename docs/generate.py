@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from spectrain.core import Registry
-from spectrain.matrix import MEASURES
+from spectrain.matrix import ENTRY_MEASURES, MEASURES
 from spectrain.noise import NOISE_MEASURES
 from spectrain.records.schema import SAMPLE, SCHEMAS
 from spectrain.regime.measures import REGIME_MEASURES
@@ -20,6 +20,7 @@ from spectrain.studies.rank.arms import ARMS
 
 REGISTRIES: dict[str, Registry] = {
     "Measures of a matrix": MEASURES,
+    "Measures of entries": ENTRY_MEASURES,
     "Measures of gradient noise": NOISE_MEASURES,
     "Measures of persistence": REGIME_MEASURES,
 }
