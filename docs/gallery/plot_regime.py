@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import spectrain
-from spectrain.findings import regime
+from spectrain.answers import regime
 from spectrain.lab.noise_twin import noise_twin
 from spectrain.lab.planted import Planted
 from spectrain.lab.update_rules import AdamW
