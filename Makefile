@@ -14,9 +14,10 @@ help:  ## this list
 
 setup: $(READY)  ## install everything into .venv
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml studies/pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]' \
+		--editable studies
 	touch $@
 
 demo: setup  ## train a small GPT under watch with AdamW and with Muon, explain both: runs/demo

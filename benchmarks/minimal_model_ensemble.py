@@ -21,7 +21,7 @@ from rich.progress import track
 from torch import Tensor
 
 from benchmarks.environment import environment
-from spectrain.lab.minimal_model import Arm, Problem, batch_indices, run_minimal_model
+from spectrain_studies.models.minimal_model import Arm, Problem, batch_indices, run_minimal_model
 
 ARMS = tuple(Arm(weight_decay=decay) for decay in (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1))
 

@@ -32,10 +32,10 @@ from rich.progress import Progress
 
 import spectrain
 from benchmarks.environment import environment
-from spectrain.lab.corpus import Corpus, load_corpus
 from spectrain.monitor import Watch
 from spectrain.records import Run
 from spectrain.training.config import TrainConfig
+from spectrain.training.corpus import Corpus, load_corpus
 from spectrain.training.demo import DEMO
 from spectrain.training.trainer import Trainer
 

@@ -20,7 +20,14 @@ import torch
 from scipy.stats import false_discovery_control, ks_2samp
 
 from benchmarks.environment import environment
-from spectrain.lab.rbm import LatticeField, RBMRuns, ScalarRBM, Target, start_runs, train_rbm
+from spectrain_studies.models.rbm import (
+    LatticeField,
+    RBMRuns,
+    ScalarRBM,
+    Target,
+    start_runs,
+    train_rbm,
+)
 
 FIELD, MACHINE, BATCH, RATE = LatticeField(), ScalarRBM(9.0), 16, 0.1
 

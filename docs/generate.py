@@ -17,9 +17,9 @@ from spectrain.matrix import ENTRY_MEASURES, MEASURES
 from spectrain.noise import NOISE_MEASURES
 from spectrain.records.schema import SAMPLE, SCHEMAS
 from spectrain.regime.measures import REGIME_MEASURES
-from spectrain.studies.frame import ledger
-from spectrain.studies.rank.answers import answers
-from spectrain.studies.rank.arms import ARMS
+from spectrain_studies.frame import ledger
+from spectrain_studies.rank.answers import answers
+from spectrain_studies.rank.arms import ARMS
 
 REGISTRIES: dict[str, Registry] = {
     "Measures of a matrix": MEASURES,

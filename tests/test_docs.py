@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from spectrain.lab.gpt import GPT, preset
 from spectrain.matrix import MEASURES
+from spectrain.training.gpt import GPT, preset
 
 ROOT = Path(__file__).parents[1]
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)

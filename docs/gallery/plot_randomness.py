@@ -12,9 +12,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from spectrain.lab.rbm import LatticeField, ScalarRBM, Target, start_runs, train_rbm
 from spectrain.monitor import measure_bulk
 from spectrain.rmt import WignerSurmise
+from spectrain_studies.models.rbm import LatticeField, ScalarRBM, Target, start_runs, train_rbm
 
 field, machine = LatticeField(sites=10, mass_squared=4.0), ScalarRBM(mass_squared=9.0)
 print("modes of the target:", [round(mode, 3) for mode in field.modes.tolist()])

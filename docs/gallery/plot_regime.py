@@ -15,10 +15,10 @@ import torch
 
 import spectrain
 from spectrain.answers import regime
-from spectrain.lab.noise_twin import noise_twin
-from spectrain.lab.planted import Planted
-from spectrain.lab.update_rules import AdamW
 from spectrain.regime import adamw_noise, equilibrium, expected_squared_norms
+from spectrain_studies.models.noise_twin import noise_twin
+from spectrain_studies.models.planted import Planted
+from spectrain_studies.models.update_rules import AdamW
 
 rate, decay, steps = 0.02, 0.25, 500  # a relaxation time of 1/(2ηλ) = 100 steps
 

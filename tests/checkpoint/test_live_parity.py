@@ -12,8 +12,8 @@ from torch import nn
 
 import spectrain
 from spectrain.checkpoint import inspect_checkpoints, open_checkpoint
-from spectrain.lab.gpt import GPT, GPTConfig
 from spectrain.records import open_run
+from spectrain.training.gpt import GPT, GPTConfig
 from support.sample_checkpoints import save_safetensors, save_torch
 
 

@@ -70,3 +70,11 @@ def test_a_wrong_call_is_an_error(name, capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert f"spectrain {name} --help" in captured.err
+
+
+def test_a_command_of_a_distribution_that_is_not_there_says_how_to_get_it(monkeypatch, capsys):
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: ())
+    assert main(["study", "list"]) == 2
+    told = capsys.readouterr().err
+    assert "spectrain-studies, which is not installed" in told
+    assert "pip install" in told

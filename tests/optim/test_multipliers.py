@@ -4,8 +4,8 @@ from torch import nn
 
 from spectrain import find_blocks
 from spectrain.core import InputError, Role
-from spectrain.lab.gpt import GPT, preset
 from spectrain.optim import MultipliedLinear, add_multipliers, multiplier_groups
+from spectrain.training.gpt import GPT, preset
 
 
 def mlp():

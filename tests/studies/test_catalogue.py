@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from spectrain.core import InputError
-from spectrain.studies import STUDIES, load_study
-from spectrain.studies.frame import Verdict
+from spectrain_studies import STUDIES, load_study
+from spectrain_studies.frame import Verdict
 
 LEDGER = Path(__file__).parents[2] / "docs" / "ledger"
 

@@ -1,6 +1,6 @@
 """The numbered results of the study descent at a scale of seconds."""
 
-from spectrain.studies.descent.config_theory import Block, Layered, Layers, Sampling, Spike, Theory
+from spectrain_studies.descent.config_theory import Block, Layered, Layers, Sampling, Spike, Theory
 
 TINY_THEORY = Theory(
     sampling=Sampling(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spectrain.studies.descent.config_transformer import QUICK, GPTSizes, Transformer
+from spectrain_studies.descent.config_transformer import QUICK, GPTSizes, Transformer
 
 TINY_SIZES = GPTSizes(layers=2, heads=2, width=8, context=8, batch=2, value_embeddings=1)
 

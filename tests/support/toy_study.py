@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from spectrain.noise.estimate import mean_estimate
-from spectrain.studies.frame import Experiment, Judgement, Outcome, Results, Study, above, below
+from spectrain_studies.frame import Experiment, Judgement, Outcome, Results, Study, above, below
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from spectrain.core import RunError
-from spectrain.lab.gpt import GPT, preset
 from spectrain.training.checkpoints import FILE, load_checkpoint, save_checkpoint
+from spectrain.training.gpt import GPT, preset
 from spectrain.training.optimizers import make_optimizers, usual_plan
 
 

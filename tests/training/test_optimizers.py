@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.optim import AdamW, Muon
 
-from spectrain.lab.gpt import GPT, preset
+from spectrain.training.gpt import GPT, preset
 from spectrain.training.optimizers import make_optimizers, set_learning_rates, usual_plan
 
 RATES = {"learning_rate": 0.01, "muon_learning_rate": 0.03, "weight_decay": 0.1}

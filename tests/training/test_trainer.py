@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from spectrain.lab import GPT
-from spectrain.lab.corpus import Corpus, step_generator
 from spectrain.training import DivergenceError, TrainConfig
+from spectrain.training.corpus import Corpus, step_generator
+from spectrain.training.gpt import GPT
 from spectrain.training.trainer import Trainer
 
 CORPUS = Corpus.from_text("How many roads must a man walk down? " * 50, name="song")

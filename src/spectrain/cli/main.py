@@ -1,8 +1,9 @@
 """``spectrain COMMAND``: finds the command, runs it, and turns errors into one line and a status.
 
-A command is a module of this package with a function ``run`` whose typed arguments Tyro turns into
-options. It prints its result on standard output; bars and errors go to standard error. What it
-returns, if anything, is the exit status.
+A command is a module with a function ``run`` whose typed arguments Tyro turns into options: one of
+this package, or one that another distribution names among its entry points. It prints its result on
+standard output; bars and errors go to standard error. What it returns, if anything, is the exit
+status.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
+from types import ModuleType
 
 COMMANDS = {
     "demo": "train a small GPT with AdamW and with Muon under watch, and explain both",
@@ -22,6 +24,9 @@ COMMANDS = {
     "inspect": "the spectral health of a checkpoint, without the model's code or data",
     "study": "put the claims of the source documents to the test",
 }
+APART = {"study": "spectrain-studies"}
+"""Commands that another distribution brings: its entry points in the group spectrain.commands."""
+
 FAILED = 2
 INTERRUPTED = 130
 
@@ -68,6 +73,22 @@ def usage() -> str:
     )
 
 
+def _command(name: str) -> ModuleType:
+    """The module of a command."""
+    from spectrain.core import InputError
+
+    if name not in APART:
+        return import_module(f"spectrain.cli.{name}")
+    found = metadata.entry_points(group="spectrain.commands", name=name)
+    if not found:
+        raise InputError(
+            f"this command belongs to {APART[name]}, which is not installed",
+            remedy=f"run `pip install {APART[name]}`, or `pip install ./studies` in a clone",
+        )
+    command: ModuleType = next(iter(found)).load()
+    return command
+
+
 def _run(name: str, arguments: Sequence[str]) -> int:
     _one_blas_thread()
     import tyro
@@ -75,7 +96,7 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     from spectrain.core import SpectrainError
 
     try:
-        command = import_module(f"spectrain.cli.{name}")
+        command = _command(name)
         status = tyro.cli(
             command.run,
             args=arguments,

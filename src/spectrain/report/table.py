@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from spectrain.answers import QUESTIONS, Finding
@@ -20,15 +21,12 @@ _ABOUT: tuple[Column[Block], ...] = (
     Column(
         "Layer",
         "number of the layer that holds it, from 0",
-        lambda block: numeric(
-            MISSING if block.depth is None else str(block.depth),
-            -1 if block.depth is None else block.depth,
-        ),
+        lambda block: numeric(block.layer or MISSING, -1 if block.depth is None else block.depth),
     ),
     Column(
         "Shape",
         "outputs × inputs",
-        lambda block: numeric(shape(block.shape), block.shape[0] * block.shape[1]),
+        lambda block: numeric(shape(_sides(block)), prod(_sides(block))),
     ),
 )
 
@@ -56,6 +54,10 @@ def blocks_table(run: Run, blocks: Sequence[Block], findings: Sequence[Finding[A
     return element(
         "table", sortable_head([_BLOCK, *headings]), element("tbody", *rows), id="blocks"
     )
+
+
+def _sides(block: Block) -> tuple[int, ...]:
+    return block.shape[: 1 if block.view.diagonal else 2]
 
 
 def _columns(run: Run, finding: Finding[Any, Any]) -> Sequence[Column[Any]]:

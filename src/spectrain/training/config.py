@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spectrain.core import InputError
-from spectrain.lab.gpt import GPTConfig, preset
-from spectrain.lab.gpt.config import Activation, Norm
+from spectrain.training.gpt import GPTConfig, preset
+from spectrain.training.gpt.config import Activation, Norm
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 
 from spectrain.core import RunError
-from spectrain.lab.corpus import Corpus, load_corpus
 from spectrain.monitor import watch
 from spectrain.records import open_run
 from spectrain.training.config import TrainConfig
+from spectrain.training.corpus import Corpus, load_corpus
 from spectrain.training.progress import progress_bar
 from spectrain.training.trainer import Trainer
 

@@ -8,9 +8,9 @@ from typing import Literal
 from torch.optim import Optimizer
 
 from spectrain.core import Plan, Step, usual_step
-from spectrain.lab.gpt import GPT
 from spectrain.network import find_blocks
 from spectrain.optim import build
+from spectrain.training.gpt import GPT
 
 BETAS = (0.9, 0.95)
 
@@ -19,7 +19,7 @@ def usual_plan(model: GPT, kind: Literal["adamw", "muon"]) -> Plan:
     """AdamW for all parameters, or Muon for the matrices inside the blocks and AdamW for the rest.
 
     Example:
-        >>> from spectrain.lab.gpt import preset
+        >>> from spectrain.training.gpt import preset
         >>> plan = usual_plan(GPT(preset("modern", vocabulary=20, layers=1)), "muon")
         >>> [name for name in plan][:2]
         ['blocks.0.attention.query.weight', 'blocks.0.attention.key.weight']

@@ -13,11 +13,11 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from spectrain.core import SpectrainError
-from spectrain.lab.corpus import Corpus, step_generator
-from spectrain.lab.gpt import GPT
 from spectrain.optim import read_plan
 from spectrain.training.checkpoints import load_checkpoint, save_checkpoint
 from spectrain.training.config import TrainConfig
+from spectrain.training.corpus import Corpus, step_generator
+from spectrain.training.gpt import GPT
 from spectrain.training.optimizers import make_optimizers, set_learning_rates, usual_plan
 from spectrain.training.schedule import learning_rate_factor
 

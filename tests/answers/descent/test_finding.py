@@ -47,18 +47,18 @@ def noisy(median, size=30, seed=0, spread=0.05):
 def test_verdicts(median, verdict, status, tmp_path):
     finding = descent(write_ratios(tmp_path / "run", noisy(median)))
     (row,) = finding.rows
-    assert (row["verdict"], finding.status) == (verdict, status)
-    assert row["low"] <= row["ratio"] <= row["high"]
-    assert row["ratio"] == pytest.approx(median, rel=0.05)
+    assert (row.verdict, finding.status) == (verdict, status)
+    assert row.low <= row.ratio <= row.high
+    assert row.ratio == pytest.approx(median, rel=0.05)
 
 
 def test_the_ratio_is_that_of_the_criterion(tmp_path):
     ratios = noisy(5.0, size=60)
     (row,) = descent(write_ratios(tmp_path / "run", ratios)).rows
-    assert row["ratio"] == pytest.approx(np.exp(np.median(np.log(ratios[-20:]))), rel=1e-9)
-    assert row["nuclear_rank"] == pytest.approx(4.0 * np.median(ratios[-20:]))
-    assert (row["stable_rank"], row["columns"], row["activation"]) == (4.0, 64, "input")
-    assert (row["samples"], row["window"]) == (60, [40, 59])
+    assert row.ratio == pytest.approx(np.exp(np.median(np.log(ratios[-20:]))), rel=1e-9)
+    assert row.nuclear_rank == pytest.approx(4.0 * np.median(ratios[-20:]))
+    assert (row.stable_rank, row.columns, row.activation) == (4.0, 64, "input")
+    assert (row.samples, row.window) == (60, (40, 59))
 
 
 @pytest.mark.parametrize(
@@ -76,16 +76,16 @@ def test_the_criterion_input_goes_before_the_literal_one(tmp_path):
     ]
     finding = descent(write_ratios(tmp_path / "run", noisy(1.5, 20), extra=criterion))
     (row,) = finding.rows
-    assert (row["activation"], row["columns"]) == ("criterion", 32)
-    assert row["ratio"] == pytest.approx(3.0, rel=0.05)
-    assert row["verdict"] == "spectral"
+    assert (row.activation, row.columns) == ("criterion", 32)
+    assert row.ratio == pytest.approx(3.0, rel=0.05)
+    assert row.verdict == "spectral"
 
 
 def test_the_course_tells_when_the_advantage_faded(tmp_path):
     ratios = np.r_[noisy(6.0, 20), noisy(0.9, 40, seed=1)]
     finding = descent(write_ratios(tmp_path / "run", ratios))
     (row,) = finding.rows
-    assert (row["course"], row["crossings"]) == ("below 2 since step 20", [20])
+    assert (row.course, row.crossings) == ("below 2 since step 20", (20,))
     assert any("fell below 2 during training (the last by step 20)" in a for a in finding.advice)
 
 
@@ -135,16 +135,16 @@ def test_zero_gradients_are_left_out(tmp_path):
 def test_few_samples_give_a_ratio_without_a_verdict(tmp_path):
     finding = descent(write_ratios(tmp_path / "run", [3.0] * 7))
     (row,) = finding.rows
-    assert (row["verdict"], row["ratio"], row["low"]) == ("not enough data", 3.0, None)
-    assert row["reason"] == "7 samples, 8 are needed for an interval"
+    assert (row.verdict, row.ratio, row.low) == ("not enough data", 3.0, None)
+    assert row.reason == "7 samples, 8 are needed for an interval"
 
 
 def test_intervals_ignore_the_other_blocks(tmp_path):
     run = write_run(tmp_path / "run", Recipe(steps=range(24), blocks=gpt_blocks(1)))
-    whole = {row["block"]: row for row in descent(run).rows}
+    whole = {row.block: row for row in descent(run).rows}
     some = descent(run, blocks=run.blocks[3:5]).rows
-    assert [row["block"] for row in some] == [block.name for block in run.blocks[3:5]]
-    assert all(row == whole[row["block"]] for row in some)
+    assert [row.block for row in some] == [block.name for block in run.blocks[3:5]]
+    assert all(row == whole[row.block] for row in some)
 
 
 def test_labels(tmp_path):
@@ -164,8 +164,8 @@ def test_embeddings_heads_and_gains_are_judged_with_a_note(tmp_path):
     ):
         run = write_ratios(tmp_path / role, noisy(3.0), role=role)
         (row,) = descent(run).rows
-        assert row["verdict"] == "spectral"
-        assert note in row["note"]
+        assert row.verdict == "spectral"
+        assert note in row.note
 
 
 def test_batch_sizes_that_were_not_logged_are_missing_data(tmp_path):
@@ -184,7 +184,7 @@ def test_fewer_columns_than_features_are_pointed_out(tmp_path):
 
 def test_a_realistic_run(realistic_run):
     finding = descent(realistic_run)
-    verdicts = {row["block"]: row["verdict"] for row in finding.rows}
+    verdicts = {row.block: row.verdict for row in finding.rows}
     assert len(verdicts) == 30
     assert verdicts["layers.0.attn.query.weight"] == "spectral"
     assert verdicts["embedding.weight"] == "euclidean"

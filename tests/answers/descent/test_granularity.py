@@ -67,7 +67,7 @@ def test_the_cut_of_the_largest_guarantee(ranks, fused, heads, favoured, gain, t
     }
     write(tmp_path / "run", values, (2.0, 2.0, 2.0))
     rows = descent(open_run(tmp_path / "run")).rows
-    assert {row["granularity"] for row in rows} == {favoured}
+    assert {row.granularity for row in rows} == {favoured}
     assert rows[0]["granularity_gain"] == pytest.approx(gain)
     assert set(rows[0]["granularities"]) == {"fused", "apart", "per head"}
 
@@ -75,7 +75,7 @@ def test_the_cut_of_the_largest_guarantee(ranks, fused, heads, favoured, gain, t
 def test_parts_that_see_different_activations_are_not_compared_fused(tmp_path):
     values = {"nuclear_rank": (6.0,) * 3, "nuclear_rank_fused": (9.0,) * 3}
     write(tmp_path / "run", values, (2.0, 2.0, 4.0))
-    assert [row["granularity"] for row in descent(open_run(tmp_path / "run")).rows] == [None] * 3
+    assert [row.granularity for row in descent(open_run(tmp_path / "run")).rows] == [None] * 3
 
 
 class Experts(nn.Module):
@@ -121,14 +121,14 @@ def test_experts_of_a_watched_model(tmp_path):
     model = nn.ModuleDict({"experts": Experts()})
     model.forward = lambda x: model["experts"](x)
     rows = watched(model, (16, 6), tmp_path / "run")
-    assert [row["granularity"] for row in rows] == ["per expert"] * 2
+    assert [row.granularity for row in rows] == ["per expert"] * 2
     assert 1 <= rows[0]["granularity_low"] <= rows[0]["granularity_gain"]
 
 
 def test_heads_of_a_watched_model(tmp_path):
     torch.manual_seed(0)
     model = nn.Sequential(Attention())
-    rows = {row["block"]: row for row in watched(model, (4, 7, 12), tmp_path / "run")}
+    rows = {row.block: row for row in watched(model, (4, 7, 12), tmp_path / "run")}
     for part in "qkv":
         found = rows[f"0.c_attn.weight[{part}]"]["granularities"]
         assert found["fused"] >= found["per head"]

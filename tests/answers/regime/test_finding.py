@@ -11,9 +11,9 @@ from spectrain import open_run, watch
 from spectrain.answers import regime
 from spectrain.answers.regime.noise_path import Group, noise_path
 from spectrain.core import Record, Role, Source
-from spectrain.lab.planted import Planted
 from spectrain.records import RunWriter
 from spectrain.regime import adamw_noise, equilibrium, expected_squared_norms
+from spectrain_studies.models.planted import Planted
 from support.synthetic_run import Recipe, make_block, write_run
 
 RATE, DECAY = 0.02, 0.25  # a relaxation time is 100 steps

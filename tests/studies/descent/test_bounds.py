@@ -9,24 +9,24 @@ import pytest
 import torch
 
 from spectrain.matrix import spectrum, stable_rank
-from spectrain.studies.descent.activations import (
+from spectrain_studies.descent.activations import (
     ACTIVATIONS,
     gelu_second_moment,
     printed_gelu_alpha,
     relu_second_moment,
 )
-from spectrain.studies.descent.moments import Moments, run_moments
-from spectrain.studies.descent.one_layer import KINDS, SmallLayer, fixed_weights, stable_ranks
-from spectrain.studies.descent.one_layer import run_small_layer as small_layer
-from spectrain.studies.descent.perturbed_norms import (
+from spectrain_studies.descent.moments import Moments, run_moments
+from spectrain_studies.descent.one_layer import KINDS, SmallLayer, fixed_weights, stable_ranks
+from spectrain_studies.descent.one_layer import run_small_layer as small_layer
+from spectrain_studies.descent.perturbed_norms import (
     DIRECTIONS,
     PerturbedNorm,
     fixed_pair,
     run_perturbed_norm,
 )
-from spectrain.studies.descent.sampling import Law, effective_rank
-from spectrain.studies.descent.small_ball import SmallBall, rare_stable_ranks
-from spectrain.studies.descent.squares import (
+from spectrain_studies.descent.sampling import Law, effective_rank
+from spectrain_studies.descent.small_ball import SmallBall, rare_stable_ranks
+from spectrain_studies.descent.squares import (
     Squares,
     identity_rank,
     log_bound,
@@ -34,8 +34,8 @@ from spectrain.studies.descent.squares import (
     proven_samples,
     run_squares,
 )
-from spectrain.studies.descent.tokens import indicators, zipf, zipf_exponent
-from spectrain.studies.descent.transformer_block import block_bounds, decoder_block, rms_norm
+from spectrain_studies.descent.tokens import indicators, zipf, zipf_exponent
+from spectrain_studies.descent.transformer_block import block_bounds, decoder_block, rms_norm
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from spectrain.descent import hessian_constants
-from spectrain.studies.descent.attention_slope import (
+from spectrain_studies.descent.attention_slope import (
     Attention,
     attend,
     moved_output,
     run_attention,
     torn_between_two,
 )
-from spectrain.studies.descent.layered import (
+from spectrain_studies.descent.layered import (
     SMOOTH,
     Network,
     columnwise_feature_constant,
@@ -25,8 +25,8 @@ from spectrain.studies.descent.layered import (
     quadratic_form,
     run_network,
 )
-from spectrain.studies.descent.mean_spike import Spiked, run_spiked
-from spectrain.studies.descent.one_step import (
+from spectrain_studies.descent.mean_spike import Spiked, run_spiked
+from spectrain_studies.descent.one_step import (
     Algebra,
     Descending,
     Stepped,

@@ -11,18 +11,18 @@ import torch
 
 from spectrain.core import Step
 from spectrain.descent import LeastSquares
-from spectrain.studies import load_study
-from spectrain.studies.descent.config import QUICK, Config
-from spectrain.studies.descent.config_dynamics import Dial, Features, Kernel, Network, Ranks, Spiked
-from spectrain.studies.descent.random_features import FeaturesCase, descend, run_features
-from spectrain.studies.descent.sparse_regression import (
+from spectrain_studies import load_study
+from spectrain_studies.descent.config import QUICK, Config
+from spectrain_studies.descent.config_dynamics import Dial, Features, Kernel, Network, Ranks, Spiked
+from spectrain_studies.descent.random_features import FeaturesCase, descend, run_features
+from spectrain_studies.descent.sparse_regression import (
     NetworkCase,
     draw_network,
     forward,
     norms_squared,
     run_network,
 )
-from spectrain.studies.frame import Verdict, execute
+from spectrain_studies.frame import Verdict, execute
 from support.tiny_theory import TINY_THEORY
 from support.tiny_transformer import TINY_TRANSFORMER
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spectrain.descent import LeastSquares
-from spectrain.studies.descent.closed_form import (
+from spectrain_studies.descent.closed_form import (
     MODELS,
     Descent,
     IdentityCase,
@@ -21,9 +21,9 @@ from spectrain.studies.descent.closed_form import (
     run_identity,
     run_ranks,
 )
-from spectrain.studies.descent.dial import DialCase, run_dial
-from spectrain.studies.descent.kernel import covariance, expansion
-from spectrain.studies.descent.spiked import SpikedCase, draw_spiked, last_step, run_spiked
+from spectrain_studies.descent.dial import DialCase, run_dial
+from spectrain_studies.descent.kernel import covariance, expansion
+from spectrain_studies.descent.spiked import SpikedCase, draw_spiked, last_step, run_spiked
 
 
 def nuclear_rank(matrix: Tensor) -> float:

@@ -10,20 +10,20 @@ import pytest
 import torch
 
 from spectrain.core import InputError
-from spectrain.studies.descent.claims_race import gains, tuned
-from spectrain.studies.descent.config import QUICK
-from spectrain.studies.descent.config_transformer import GPTSizes
-from spectrain.studies.descent.race import ArmCase, run_arm
-from spectrain.studies.descent.race_search import search_rate
-from spectrain.studies.descent.race_statistics import (
+from spectrain.sweeps.outcome import read_outcome, write_outcome
+from spectrain_studies.descent.claims_race import gains, tuned
+from spectrain_studies.descent.config import QUICK
+from spectrain_studies.descent.config_transformer import GPTSizes
+from spectrain_studies.descent.race import ArmCase, run_arm
+from spectrain_studies.descent.race_search import search_rate
+from spectrain_studies.descent.race_statistics import (
     rank_correlation,
     reliability,
     share_of_gain,
 )
-from spectrain.studies.descent.transformer import make_gpt, matrices, train, windows
-from spectrain.studies.descent.transformer_courses import CourseCase, run_course, spectra
-from spectrain.studies.frame import Result, Results, Verdict, above
-from spectrain.sweeps.outcome import read_outcome, write_outcome
+from spectrain_studies.descent.transformer import make_gpt, matrices, train, windows
+from spectrain_studies.descent.transformer_courses import CourseCase, run_course, spectra
+from spectrain_studies.frame import Result, Results, Verdict, above
 
 SIZES = GPTSizes(layers=2, heads=2, width=8, context=8, batch=2, value_embeddings=1)
 RACE = replace(QUICK.transformer.race, network=SIZES, steps=10, records=3, moves=0)
@@ -116,7 +116,7 @@ def test_outcomes_of_searches_of_unequal_length_are_stored(
 ) -> None:
     losses = {0.01: 1.0, 0.03: 0.5, 0.09: 0.2, 0.27: 0.4}  # of Muon's rate; AdamW's changes little
     monkeypatch.setattr(
-        "spectrain.studies.descent.race._train",
+        "spectrain_studies.descent.race._train",
         lambda race, seed, make, rates: losses[round(rates[0], 3)] + abs(rates[1] - 0.01),
     )
     found = run_arm(ArmCase(replace(RACE, moves=2), "usual"))

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from spectrain.core import InputError
-from spectrain.studies.frame import Verdict, execute
+from spectrain_studies.frame import Verdict, execute
 from support.toy_study import Case, Config, Sizes, toy_study
 
 

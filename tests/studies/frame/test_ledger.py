@@ -1,4 +1,4 @@
-from spectrain.studies.frame import execute, ledger
+from spectrain_studies.frame import execute, ledger
 from support.toy_study import toy_study
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from spectrain.core import InputError
-from spectrain.studies.frame import override
+from spectrain_studies.frame import override
 from support.toy_study import Config, Sizes
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from spectrain.studies import load_study
-from spectrain.studies.frame import Result, Results, execute
-from spectrain.studies.frame.seeds import share
-from spectrain.studies.noise.attribution import SOURCES, Attributed, run_attributed
-from spectrain.studies.noise.channels import Rescaled, run_rescaled
-from spectrain.studies.noise.claims_race import tuned
-from spectrain.studies.noise.config import (
+from spectrain_studies import load_study
+from spectrain_studies.frame import Result, Results, execute
+from spectrain_studies.frame.statistics import share
+from spectrain_studies.noise.attribution import SOURCES, Attributed, run_attributed
+from spectrain_studies.noise.channels import Rescaled, run_rescaled
+from spectrain_studies.noise.claims_race import tuned
+from spectrain_studies.noise.config import (
     SCALES,
     Config,
     Coverage,
@@ -26,16 +26,16 @@ from spectrain.studies.noise.config import (
     Sources,
     Transformer,
 )
-from spectrain.studies.noise.coverage import Exact, run_exact
-from spectrain.studies.noise.figures import newton_schulz_curve
-from spectrain.studies.noise.growth import growth_cases, run_alone
-from spectrain.studies.noise.perturb import perturbed_cases, run_perturbed
-from spectrain.studies.noise.race import Run, run_race
-from spectrain.studies.noise.reparam import change_cases, run_changed
-from spectrain.studies.noise.signs import Biased, run_biased
-from spectrain.studies.noise.simulate import run_simulated, simulated_cases
-from spectrain.studies.noise.study import over_seeds, ratio
-from spectrain.studies.noise.transformer import Trained, Training, run_trained
+from spectrain_studies.noise.coverage import Exact, run_exact
+from spectrain_studies.noise.figures import newton_schulz_curve
+from spectrain_studies.noise.growth import growth_cases, run_alone
+from spectrain_studies.noise.perturb import perturbed_cases, run_perturbed
+from spectrain_studies.noise.race import Run, run_race
+from spectrain_studies.noise.reparam import change_cases, run_changed
+from spectrain_studies.noise.signs import Biased, run_biased
+from spectrain_studies.noise.simulate import run_simulated, simulated_cases
+from spectrain_studies.noise.study import over_seeds, ratio
+from spectrain_studies.noise.transformer import Trained, Training, run_trained
 
 GPT = Transformer(
     layers=1, width=16, heads=2, context=16, batch=4, replicas=5, checkpoints=(0, 2), seeds=2

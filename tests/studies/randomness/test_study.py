@@ -12,14 +12,14 @@ import torch
 
 from spectrain.noise.estimate import symmetric
 from spectrain.rmt import TwoMode, WignerSurmise, hermite_eigenvalues, laguerre_eigenvalues
-from spectrain.studies.frame import StudyResult, Verdict, execute
-from spectrain.studies.randomness import STUDY
-from spectrain.studies.randomness.config import DOCUMENT, PAPER, QUICK, Config
-from spectrain.studies.randomness.images import learnt
-from spectrain.studies.randomness.machine import Machine, RestCase, run_rest
-from spectrain.studies.randomness.mode import ModeCase, run_mode
-from spectrain.studies.randomness.spectra_of_heads import unfolded_spacings
-from spectrain.studies.randomness.statistics import (
+from spectrain_studies.frame import StudyResult, Verdict, execute
+from spectrain_studies.randomness import STUDY
+from spectrain_studies.randomness.config import DOCUMENT, PAPER, QUICK, Config
+from spectrain_studies.randomness.images import learnt
+from spectrain_studies.randomness.machine import Machine, RestCase, run_rest
+from spectrain_studies.randomness.mode import ModeCase, run_mode
+from spectrain_studies.randomness.spectra_of_heads import unfolded_spacings
+from spectrain_studies.randomness.statistics import (
     PAIRS,
     coefficient,
     distance,
@@ -125,7 +125,7 @@ def test_the_paper_scale_says_what_it_thins() -> None:
 
 def test_the_config_can_undo_the_thinning() -> None:
     """At the document's own settings a case starts cold and runs its 100,000 updates."""
-    from spectrain.studies.randomness.machine import rest_cases
+    from spectrain_studies.randomness.machine import rest_cases
 
     case = rest_cases(DOCUMENT)[0]
     assert case.cold

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectrain.studies.rank.config import Probing, RankConfig, Task, Training
+from spectrain_studies.rank.config import Probing, RankConfig, Task, Training
 
 SIDE = 28
 

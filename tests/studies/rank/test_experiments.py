@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from spectrain.studies.rank.coherence import COHERENCE, run_coherence
-from spectrain.studies.rank.layers import LAYERS, run_layers
-from spectrain.studies.rank.learning import DYNAMICS, best_size, run_arm
-from spectrain.studies.rank.orthonormalizing import (
+from spectrain_studies.rank.coherence import COHERENCE, run_coherence
+from spectrain_studies.rank.layers import LAYERS, run_layers
+from spectrain_studies.rank.learning import DYNAMICS, best_size, run_arm
+from spectrain_studies.rank.orthonormalizing import (
     ORTHONORMALIZING,
     exact,
     iterated,
     realised,
     run_orthonormalizing,
 )
-from spectrain.studies.rank.reinflation import ReinflationCase, run_reinflation
-from spectrain.studies.rank.stack import Stack
+from spectrain_studies.rank.reinflation import ReinflationCase, run_reinflation
+from spectrain_studies.rank.stack import Stack
 
 
 def test_the_exact_angle_follows_from_the_nuclear_rank() -> None:
@@ -51,8 +51,8 @@ def test_newton_schulz_tables_have_the_known_range() -> None:
 def test_the_line_search_finds_the_decrease_and_puts_nothing_back(tasks) -> None:
     """Gains are those of losses evaluated directly, at the best of the trial lengths."""
     stack = Stack(tasks["mlp"], [0, 1])
-    from spectrain.studies.rank.data import draw
-    from spectrain.studies.rank.probing import gradients
+    from spectrain_studies.rank.data import draw
+    from spectrain_studies.rank.probing import gradients
 
     batch = draw(stack.task, stack.seeds, 7)
     name = stack.hidden[0]
@@ -120,7 +120,7 @@ def test_resetting_a_block_that_did_not_learn_costs_nothing(tiny) -> None:
 
 def test_coherence_of_repeated_minibatches_is_perfect(tiny, monkeypatch) -> None:
     """With one and the same minibatch there is no noise: the cosine of halves is 1."""
-    from spectrain.studies.rank import coherence
+    from spectrain_studies.rank import coherence
 
     drawn = coherence.draw
     monkeypatch.setattr(coherence, "draw", lambda task, seeds, step: drawn(task, seeds, 0))

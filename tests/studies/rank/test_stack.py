@@ -7,11 +7,11 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from spectrain.matrix import newton_schulz
-from spectrain.studies.rank.arms import ARMS
-from spectrain.studies.rank.config import Interventions
-from spectrain.studies.rank.data import draw
-from spectrain.studies.rank.stack import Stack, make_model
-from spectrain.studies.rank.train import rates_of_sizes, train
+from spectrain_studies.rank.arms import ARMS
+from spectrain_studies.rank.config import Interventions
+from spectrain_studies.rank.data import draw
+from spectrain_studies.rank.stack import Stack, make_model
+from spectrain_studies.rank.train import rates_of_sizes, train
 
 SETTINGS = Interventions()
 

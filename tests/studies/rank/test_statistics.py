@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from spectrain.studies.frame import Verdict
-from spectrain.studies.rank.prediction import skill
-from spectrain.studies.rank.statistics import change, differs, effect_size, mean_of, paired
+from spectrain_studies.frame import Verdict
+from spectrain_studies.rank.prediction import skill
+from spectrain_studies.rank.statistics import change, differs, effect_size, mean_of, paired
 
 
 def test_paired_is_the_paired_t_test() -> None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from spectrain.studies.frame import execute
-from spectrain.studies.rank import STUDY
-from spectrain.studies.rank.config import PAPER
+from spectrain_studies.frame import execute
+from spectrain_studies.rank import STUDY
+from spectrain_studies.rank.config import PAPER
 
 
 @pytest.fixture(scope="module")

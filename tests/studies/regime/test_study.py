@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectrain.lab.minimal_model import Arm, Problem
-from spectrain.studies import load_study
-from spectrain.studies.frame import Verdict, execute
-from spectrain.studies.frame.seeds import log_slope, over_seeds
-from spectrain.studies.regime.claims_theory import TwinCase, run_twins
-from spectrain.studies.regime.claims_tuning import draw_trials
-from spectrain.studies.regime.config import QUICK, Planted, Sweep, Transformer, Tuning, Twins
-from spectrain.studies.regime.planted import PlantedCase, run_planted
-from spectrain.studies.regime.statistics import late, twin_norm
-from spectrain.studies.regime.sweeps import DEFINITIONS, SweepCase, run_sweep
+from spectrain_studies import load_study
+from spectrain_studies.frame import Verdict, execute
+from spectrain_studies.frame.statistics import log_slope, over_seeds
+from spectrain_studies.models.minimal_model import Arm, Problem
+from spectrain_studies.regime.claims_theory import TwinCase, run_twins
+from spectrain_studies.regime.claims_tuning import draw_trials
+from spectrain_studies.regime.config import QUICK, Planted, Sweep, Transformer, Tuning, Twins
+from spectrain_studies.regime.planted import PlantedCase, run_planted
+from spectrain_studies.regime.statistics import late, twin_norm
+from spectrain_studies.regime.sweeps import DEFINITIONS, SweepCase, run_sweep
 
 SEARCH = Tuning(searches=2, trials=2, tuning_seeds=1, test_seeds=1, steps=8)
 TINY = replace(
@@ -87,7 +87,7 @@ def test_statistics():
     estimate = over_seeds([1.0, 2.0, 3.0])
     assert estimate.high == pytest.approx(2 + 4.303 / 3**0.5, rel=1e-3)  # t at 95 %, 2 degrees
     assert twin_norm(100, 0.01, 0.01) == pytest.approx(7.07, rel=1e-3)
-    from spectrain.studies.frame import Result
+    from spectrain_studies.frame import Result
 
     result = Result(None, {"steps": np.arange(7), "a": np.arange(7.0)[:, None]})
     assert late(result, "a").tolist() == [5.0]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spectrain.lab.gpt import GPT, preset
+from spectrain.training.gpt import GPT, preset
 from support.architectures.building import (
     CONTEXT,
     HEAD,

@@ -1,5 +1,0 @@
-"""Studies: the source documents reproduced, every statement of theirs a claim with a verdict."""
-
-from spectrain.studies.catalogue import STUDIES, load_study
-
-__all__ = ["STUDIES", "load_study"]

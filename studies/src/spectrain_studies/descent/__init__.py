@@ -1,0 +1,45 @@
+"""When spectral updates help, under test (seed 003)."""
+
+from spectrain_studies.descent import (
+    claims_activations,
+    claims_block,
+    claims_dial,
+    claims_kernel,
+    claims_layered,
+    claims_race,
+    claims_random_features,
+    claims_ranks,
+    claims_samples,
+    claims_sparse,
+    claims_spike,
+    claims_transformer,
+    claims_windows,
+    figures,
+    figures_ranks,
+    figures_sparse,
+    figures_theory,
+    figures_transformer,
+)
+from spectrain_studies.descent.study import STUDY
+
+__all__ = [
+    "STUDY",
+    "claims_activations",
+    "claims_block",
+    "claims_dial",
+    "claims_kernel",
+    "claims_layered",
+    "claims_race",
+    "claims_random_features",
+    "claims_ranks",
+    "claims_samples",
+    "claims_sparse",
+    "claims_spike",
+    "claims_transformer",
+    "claims_windows",
+    "figures",
+    "figures_ranks",
+    "figures_sparse",
+    "figures_theory",
+    "figures_transformer",
+]

@@ -1,0 +1,137 @@
+"""The outcome of a study as plain data, and as a page of the documentation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from spectrain.records.manifest import to_plain
+from spectrain_studies.frame.judgement import Judgement, Verdict
+from spectrain_studies.frame.study import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult:
+    """What a study found at one scale.
+
+    Attributes:
+        study: its name.
+        title: what it asks.
+        document: the source document.
+        scale: ``quick``, ``paper`` or another of the study's scales.
+        seconds: time from start to end of this call.
+        compute_seconds: time of all cases, earlier calls included, added up over processes.
+        claims: claims with their judgements.
+        figures: files of the figures.
+        problems: cases and figures that failed, and why.
+        thinned: what is smaller than in the document.
+        settings: the configuration.
+        environment: versions and machine.
+    """
+
+    study: str
+    title: str
+    document: str
+    scale: str
+    seconds: float
+    compute_seconds: float
+    claims: Sequence[tuple[Claim, Judgement]]
+    figures: Sequence[str]
+    problems: Sequence[str]
+    thinned: Sequence[str]
+    settings: Any
+    environment: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        plain: dict[str, Any] = to_plain(
+            {
+                "study": self.study,
+                "title": self.title,
+                "document": self.document,
+                "scale": self.scale,
+                "seconds": self.seconds,
+                "compute_seconds": self.compute_seconds,
+                "claims": [_row(claim, judgement) for claim, judgement in self.claims],
+                "figures": list(self.figures),
+                "problems": list(self.problems),
+                "thinned": list(self.thinned),
+                "settings": self.settings,
+                "environment": self.environment,
+            }
+        )
+        return plain
+
+
+def _row(claim: Claim, judgement: Judgement) -> dict[str, Any]:
+    told = asdict(judgement)
+    told["verdict"] = str(judgement.verdict)
+    names = ("id", "source", "statement", "statistic", "criterion")
+    return {name: str(getattr(claim, name)) for name in names} | told
+
+
+def tally(verdicts: Iterable[str]) -> str:
+    """How many claims got each verdict, in words.
+
+    Example:
+        >>> tally(["fails", "holds", "holds"])
+        '2 holds, 1 fails'
+    """
+    counts = Counter(verdicts)
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+
+
+def ledger(results: Sequence[Mapping[str, Any]]) -> str:
+    """The page of all claims, out of :meth:`StudyResult.to_dict` of each study."""
+    return "\n".join(_section(result) for result in results)
+
+
+def _section(result: Mapping[str, Any]) -> str:
+    environment = ", ".join(f"{key} {value}" for key, value in result["environment"].items())
+    lines = [
+        f"## {result['study']}\n",
+        f"{result['title']} Source: {result['document']}.\n",
+        f"Scale *{result['scale']}*: {tally(row['verdict'] for row in result['claims'])}. "
+        f"{result['compute_seconds'] / 60:.0f} minutes of computing; {environment}.\n",
+    ]
+    if result["thinned"]:
+        lines.append("Smaller than in the document:\n")
+        lines += [f"- {entry}" for entry in result["thinned"]]
+        lines.append("")
+    for row in result["claims"]:
+        lines.append(_entry(row))
+    return "\n".join(lines)
+
+
+def _entry(row: Mapping[str, Any]) -> str:
+    seeds = "" if row["seeds"] is None else f", {row['seeds']} seeds"
+    note = f" {_safe(row['note'])}" if row["note"] else ""
+    return (
+        f"**{row['verdict']}** `{row['id']}` ({_safe(row['source'])})\n"
+        f": {_safe(row['statement'])}.\\\n  *{_safe(row['statistic'])}: {measured(row)}{seeds}; "
+        f"criterion: {_safe(row['criterion'])}.*{note}\n"
+    )
+
+
+def measured(row: Mapping[str, Any]) -> str:
+    """The measured value with its interval or its error.
+
+    Example:
+        >>> measured({"measured": 2.0, "error": 0.1, "low": 1.8, "high": 2.2})
+        '2 (1.8 to 2.2)'
+    """
+    if row["measured"] is None:
+        return "not measured"
+    value = f"{row['measured']:.4g}"
+    if row["low"] is not None and row["low"] != row["high"]:
+        return f"{value} ({row['low']:.4g} to {row['high']:.4g})"
+    return value if row["error"] is None else f"{value} ± {row['error']:.2g}"
+
+
+def _safe(text: str) -> str:
+    """Text in which Markdown sees no markup."""
+    for mark in "\\*_`[]<>$":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split()).removesuffix(".")

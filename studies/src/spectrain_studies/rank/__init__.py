@@ -1,0 +1,27 @@
+"""Whether gradients collapse in rank, and what orthonormalizing does to them.
+
+The five experiments of “Information Flow & Gradient Quality Hypothesis”, its predictions as claims,
+and what it leaves open: which aspect of orthonormalizing matters, and what else may explain it.
+"""
+
+from spectrain_studies.rank import (
+    claims_answers,
+    claims_causes,
+    claims_dynamics,
+    claims_interventions,
+    claims_newton_schulz,
+    claims_places,
+    figures,
+)
+from spectrain_studies.rank.study import STUDY
+
+__all__ = [
+    "STUDY",
+    "claims_answers",
+    "claims_causes",
+    "claims_dynamics",
+    "claims_interventions",
+    "claims_newton_schulz",
+    "claims_places",
+    "figures",
+]

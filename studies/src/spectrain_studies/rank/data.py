@@ -1,0 +1,109 @@
+"""The data of the study: batches by seed and step, held-out and training sets to evaluate on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from spectrain.core import InputError
+from spectrain.training.corpus import Corpus, load_corpus, step_generator
+from spectrain_studies.models.images import load_images
+from spectrain_studies.rank.config import Task
+
+HELD_OUT = 16
+"""Sequences on which losses are evaluated."""
+HELD_OUT_IMAGES = 128
+"""Images on which losses are evaluated."""
+
+_EVALUATION = 2**31
+"""Seed of the evaluation sequences, beyond those of any run."""
+
+Batch = tuple[Tensor, Int[Tensor, "*batch"]]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Images of 14 × 14, training and test."""
+
+    train: Float[Tensor, "n 1 side side"]
+    labels: Int[Tensor, " n"]
+    test: Float[Tensor, "m 1 side side"]
+    test_labels: Int[Tensor, " m"]
+
+
+def available(task: Task) -> bool:
+    """Whether the task's data is on this machine: text always is, images may be missing."""
+    if task.kind == "gpt":
+        return True
+    try:
+        _pixels(task.images, task.examples)
+    except InputError:
+        return False
+    return True
+
+
+def draw(task: Task, seeds: Sequence[int], step: int) -> Batch:
+    """The batch of each seed at a step, along a new first dimension."""
+    parts = [_draw(task, step_generator(seed, step)) for seed in seeds]
+    return torch.stack([x for x, _ in parts]), torch.stack([y for _, y in parts])
+
+
+def held_out(task: Task) -> Batch:
+    """What no run trains on."""
+    if task.kind == "gpt":
+        return corpus_of(task).batch(
+            "validation",
+            size=HELD_OUT,
+            context=task.context,
+            generator=step_generator(_EVALUATION, 0),
+        )
+    pixels = _pixels(task.images, task.examples)
+    return pixels.test, pixels.test_labels
+
+
+def trained_on(task: Task) -> Batch:
+    """A fixed part of the training data, as large as the held-out one."""
+    if task.kind == "gpt":
+        return corpus_of(task).batch(
+            "train", size=HELD_OUT, context=task.context, generator=step_generator(_EVALUATION, 1)
+        )
+    pixels = _pixels(task.images, task.examples)
+    return pixels.train[:HELD_OUT_IMAGES], pixels.labels[:HELD_OUT_IMAGES]
+
+
+def corpus_of(task: Task) -> Corpus:
+    """The text of a GPT."""
+    return _corpus(task.text, task.characters)
+
+
+def _draw(task: Task, generator: torch.Generator) -> Batch:
+    if task.kind == "gpt":
+        return corpus_of(task).batch(
+            "train", size=task.batch, context=task.context, generator=generator
+        )
+    pixels = _pixels(task.images, task.examples)
+    chosen = torch.randint(len(pixels.train), (task.batch,), generator=generator)
+    return pixels.train[chosen], pixels.labels[chosen]
+
+
+@lru_cache(maxsize=4)
+def _corpus(text: str, characters: int) -> Corpus:
+    return load_corpus(text, characters=characters)
+
+
+@lru_cache(maxsize=4)
+def _pixels(source: str, examples: int) -> Pixels:
+    train = load_images(source, split="train", count=examples)
+    test = load_images(source, split="test", count=HELD_OUT_IMAGES)
+    mean, deviation = train.pixels.mean(), train.pixels.std()
+
+    def prepared(pixels: Tensor) -> Tensor:
+        return avg_pool2d((pixels.unsqueeze(1) - mean) / deviation, 2)
+
+    return Pixels(prepared(train.pixels), train.labels, prepared(test.pixels), test.labels)
