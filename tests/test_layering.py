@@ -25,7 +25,7 @@ LEVELS = (
 )
 SIDEWAYS = {
     *(("matrix", "core"), ("rmt", "core"), ("records", "core")),
-    *(("monitor", "optim"), ("findings", "answers")),
+    *(("monitor", "optim"), ("answers", "optim"), ("findings", "answers")),
 }
 """Allowed edges inside a level: (importer, imported)."""
 

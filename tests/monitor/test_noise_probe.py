@@ -14,8 +14,7 @@ from torch import Tensor, nn
 import spectrain
 from spectrain.core import Source
 from spectrain.monitor import noise_probe
-from spectrain.monitor.noise_reading import NO_BATCH_SIZE
-from spectrain.noise import deviations, held_noise, moments, simple_noise_scale
+from spectrain.noise import NO_BATCH_SIZE, deviations, held_noise, moments, simple_noise_scale
 
 STEPS, WIDTH, BATCH = 3, 12, 16
 
@@ -123,10 +122,11 @@ def test_noise_scales_count_examples(tmp_path: Path) -> None:
     assert value(tmp_path, "noise_scale") == pytest.approx(BATCH * scale, rel=1e-4)
 
 
-def test_without_a_batch_size_noise_scales_count_microbatches(tmp_path: Path) -> None:
+def test_without_a_batch_size_there_is_no_noise_scale_in_examples(tmp_path: Path) -> None:
     train(tmp_path, dense=1, overhead=1e-9, log=False)
     told = rows(tmp_path, measure="noise_scale", step=0)
-    assert NO_BATCH_SIZE in set(told["reason"])
+    assert set(told["reason"]) == {NO_BATCH_SIZE}
+    assert told["value"].null_count() == len(told)
 
 
 def test_the_network_is_the_sum_of_its_blocks(tmp_path: Path) -> None:
@@ -168,13 +168,13 @@ def test_one_backward_pass_a_step_leaves_no_noise_records(tmp_path: Path) -> Non
 def test_two_microbatches_give_signal_and_noise_but_no_direction(tmp_path: Path) -> None:
     train(tmp_path, accumulation=2, every=1)
     assert value(tmp_path, "noise_power") > 0
-    assert rows(tmp_path, measure="sigma_1").is_empty()
+    assert rows(tmp_path, measure="sigma").is_empty()
 
 
 def test_many_microbatches_are_held_as_a_few(tmp_path: Path) -> None:
     """Directions are those of sums of four, signal and noise those of all twenty."""
     train(tmp_path, accumulation=20, every=1)
-    assert set(rows(tmp_path, measure="echo_1", step=0)["count"]) == {5}
+    assert set(rows(tmp_path, measure="echo", step=0)["count"]) == {5}
     whole = moments(separate(accumulation=20))
     assert value(tmp_path, "noise_power") == pytest.approx(whole.variance.item(), rel=1e-4)
     assert set(rows(tmp_path, measure="noise_power", step=0)["count"]) == {20}

@@ -87,7 +87,7 @@ def test_the_host_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_callers_cannot_overwrite_the_format() -> None:
-    assert compose_manifest({"schema_version": 99})["schema_version"] == 1
+    assert compose_manifest({"schema_version": 99})["schema_version"] == 2
 
 
 def test_everything_becomes_strict_json() -> None:
@@ -135,8 +135,8 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_newer_format_asks_for_an_update(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text('{"schema_version": 2, "blocks": "of another kind"}')
-    with pytest.raises(RunError, match=r"format 2.*reads up to 1; update spectrain"):
+    (tmp_path / "manifest.json").write_text('{"schema_version": 3, "blocks": "of another kind"}')
+    with pytest.raises(RunError, match=r"format 3.*reads up to 2; update spectrain"):
         read_manifest(tmp_path)
 
 

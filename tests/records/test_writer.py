@@ -131,7 +131,7 @@ def test_a_fresh_writer_leaves_other_folders_alone(tmp_path: Path) -> None:
 
 
 def test_a_newer_run_is_not_resumed(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text('{"schema_version": 2}')
+    (tmp_path / "manifest.json").write_text('{"schema_version": 3}')
     with pytest.raises(RunError, match="update spectrain"):
         RunWriter(tmp_path, manifest={}, resume=True)
 

@@ -96,8 +96,7 @@ def test_coupled_decay_of_sgd_with_momentum():
         rates=constant(rate),
         decays=constant(decay / (1 - mu)),
         energies=constant(entries / (1 - mu**2)),
-        update=NoiseUpdate(1.0, ((1.0, mu),)),
-        coupled=True,
+        update=NoiseUpdate(1.0, ((1.0, mu),), coupled=True),
     )
     assert path.squared[-1] == pytest.approx((w**2).sum(), rel=0.03)  # 0.01
     exact = rate * entries / (decay * (1 - mu) * (2 - rate * decay / (1 + mu)))

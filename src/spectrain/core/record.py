@@ -49,7 +49,10 @@ class Record:
         value: the value; ``None`` where it is undefined, and then ``reason`` says why.
         error: standard error or numerical error bound, where there is one.
         count: what the value was taken over: columns of an activation, batch size of a gradient.
-        reason: why the value is missing or qualified.
+        reason: why the value is missing or qualified, for people to read: no program takes anything
+            from it.
+        index: which one, counted from 1, where a measure has several values at one step, such as
+            one a singular direction.
     """
 
     step: int
@@ -60,6 +63,7 @@ class Record:
     error: float | None = None
     count: int | None = None
     reason: str | None = None
+    index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

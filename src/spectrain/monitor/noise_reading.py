@@ -12,10 +12,7 @@ import torch
 from torch import Tensor
 
 from spectrain.core import Block, Record, Source
-from spectrain.noise import HeldNoise, Power, directional_records, scalar_measures
-
-NO_BATCH_SIZE = "counts microbatches: batch_size was not logged"
-"""Reason beside a noise scale that could not be turned into examples."""
+from spectrain.noise import NO_BATCH_SIZE, HeldNoise, Power, directional_records, scalar_measures
 
 
 @dataclass(slots=True)
@@ -49,7 +46,7 @@ class NoiseReading:
         for block, power in powers.items():
             held = self.held.get(block)
             if held is not None and held.scalar.snr_unbiased.replicas == self.count:
-                rows += held.scalar_records(step, block.name, examples=examples or 1.0)
+                rows += held.scalar_records(step, block.name, examples=examples)
             else:  # of merged replicas the scalars would speak of larger batches
                 rows += _power_records(step, block.name, power, examples)
             if held is not None and held.directional is not None:
@@ -77,7 +74,7 @@ def _power_records(
             continue
         told = reason
         if name == "noise_scale":
-            value *= examples or 1.0
+            value *= math.nan if examples is None else examples
             told = reason or (NO_BATCH_SIZE if examples is None else None)
         rows.append(_row(step, block, name, value, power.count, told))
     return rows

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import isfinite, prod
-from typing import Any
 
 from torch import Tensor, nn
-from torch.optim import Muon, Optimizer
+from torch.optim import Optimizer
 
 from spectrain.core import Block, Record, Source
 from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.probes import Probe
 from spectrain.monitor.sample import Sample, on_host
+from spectrain.optim.rules import resolve
 from spectrain.regime.measures import (
     cosine,
     foretold,
@@ -52,10 +52,11 @@ class PersistenceProbe(Probe):
             state, gradient = optimizer.state.get(parameter, {}), parameter.grad
             if gradient is None or gradient.is_sparse:
                 continue
-            average = _average(optimizer, groups[id(parameter)], state)
+            rule = resolve(optimizer, groups[id(parameter)], parameter)
+            average = rule.average(state, parameter)
             if average is None:
                 continue
-            direction = _adam_direction(groups[id(parameter)], state) if self._full else None
+            direction = rule.direction(state) if self._full else None
             if direction is not None:
                 self._previous[block] = self._part(block, direction)
             gradient = self._holdings.gradient(parameter)
@@ -71,7 +72,8 @@ class PersistenceProbe(Probe):
             if previous is None:
                 continue
             parameter = self._parameters[block.parameter]
-            current = _adam_direction(groups[id(parameter)], optimizer.state[parameter])
+            rule = resolve(optimizer, groups[id(parameter)], parameter)
+            current = rule.direction(optimizer.state[parameter])
             if current is not None:
                 self._aligned[block] = overlap(previous, self._part(block, current))
 
@@ -108,30 +110,3 @@ def _record(
         reason = "the gradient, its average or the update is zero or not finite"
         return Record(step, block.name, source, measure, None, reason=reason)
     return Record(step, block.name, source, measure, value, error)
-
-
-def _average(
-    optimizer: Optimizer, group: Mapping[str, Any], state: Mapping[str, Any]
-) -> Tensor | None:
-    """The average of earlier gradients, its weights adding up to 1; ``None`` where there is none.
-
-    Muon does not count its steps: its average is corrected by none, which ends to matter after a
-    few times 1/(1 − μ) steps.
-    """
-    if "exp_avg" in state and "step" in state and group.get("betas"):
-        correction = 1 - float(group["betas"][0]) ** float(state["step"])
-        return state["exp_avg"] / correction if correction > 0 else None
-    if isinstance(optimizer, Muon) and isinstance(state.get("momentum_buffer"), Tensor):
-        return state["momentum_buffer"]
-    return None
-
-
-def _adam_direction(group: Mapping[str, Any], state: Mapping[str, Any]) -> Tensor | None:
-    """The direction of Adam's last update, m̂/(√v̂ + ε) up to a factor, in float64."""
-    if not {"exp_avg", "exp_avg_sq", "step"} <= state.keys() or group.get("amsgrad"):
-        return None
-    correction = 1 - float(group["betas"][1]) ** float(state["step"])
-    if correction <= 0:
-        return None
-    scale = (state["exp_avg_sq"].double() / correction).sqrt() + float(group["eps"])
-    return state["exp_avg"].double() / scale

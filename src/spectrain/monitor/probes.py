@@ -20,7 +20,7 @@ from spectrain.monitor.measuring import Measured
 from spectrain.monitor.sample import Sample
 from spectrain.monitor.settings import group_records
 from spectrain.monitor.taps import compiled_names
-from spectrain.optim.decay import decay_factor
+from spectrain.optim.rules import resolve
 
 Parameters = Mapping[str, nn.Parameter]
 
@@ -203,8 +203,8 @@ class UpdateProbe(Probe):
             parameter = self._parameters[block.parameter]
             if block.parameter not in self._before:
                 self._before[block.parameter] = self._holdings.local(parameter).clone()
-                factor = decay_factor(optimizer, groups[id(parameter)])
-                self._factor[block.parameter] = factor
+                rule = resolve(optimizer, groups[id(parameter)], parameter)
+                self._factor[block.parameter] = rule.decay_factor()
         self._bytes = sum(before.nbytes for before in self._before.values())
 
     def after_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:

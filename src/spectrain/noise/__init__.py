@@ -38,6 +38,8 @@ from spectrain.noise.power import Power
 from spectrain.noise.replicas import ReplicaGradients
 from spectrain.noise.snr import NOISE_MEASURES
 from spectrain.noise.summary import (
+    NO_BATCH_SIZE,
+    NOISE_MODELS,
     DirectionalNoise,
     ScalarNoise,
     directional_records,
@@ -48,6 +50,8 @@ from spectrain.noise.triples import Triples, top_triples
 
 __all__ = [
     "NOISE_MEASURES",
+    "NOISE_MODELS",
+    "NO_BATCH_SIZE",
     "Alignment",
     "Comparison",
     "Coupling",

@@ -37,8 +37,10 @@ class HeldNoise:
     directional: DirectionalNoise | None
     reason: str | None = None
 
-    def scalar_records(self, step: int, block: str, *, examples: float = 1.0) -> list[Record]:
-        """Rows of signal and noise, the noise scale in units of ``examples`` per unit weight."""
+    def scalar_records(
+        self, step: int, block: str, *, examples: float | None = None
+    ) -> list[Record]:
+        """Rows of signal and noise; the noise scale needs the ``examples`` of a unit weight."""
         return scalar_records(step, block, self.scalar.in_units(examples), self.measures)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from spectrain.core import Record, Source
-from spectrain.noise.comparison import Comparison, compare_noise_models
+from spectrain.noise.comparison import Comparison, Verdict, compare_noise_models
 from spectrain.noise.coupling import product_coupling
 from spectrain.noise.deviations import Deviations
 from spectrain.noise.directions import Directions
@@ -25,6 +25,16 @@ from spectrain.noise.moments import Moments
 from spectrain.noise.plateau import Plateaus, plateaus
 from spectrain.noise.power import Power
 from spectrain.noise.snr import NOISE_MEASURES
+
+NO_BATCH_SIZE = "batch_size was not logged"
+"""Reason for which a noise scale is not known in examples."""
+
+NOISE_MODELS: Mapping[Verdict, float] = {
+    "isotropic additive": -1.0,
+    "undecided": 0.0,
+    "signal-proportional": 1.0,
+}
+"""What a row ``noise_model`` holds for each verdict of the comparison."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +71,14 @@ class ScalarNoise:
             entry_noise(deviations, level=level),
         )
 
-    def in_units(self, examples: float) -> ScalarNoise:
+    def in_units(self, examples: float | None) -> ScalarNoise:
         """The noise scale in examples, if a unit of weight is so many of them."""
-        return replace(self, noise_scale=self.noise_scale.scaled(examples))
+        scale = self.noise_scale
+        if examples is None:
+            scale = Estimate.missing(NO_BATCH_SIZE, replicas=scale.replicas, level=scale.level)
+        else:
+            scale = scale.scaled(examples)
+        return replace(self, noise_scale=scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +144,21 @@ def scalar_records(
 
 
 def directional_records(step: int, block: str, directional: DirectionalNoise) -> list[Record]:
-    """Rows of a block's directions: plateaus, kind of noise, and each direction with its number.
+    """Rows of a block's directions: plateaus, kind of noise, and each direction with its index.
 
-    ``echo_isotropic_3`` is the echo that isotropic additive noise predicts for the third direction,
-    √(c_L²c_R²) of the fitted overlaps.
+    ``echo_isotropic`` is the echo that isotropic additive noise predicts for a direction,
+    √(c_L²c_R²) of the fitted overlaps. ``noise_model`` says which of the two models the evidence
+    favours: −1 isotropic additive, 1 signal-proportional, 0 neither.
     """
     found, kind = directional.directions, directional.comparison
     rows = [
         _row(step, block, name, getattr(directional.plateaus, name)) for name in Plateaus.__slots__
     ]
-    rows.append(_row(step, block, "noise_model_score", kind.score, reason=kind.verdict))
+    rows.append(_row(step, block, "noise_model_score", kind.score))
+    favoured = Estimate(
+        NOISE_MODELS[kind.verdict], None, None, None, found.count, reason=kind.reason
+    )
+    rows.append(_row(step, block, "noise_model", favoured))
     rows.append(_row(step, block, "product_coupling", directional.coupling))
     left, right = found.true_overlaps()
     columns = {
@@ -149,23 +169,23 @@ def directional_records(step: int, block: str, directional: DirectionalNoise) ->
         "echo_proportional": (1 + kind.proportional).prod(0).rsqrt(),
     }
     for index, estimate in enumerate(directional.echoes):
-        number = index + 1
-        rows.append(_row(step, block, f"echo_{number}", estimate))
+        rows.append(_row(step, block, "echo", estimate, index=index + 1))
         for name, values in columns.items():
             plain = Estimate(values[index].item(), None, None, None, found.count)
-            rows.append(_row(step, block, f"{name}_{number}", plain))
+            rows.append(_row(step, block, name, plain, index=index + 1))
     return rows
 
 
 def _row(
-    step: int, block: str | None, measure: str, estimate: Estimate, *, reason: str | None = None
+    step: int, block: str | None, measure: str, estimate: Estimate, *, index: int | None = None
 ) -> Record:
     """A row; what is not finite has no value but the reason."""
     value, error = estimate.value, estimate.error
-    why = reason or estimate.reason
+    why = estimate.reason
     if value is None or not math.isfinite(value):
         why = why or "undefined" if value is None or math.isnan(value) else why or "infinite"
         value = None
     if error is not None and not math.isfinite(error):
         error = None
-    return Record(step, block, Source.NOISE, measure, value, error, estimate.replicas, why)
+    count = estimate.replicas
+    return Record(step, block, Source.NOISE, measure, value, error, count, why, index)

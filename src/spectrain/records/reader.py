@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import groupby
@@ -25,6 +25,7 @@ from spectrain.records.layout import (
 )
 from spectrain.records.manifest import blocks_of, read_manifest, skipped_of
 from spectrain.records.schema import SAMPLE, SCHEMAS, storable
+from spectrain.records.versions import in_present_format
 
 Names = str | Sequence[str] | None
 """One name, several, or ``None`` for all."""
@@ -79,6 +80,7 @@ class Run:
         self.blocks: tuple[Block, ...] = blocks_of(self.manifest)
         self.skipped: tuple[Skipped, ...] = skipped_of(self.manifest)
         self._sound: dict[Path, bool] = {}
+        self._columns: dict[Path, tuple[str, ...]] = {}
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {len(self.blocks)} blocks)"
@@ -116,9 +118,10 @@ class Run:
     def metrics(
         self, source: Names = None, measure: Names = None, block: Names = None
     ) -> pl.DataFrame:
-        """Numbers as a long frame: step, block, source, measure, value, error, count, reason, rank.
+        """Numbers as a long frame, a row each.
 
-        A missing ``value`` is undefined for the ``reason`` beside it. Rows come by step, those of a
+        Columns are step, block, source, measure, index, value, error, count, reason and rank. A
+        missing ``value`` is undefined for the ``reason`` beside it. Rows come by step, those of a
         step by rank and in the order in which they were written.
 
         Args:
@@ -148,6 +151,7 @@ class Run:
     def history(self, block: str | None, *, rank: int | None = None) -> pl.DataFrame:
         """One block through time: a row per step, a column ``source/measure`` per series.
 
+        Of a measure with several values a step each has its column, ``source/measure/index``.
         Processes that train one model share its blocks out, and each number is recorded once.
 
         Args:
@@ -168,7 +172,8 @@ class Run:
                 f"{self.path} has no records of a block {block!r}",
                 remedy=f"choose one of run.blocks, such as {', '.join(close)}",
             )
-        series = pl.concat_str("source", pl.lit("/"), "measure").alias("series")
+        parts = (pl.col("source"), pl.col("measure"), pl.col("index").cast(pl.String))
+        series = pl.concat_str(*parts, separator="/", ignore_nulls=True).alias("series")
         return rows.with_columns(series).pivot(
             "series", index="step", values="value", aggregate_function="last"
         )
@@ -194,9 +199,11 @@ class Run:
         ends = replaced_from(self._start_steps(listing))
         scans = [pl.LazyFrame(schema=SCHEMAS[table])]
         for writer, parts in groupby(listing[table], key=_writer):
-            if files := self._sound_files(table, parts):
-                end = ends[writer]
-                scans.append(_scan(files).filter(end is None or pl.col("step") < end))
+            end = ends[writer]
+            scans += [
+                in_present_format(_scan(files)).filter(end is None or pl.col("step") < end)
+                for files in self._of_one_format(self._sound_files(table, parts))
+            ]
         rows = pl.concat(scans).drop(SAMPLE)
         for condition in where:
             rows = rows.filter(condition)
@@ -212,6 +219,16 @@ class Run:
             if file not in self._sound:
                 self._sound[file] = is_sound(file)
         return [file for file in files if self._sound[file]]
+
+    def _of_one_format(self, files: Iterable[Path]) -> Iterator[list[Path]]:
+        """Neighbouring files with the same columns: a resumed run may hold parts of two formats."""
+        for _, alike in groupby(files, key=self._columns_of):
+            yield list(alike)
+
+    def _columns_of(self, file: Path) -> tuple[str, ...]:
+        if file not in self._columns:
+            self._columns[file] = tuple(pl.read_parquet_schema(file))
+        return self._columns[file]
 
     def _start_steps(self, listing: Mapping[str, list[Part]]) -> dict[tuple[int, int], int]:
         """Start step of every attempt that wrote anything."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spectrain.core import InputError, Record, SpectrumRecord
 from spectrain.records.layout import METRICS, SPECTRA
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the run folder's format. A reader refuses a version newer than its own."""
 
 SAMPLE = "sample"
@@ -25,6 +25,7 @@ SCHEMAS = {
             "block": pl.String(),
             "source": pl.String(),
             "measure": pl.String(),
+            "index": pl.Int32(),
             "value": pl.Float64(),
             "error": pl.Float64(),
             "count": pl.Int64(),
@@ -57,6 +58,7 @@ def metrics_frame(records: Sequence[Record], *, samples: Sequence[int], rank: in
         "block": [record.block for record in records],
         "source": [record.source for record in records],
         "measure": [record.measure for record in records],
+        "index": [record.index for record in records],
         "value": [record.value for record in records],
         "error": [record.error for record in records],
         "count": [record.count for record in records],

@@ -11,6 +11,7 @@ from spectrain.records.attempt import Attempt
 from spectrain.records.layout import Part, checksum, current, is_sound, list_parts, write_whole
 from spectrain.records.schema import SAMPLE
 from spectrain.records.thinning import NOTHING, kept, neighbours, stride
+from spectrain.records.versions import in_present_format
 
 _MERGE_BYTES = 8 << 20  # a thinning reads and merges about this much at a time
 _UNKNOWN = 1 << 62  # the samples that earlier attempts left are not counted
@@ -119,7 +120,7 @@ class Table:
 
 
 def _read(file: Path) -> pl.DataFrame:
-    return pl.read_parquet(file, glob=False, hive_partitioning=False)
+    return in_present_format(pl.scan_parquet(file, glob=False, hive_partitioning=False)).collect()
 
 
 def _parquet(rows: pl.DataFrame) -> bytes:

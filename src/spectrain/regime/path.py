@@ -59,7 +59,6 @@ def noise_path(
     decays: Course,
     energies: Course,
     update: NoiseUpdate,
-    coupled: bool = False,
 ) -> Path:
     """Follow n ← a²n + η²U²S_a from one recorded weight to the next, a = 1 − ηλ.
 
@@ -75,13 +74,9 @@ def noise_path(
         energies: U² = E‖u‖² of the update u at learning rate 1 without decay: measured, or that of
             the optimizer's theory.
         update: whose autocorrelation is that of the updates; its energy is not used.
-        coupled: whether decay acts through the gradient, and so through the optimizer's memory.
-            Then that memory is summed without decay: for SGD with momentum μ this is exact up to
-            ηλ/(2(1 + μ)), as W is an autoregression of second order.
 
     Source:
-        Kosson, Messmer & Jaggi 2024, Rotational equilibrium, §3, step by step; coupled: this
-        project.
+        Kosson, Messmer & Jaggi 2024, Rotational equilibrium, §3, step by step.
 
     Example:
         >>> from spectrain.regime import adamw_noise
@@ -103,7 +98,7 @@ def noise_path(
     a = 1 - products
     fades = a ** (2 * lengths)
     lasting = np.where(a < 1, (1 - fades) / np.where(a < 1, 1 - a * a, 1.0), lengths)
-    kicks = eta**2 * energies(fine) * update.persistence(np.ones(1) if coupled else a) * lasting
+    kicks = eta**2 * energies(fine) * update.persistence(a) * lasting
     norm, path = initial, [initial]
     for fade, kick, end in zip(fades.tolist(), kicks.tolist(), ends.tolist(), strict=True):
         norm = fade * norm + kick
@@ -111,7 +106,7 @@ def noise_path(
             path.append(norm)
     passed = relaxations_passed(steps, rates, decays)
     at = steps.astype(np.float64)
-    settled = _settled(update, rates(at), decays(at), energies(at), coupled)
+    settled = _settled(update, rates(at), decays(at), energies(at))
     return Path(np.array(path), initial * np.exp(-passed), *settled, passed)
 
 
@@ -151,14 +146,13 @@ def _settled(
     rates: Float64[Array, " n"],
     decays: Float64[Array, " n"],
     energies: Float64[Array, " n"],
-    coupled: bool,
 ) -> tuple[Float64[Array, " n"], Float64[Array, " n"]]:
     """‖W‖² and angle at which the settings of each step would settle."""
     product = rates * decays
     defined = (product > 0) & (product < 1)
     safe = np.where(defined, product, 0.5)
-    memory = np.ones_like(safe) if coupled else 1 - safe
-    squared = rates**2 * energies * update.persistence(memory) / (safe * (2 - safe))
+    squared = rates**2 * energies * update.persistence(1 - safe) / (safe * (2 - safe))
+    memory = np.ones_like(safe) if update.coupled else 1 - safe  # coupled: decay is in the update
     turned = rates**2 * energies / (2 * memory * np.where(squared, squared, 1.0))
     turned -= (1 - memory) ** 2 / (2 * memory)
     angle = 2 * np.arcsin(np.sqrt(turned.clip(0, 1) / 2))

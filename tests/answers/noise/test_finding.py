@@ -13,8 +13,7 @@ import spectrain
 from spectrain.answers import Finding, noise
 from spectrain.answers.noise.samples import read_directions, read_energies, signal_to_noise_of
 from spectrain.core import Record, Role, Source
-from spectrain.monitor.noise_reading import NO_BATCH_SIZE
-from spectrain.noise import additive, held_noise, proportional
+from spectrain.noise import NO_BATCH_SIZE, additive, held_noise, proportional
 from spectrain.records import Run, RunWriter, open_run
 from support.synthetic_run import make_block
 
@@ -36,7 +35,7 @@ def write(
         for block, ratio in snr.items():
             noise_power = generator.chisquare(200) / 200
             signal = ratio + (generator.chisquare(200) / 200 - 1) / REPLICAS / 5
-            scale = noise_power / signal * (BATCH / REPLICAS if batch_size else 1)
+            scale = noise_power / signal * BATCH / REPLICAS if batch_size else None
             why = None if batch_size else NO_BATCH_SIZE
             rows = (("signal_power", signal, None), ("noise_power", noise_power, None))
             writer.write(

@@ -11,7 +11,7 @@ import torch
 
 from spectrain.core import Source
 from spectrain.core.student import t_quantile
-from spectrain.noise import Estimate
+from spectrain.noise import NOISE_MODELS, Estimate
 from spectrain.noise.estimate import fieller
 from spectrain.noise.intervals import reciprocal
 from spectrain.records import Run
@@ -19,6 +19,7 @@ from spectrain.records import Run
 POOLED = 3
 """Samples from which on signal and noise are averaged before they are divided."""
 
+_MODELS = {value: verdict for verdict, value in NOISE_MODELS.items()}
 _ENERGIES = ("signal_power", "noise_power", "noise_scale")
 _SCHEMA = {"block": pl.String, "step": pl.Int64, "replicas": pl.Float64, "examples": pl.Float64}
 
@@ -42,17 +43,10 @@ def read_energies(run: Run) -> pl.DataFrame:
             for name in _ENERGIES
         ),
         pl.col("count").median().cast(pl.Float64).alias("replicas"),
-        unknown=(
-            pl.col("reason").str.starts_with("counts microbatches").fill_null(value=False)
-        ).any(),
     )
     examples = pl.col("noise_scale") * pl.col("signal_power") / pl.col("noise_power")
     return (
-        values.with_columns(
-            examples=pl.when(pl.col("unknown") | ~examples.is_finite())
-            .then(None)
-            .otherwise(examples)
-        )
+        values.with_columns(examples=pl.when(examples.is_finite()).then(examples))
         .filter(pl.col("signal_power").is_not_null(), pl.col("noise_power") > 0)
         .with_columns(
             examples=pl.col("examples").fill_null(pl.col("examples").median().over("step"))
@@ -139,7 +133,7 @@ class Directions:
 def read_directions(run: Run) -> Mapping[str, Sequence[Directions]]:
     """Every sample with directions of every block, by step."""
     rows = run.metrics(source=Source.NOISE).filter(pl.col("block").is_not_null())
-    with_sigma = rows.filter(pl.col("measure") == "sigma_1").select("block", "step").unique()
+    with_sigma = rows.filter(pl.col("measure") == "sigma").select("block", "step").unique()
     found: dict[str, list[Directions]] = {}
     groups = rows.join(with_sigma, on=["block", "step"]).sort("step")
     for (block, step), group in groups.group_by("block", "step", maintain_order=True):
@@ -148,40 +142,32 @@ def read_directions(run: Run) -> Mapping[str, Sequence[Directions]]:
 
 
 def _directions(step: int, rows: pl.DataFrame) -> Directions:
-    told = {
-        measure: (value, error, count, reason)
-        for measure, value, error, count, reason in rows.select(
-            "measure", "value", "error", "count", "reason"
-        ).iter_rows()
-    }
+    whole = rows.filter(pl.col("index").is_null(), pl.col("value").is_not_null())
+    values = dict(whole.select("measure", "value").iter_rows())
+    counts = dict(whole.select("measure", "count").iter_rows())
+    by_index = rows.filter(pl.col("index").is_not_null()).sort("index")
 
-    def column(name: str, place: int = 0) -> list[float]:
-        entries: list[float] = []
-        while (row := told.get(f"{name}_{len(entries) + 1}")) is not None:
-            entries.append(float("nan") if row[place] is None else float(row[place]))
-        return entries
+    def column(name: str, field: str = "value") -> list[float]:
+        entries = by_index.filter(pl.col("measure") == name)[field]
+        return entries.fill_null(float("nan")).to_list()
 
-    values = {name: row[0] for name, row in told.items() if row[0] is not None}
-    energy = values.get("signal_power", 0.0) + _share(values, told)
+    energy = values.get("signal_power", 0.0) + _share(values, counts)
     return Directions(
         step,
-        int(told["sigma_1"][2] or 0),
+        int(by_index.filter(pl.col("measure") == "sigma")["count"][0] or 0),
         column("sigma"),
         column("echo"),
-        column("echo", 1),
+        column("echo", "error"),
         column("overlap_left"),
         column("overlap_right"),
         column("echo_isotropic"),
         column("echo_proportional"),
         max(energy, 0.0) ** 0.5,
-        {name: value for name, value in values.items() if not name[-1].isdigit()},
-        told.get("noise_model_score", (None, None, None, None))[3] or "undecided",
+        values,
+        _MODELS.get(values.get("noise_model", 0.0), "undecided"),
     )
 
 
-def _share(values: Mapping[str, float], told: Mapping[str, tuple[object, ...]]) -> float:
+def _share(values: Mapping[str, float], counts: Mapping[str, int | None]) -> float:
     """Noise left in the mean: of one replica over their number."""
-    if "noise_power" not in values:
-        return 0.0
-    count = told["noise_power"][2]
-    return values["noise_power"] / (float(count) if isinstance(count, int) else 1.0)
+    return values.get("noise_power", 0.0) / (counts.get("noise_power") or 1)

@@ -50,11 +50,11 @@ class Follower:
     def _pass_on(self, rows: pl.DataFrame) -> None:
         if rows.is_empty():
             return
-        fields = rows.select("step", "block", "source", "measure", "value", "error", "count")
+        names = ("step", "block", "source", "measure", "value", "error", "count", "reason", "index")
         self._sink.write(
             [
-                Record(step, block, Source(source), measure, value, error, count)
-                for step, block, source, measure, value, error, count in fields.iter_rows()
+                Record(step, block, Source(source), *rest)
+                for step, block, source, *rest in rows.select(names).iter_rows()
             ]
         )
         self._next = int(rows["step"].max()) + 1  # type: ignore[arg-type]
