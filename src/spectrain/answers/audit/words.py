@@ -37,7 +37,7 @@ _TOLD = (
 )
 
 
-def _told(row: Mapping[str, Any]) -> str:
+def _told(row: Any) -> str:
     as_intended, unknown, skewed, shrunk = _TOLD
     match row["verdict"]:
         case Verdict.ORTHOGONAL:
