@@ -33,7 +33,7 @@ def written(
     decay: float = DECAY,
     role: Role = Role.MLP_IN,
     beside: tuple[Block, ...] = (),
-    config: dict[str, object] | None = None,
+    logged: bool = False,
     coupled: bool = False,
 ) -> Run:
     """A run whose block ``w`` has these norms at every step, recorded at every tenth."""
@@ -49,7 +49,6 @@ def written(
     manifest = {
         "blocks": [each.to_dict() for each in blocks],
         "groups": [entry],
-        "config": config or {},
     }
     writer = RunWriter(path, manifest=manifest)
     steps = len(norms)
@@ -74,6 +73,11 @@ def written(
         if "momentum" in told:
             momentum = float(str(told["momentum"]))
             rows.append(Record(step, "group 0.0", Source.OPTIMIZER, "momentum", momentum))
+        if logged:
+            rows += [
+                Record(step, None, Source.TRAINING, "tokens", 1024.0),
+                Record(step, None, Source.TRAINING, "epoch", step / 50),
+            ]
         if energies is not None:
             source = Source.UPDATE if coupled else Source.DIRECTION
             length = math.sqrt(energies[step]) * rates[step]
@@ -253,7 +257,7 @@ def test_timescales_in_every_unit(tmp_path: Path) -> None:
         tmp_path / "run",
         path_of(501),
         energy=adamw_noise(N).energy,
-        config={"steps_per_epoch": 50, "tokens_per_step": 1024},
+        logged=True,
     )
     (memory,) = [group for group in regime(run).groups if isinstance(group, Memory)]
     assert memory.steps == pytest.approx(200)

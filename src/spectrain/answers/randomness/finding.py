@@ -148,12 +148,11 @@ def _in_unit(found: Judgement, unit: float) -> dict[str, Any]:
 
 def _width(before: RandomnessRow, now: RandomnessRow, path: Path | None) -> dict[str, Any]:
     """Width of the bulk against the first step, and how much of the gain noise would make."""
-    bulks = (Verdict.NONE, Verdict.SPIKES)
     if not before.variance or not now.variance:
         return {}
     assert before.variance_error is not None
     assert now.variance_error is not None
-    if before.tail not in bulks:
+    if before.tail in (Verdict.EQUAL, Verdict.SPARSE):
         return {"width_reason": f"at step {before.step} the spectrum was {before.tail}"}
     width = now.variance / before.variance
     if width > WIDEST:

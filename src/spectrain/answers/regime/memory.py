@@ -6,17 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 
 import numpy as np
+import polars as pl
 
 from spectrain.answers.regime.row import Memory
+from spectrain.answers.series import read_series
 from spectrain.answers.twin import MOST_STEPS, Group
-from spectrain.core import Block
+from spectrain.core import Block, Source
 from spectrain.optim.rules import Decay
 from spectrain.records import Run
 from spectrain.regime import decay_for
 from spectrain.regime.timescale import LEAST_EPOCHS, MOST_OF_RUN
 
-PASS, TOKENS = "steps_per_epoch", "tokens_per_step"
-"""Entries of a run's configuration that turn steps into passes over the data, and into tokens."""
+TOKENS, EPOCH = "tokens", "epoch"
+"""Numbers that a training loop may log of a step: tokens in it, passes over the data so far."""
 
 
 def memories(run: Run, blocks: Sequence[Block], groups: Mapping[str, Group]) -> Iterator[Memory]:
@@ -25,31 +27,40 @@ def memories(run: Run, blocks: Sequence[Block], groups: Mapping[str, Group]) -> 
     for block in blocks:
         if block.parameter in groups:
             held.setdefault(groups[block.parameter].name, []).append(block)
-    config = run.manifest.get("config") or {}
+    tokens = read_series(run, Source.TRAINING, TOKENS)["value"].median()
+    epochs = epochs_per_step(read_series(run, Source.TRAINING, EPOCH))
     for members in held.values():
         group = groups[members[0].parameter]
         if group.rule.decay is Decay.DECOUPLED:
-            found = memory(group, len(members), number(config, PASS), number(config, TOKENS))
+            known = tokens if isinstance(tokens, float) else None
+            found = memory(group, len(members), epochs_per_step=epochs, tokens_per_step=known)
             if found is not None:
                 yield found
 
 
-def number(config: Mapping[str, object], key: str) -> float | None:
-    """A positive number of the configuration, if it has one of that name."""
-    value = config.get(key)
-    known = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-    return float(value) if known and isinstance(value, int | float) else None
+def epochs_per_step(logged: pl.DataFrame) -> float | None:
+    """Passes over the data in a step, out of those so far.
+
+    Example:
+        >>> epochs_per_step(pl.DataFrame({"step": [0, 10, 20], "value": [0.0, 0.5, 1.0]}))
+        0.05
+    """
+    if logged.height < 2:
+        return None
+    passed = float(logged["value"][-1]) - float(logged["value"][0])
+    steps = int(logged["step"][-1]) - int(logged["step"][0])
+    return passed / steps if passed > 0 and steps > 0 else None
 
 
 def memory(
-    group: Group, blocks: int, steps_per_epoch: float | None, tokens_per_step: float | None
+    group: Group, blocks: int, *, epochs_per_step: float | None, tokens_per_step: float | None
 ) -> Memory | None:
     """The timescale of one group; ``None`` while its rate is zero."""
     found = group.timescale()
     if not isfinite(found.steps):
         return None
     length = float(group.steps[-1] - group.steps[0]) + 1
-    epochs = None if steps_per_epoch is None else length / steps_per_epoch
+    epochs = None if epochs_per_step is None else length * epochs_per_step
     guideline = found.verdict(epochs)
     at = np.linspace(group.steps[0], group.steps[-1], min(int(length), MOST_STEPS))
     rates = group.course("learning_rate")(at) * (length / len(at))
@@ -64,7 +75,7 @@ def memory(
         steps=found.steps,
         peak_steps=found.peak_steps,
         share=found.share,
-        epochs=None if steps_per_epoch is None else found.steps / steps_per_epoch,
+        epochs=None if epochs_per_step is None else found.steps * epochs_per_step,
         tokens=None if tokens_per_step is None else found.steps * tokens_per_step,
         guideline=guideline,
         decay=float(group.settings["weight_decay"][-1]),

@@ -42,8 +42,8 @@ _TIMESCALES = (
     ("Timescale", "steps over which weights average updates, 1/(ηλ) of the mean ηλ"),
     ("At the peak", "the same at the largest ηλ"),
     ("Of the run", "share of the recorded steps"),
-    ("Epochs", "passes over the data, where the configuration has steps_per_epoch"),
-    ("Tokens", "where the configuration has tokens_per_step"),
+    ("Epochs", "passes over the data, where the loop logs epoch"),
+    ("Tokens", "where the loop logs the tokens of a step"),
     ("λ", "weight decay, and the one that would bring the timescale within the guideline"),
 )
 

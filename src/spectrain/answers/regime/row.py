@@ -125,8 +125,8 @@ class Memory(Group):
         steps: over which weights average updates: 1/(ηλ) of the mean ηλ.
         peak_steps: 1/(ηλ) at the largest ηλ.
         share: of the recorded run.
-        epochs: in passes over the data, where the run tells how long one is.
-        tokens: in tokens, where it tells how many a step has.
+        epochs: in passes over the data, where ``epoch`` was logged.
+        tokens: in tokens, where ``tokens`` of a step were.
         guideline: ``long`` or ``short`` where the timescale lies outside that of the literature.
         decay: the last λ.
         wanted: λ with which it would lie at the guideline's nearer end.
