@@ -50,7 +50,7 @@ def test_noise_and_signal_are_told_apart(make, tmp_path):
     assert found["signal"]["verdict"] == "signal-driven"
     assert found["noise"]["ratio"] == pytest.approx(1, abs=0.1)
     assert found["noise"]["angle"] == pytest.approx(found["noise"]["equilibrium_angle"], rel=0.1)
-    assert found["noise"]["relaxation_steps"] == pytest.approx(100)
+    assert found["noise"]["relaxation_steps"] == pytest.approx(100, rel=0.01)
     assert abs(found["noise"]["persistent_energy"]) < 0.1
     assert 150 < found["noise"]["entered"] < 400
 
@@ -106,7 +106,7 @@ def test_coupled_decay_acts_through_the_momentum(tmp_path):
     found = rows(planted_run(tmp_path / "run", 6, make, steps=300))
     assert found["noise"]["verdict"] == "equilibrium"
     assert found["noise"]["ratio"] == pytest.approx(1, abs=3 / math.sqrt(2 * 256))
-    assert found["noise"]["relaxation_steps"] == pytest.approx(50)
+    assert found["noise"]["relaxation_steps"] == pytest.approx(50, rel=0.03)
     assert found["signal"]["verdict"] == "signal-driven"
 
 
