@@ -133,6 +133,8 @@ def test_small_blocks_get_a_wider_tolerance(tmp_path):
             [
                 Record(step, "group 0.0", Source.OPTIMIZER, "learning_rate", 0.1),
                 Record(step, "group 0.0", Source.OPTIMIZER, "weight_decay", 0.1),
+                Record(step, "group 0.0", Source.OPTIMIZER, "beta1", 0.9),
+                Record(step, "group 0.0", Source.OPTIMIZER, "beta2", 0.999),
                 Record(step, "a", Source.WEIGHT, "frobenius_norm", 1.3 * 70.3),
                 Record(step, "b", Source.WEIGHT, "frobenius_norm", 1.3 * 1.99),
             ]
