@@ -2,7 +2,7 @@
 
 # isort: off
 # The order in which questions are registered is that in which they are shown.
-from spectrain.answers.descent import OpenAs, descent, plan_of
+from spectrain.answers.descent import Tried, descent, plan_of
 from spectrain.answers.rank import rank
 from spectrain.answers.noise import noise
 from spectrain.answers.regime import regime
@@ -20,11 +20,11 @@ __all__ = [
     "Finding",
     "Group",
     "Label",
-    "OpenAs",
     "Question",
     "Row",
     "Sign",
     "Status",
+    "Tried",
     "audit",
     "descent",
     "diagnose",
