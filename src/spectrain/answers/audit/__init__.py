@@ -10,6 +10,7 @@ __all__ = ["audit"]
 QUESTIONS.register(
     Question(
         name="audit",
+        place=6,
         text=QUESTION,
         answer=audit,
         verdicts=VERDICTS,

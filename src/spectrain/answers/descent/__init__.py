@@ -11,6 +11,7 @@ __all__ = ["DescentGroup", "DescentRow", "Tried", "descent", "plan_of"]
 QUESTIONS.register(
     Question(
         name="descent",
+        place=1,
         text=QUESTION,
         answer=descent,
         verdicts=VERDICTS,

@@ -16,6 +16,7 @@ __all__ = ["randomness"]
 QUESTIONS.register(
     Question(
         name="randomness",
+        place=5,
         text="How much of each weight matrix is still random?",
         answer=partial(randomness, replicates=REPLICATES),
         verdicts=VERDICTS,

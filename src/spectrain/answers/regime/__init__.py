@@ -11,6 +11,7 @@ __all__ = ["regime"]
 QUESTIONS.register(
     Question(
         name="regime",
+        place=4,
         text="Do noise and weight decay set the scale of the weights, or does the signal?",
         answer=regime,
         verdicts=VERDICTS,
