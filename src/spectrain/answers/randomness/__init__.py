@@ -17,6 +17,7 @@ __all__ = ["Judgement", "RandomnessRow", "judge_spectrum", "randomness"]
 QUESTIONS.register(
     Question(
         name="randomness",
+        place=5,
         text=QUESTION,
         answer=partial(randomness, replicates=REPLICATES),
         verdicts=VERDICTS,

@@ -11,6 +11,7 @@ __all__ = ["Memory", "RegimeGroup", "RegimeRow", "regime"]
 QUESTIONS.register(
     Question(
         name="regime",
+        place=4,
         text=QUESTION,
         answer=regime,
         verdicts=VERDICTS,
