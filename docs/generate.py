@@ -13,7 +13,7 @@ import polars as pl
 
 from spectrain.answers import QUESTIONS, Question
 from spectrain.core import MEANINGS, Registry, usual_step
-from spectrain.matrix import MEASURES
+from spectrain.matrix import ENTRY_MEASURES, MEASURES
 from spectrain.network.families import FAMILIES
 from spectrain.noise import NOISE_MEASURES
 from spectrain.records.schema import SAMPLE, SCHEMAS
@@ -25,6 +25,7 @@ from spectrain_studies.rank.four_answers.page import answers
 
 REGISTRIES: dict[str, Registry] = {
     "Measures of a matrix": MEASURES,
+    "Measures of entries": ENTRY_MEASURES,
     "Measures of gradient noise": NOISE_MEASURES,
     "Measures of persistence": REGIME_MEASURES,
 }
