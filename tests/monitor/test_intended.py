@@ -8,7 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from spectrain.monitor.intended import FOLLOWS_GRADIENT, UNKNOWN_SCALE, intended_scale, is_spectral
+from spectrain.monitor.probes.intended import (
+    FOLLOWS_GRADIENT,
+    UNKNOWN_SCALE,
+    intended_scale,
+    is_spectral,
+)
 from spectrain.optim import SpecGD
 
 

@@ -70,7 +70,7 @@ def test_a_long_sample_is_divided_among_steps_and_every_block_has_its_turn() -> 
         samples = schedule.samples(step)
         share = 0.0
         if samples:
-            span = schedule.turn(blocks)
+            span = schedule._turn(blocks)
             numbers = range(blocks)[span]
             share = len(numbers) / blocks
             seen += [(step, number) for number in numbers]

@@ -155,7 +155,9 @@ def directional_records(step: int, block: str, directional: DirectionalNoise) ->
         _row(step, block, name, getattr(directional.plateaus, name)) for name in Plateaus.__slots__
     ]
     rows.append(_row(step, block, "noise_model_score", kind.score))
-    favoured = Estimate(NOISE_MODELS[kind.verdict], None, None, None, found.count, kind.reason)
+    favoured = Estimate(
+        NOISE_MODELS[kind.verdict], None, None, None, found.count, reason=kind.reason
+    )
     rows.append(_row(step, block, "noise_model", favoured))
     rows.append(_row(step, block, "product_coupling", directional.coupling))
     left, right = found.true_overlaps()

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from math import prod, sqrt
 from typing import Any
 
-from torch import nn
 from torch.optim import Optimizer
 
-from spectrain.core import Block, Record, Source
-from spectrain.monitor.holdings import Holdings
-from spectrain.monitor.probes import Probe
+from spectrain.core import Block, Quantity, Record, Source
+from spectrain.monitor.plan import SamplePlan
+from spectrain.monitor.probes.probe import Probe, Scene, groups_by_parameter, register
 from spectrain.monitor.sample import Sample
 
 UNKNOWN_SCALE = "the optimizer does not tell how long its orthogonal step is meant to be"
 FOLLOWS_GRADIENT = "the length follows the gradient's nuclear norm"
 
 
+@register
 class IntendedProbe(Probe):
     """Scale and RMS of the step that a spectral optimizer is set to take, block by block.
 
@@ -26,16 +26,33 @@ class IntendedProbe(Probe):
     """
 
     name = "intended"
+    records = (
+        Quantity(
+            Source.DIRECTION,
+            "intended_scale",
+            unit="unit of W",
+            formula="s where the step is set to be s·U, U orthogonal",
+        ),
+        Quantity(
+            Source.DIRECTION,
+            "intended_rms",
+            unit="unit of W",
+            formula="s·√(min(m, n)/(m·n)), the root mean square entry of s·U",
+        ),
+    )
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter], holdings: Holdings) -> None:
-        self._parameters = parameters
-        self._holdings = holdings
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._step = 0
         self._records: list[Record] = []
 
-    def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
-        for block in filter(self._holdings.owns, blocks):
-            parameter = self._parameters[block.parameter]
+    def begin(self, plan: SamplePlan) -> None:
+        self._step = plan.step
+
+    def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
+        groups = groups_by_parameter(optimizer)
+        for block in filter(self.scene.holdings.owns, blocks):
+            parameter = self.scene.parameters[block.parameter]
             group = groups[id(parameter)]
             if parameter.grad is None or not is_spectral(optimizer, group):
                 continue
@@ -43,11 +60,13 @@ class IntendedProbe(Probe):
             scale, reason = intended_scale(optimizer, group, shape)
             rms = None if scale is None else scale * sqrt(min(shape) / (shape[0] * shape[1]))
             for measure, value in (("intended_scale", scale), ("intended_rms", rms)):
-                row = Record(0, block.name, Source.DIRECTION, measure, value, reason=reason)
+                row = Record(
+                    self._step, block.name, Source.DIRECTION, measure, value, reason=reason
+                )
                 self._records.append(row)
 
     def detach(self, sample: Sample) -> None:
-        sample.settings += self._records
+        sample.records += self._records
         self._records = []
 
 
