@@ -26,7 +26,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "_generated", "gallery"]
+exclude_patterns = ["_build", "_generated", "gallery", "verdicts_changed.md"]
 html_theme = "furo"
 html_title = f"spectrain {release}"
 templates_path: list[str] = []

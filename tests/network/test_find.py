@@ -158,7 +158,7 @@ def test_parametrized_weights_keep_their_role_and_lose_their_feed() -> None:
     assert Skipped(f"{name}0", "vector of shape (40, 1)") in network.skipped
 
 
-def test_low_rank_adapters_beside_frozen_layers_are_other() -> None:
+def test_factors_of_adapters_beside_frozen_layers() -> None:
     model, _ = ARCHITECTURES["llama"]()
     model.requires_grad_(False)
     attention = model.get_submodule("model.layers.0.self_attn")
@@ -168,7 +168,7 @@ def test_low_rank_adapters_beside_frozen_layers_are_other() -> None:
         adapted.lora_A = nn.ModuleDict({"default": nn.Linear(WIDTH, 2, bias=False)})
         setattr(attention, name, adapted)
     network = find_blocks(model)
-    assert [block.role for block in network.blocks] == [Role.OTHER, Role.OTHER]
+    assert [block.role for block in network.blocks] == [Role.ADAPTER_IN] * 2
     assert len(network.skipped) == len(list(model.parameters())) - 2
 
 

@@ -8,6 +8,7 @@ from spectrain.core import Role
 from spectrain.network import blocks_from_shapes
 
 IN, GATE, OUT, OTHER = Role.MLP_IN, Role.MLP_GATE, Role.MLP_OUT, Role.OTHER
+HIDDEN, HEAD = Role.HIDDEN, Role.HEAD
 
 
 def roles(*pairs: tuple[str, tuple[int, int]]) -> list[Role]:
@@ -49,7 +50,9 @@ def test_by_name_where_shapes_do_not_tell(names: str, expected: list[Role]) -> N
 
 
 def test_names_need_shapes_that_return_to_the_width() -> None:
-    assert roles(("fc1", (120, 400)), ("fc2", (84, 120)), ("fc3", (10, 84))) == [OTHER] * 3
+    assert roles(("fc1", (120, 400)), ("fc2", (84, 120)), ("fc3", (10, 84))) == [
+        *(Role.HIDDEN, Role.HIDDEN, Role.HEAD)
+    ]
 
 
 def test_shapes_alone_do_not_make_an_mlp_outside_the_layers() -> None:

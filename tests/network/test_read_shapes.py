@@ -40,6 +40,7 @@ def test_head_count_sets_interleaved_projections_apart() -> None:
 
 def test_kinds_that_only_the_code_tells() -> None:
     pairs = {
+        "time_embed.0.weight": (4, 8),
         "features.0.weight": (8, 3, 5, 5),
         "features.0.bias": (8,),
         "features.1.weight": (8,),
@@ -49,15 +50,14 @@ def test_kinds_that_only_the_code_tells() -> None:
         "attn.bias": (1, 1, 6, 6),
         "moe.experts.w1": (4, 3, 2),
         "rnn.weight_hh_l0": (12, 3),
-        "time_embed.0.weight": (4, 8),
         "nothing.weight": (0, 4),
     }
     network = blocks_from_shapes(pairs.items())
     assert {block.name: (block.role, block.shape) for block in network.blocks} == {
         "features.0.weight": (Role.CONV, (8, 75)),
         "features.1.weight": (Role.NORM, (8, 8)),
-        **{f"moe.experts.w1[expert {i}]": (Role.EXPERT, (3, 2)) for i in range(4)},
-        "rnn.weight_hh_l0": (Role.OTHER, (12, 3)),
+        **{f"moe.experts.w1[expert {i}]": (Role.EXPERT_GATE, (3, 2)) for i in range(4)},
+        **{f"rnn.weight_hh_l0[{g}]": (Role.RECURRENT_HIDDEN, (3, 3)) for g in "ifgo"},
         "time_embed.0.weight": (Role.OTHER, (4, 8)),
     }
     assert {skip.parameter: skip.reason for skip in network.skipped} == {
@@ -86,5 +86,6 @@ def test_stacked_experts_face_the_stream() -> None:
     }
     shapes = {block.name: block.shape for block in blocks_from_shapes(pairs.items()).blocks}
     for layer in (0, 1):
-        assert shapes[f"layers.{layer}.experts.gate_up_proj[expert 1]"] == (16, 6)
+        for part in ("gate", "in"):
+            assert shapes[f"layers.{layer}.experts.gate_up_proj[expert 1.{part}]"] == (8, 6)
         assert shapes[f"layers.{layer}.experts.down_proj[expert 1]"] == (6, 8)

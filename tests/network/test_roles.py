@@ -13,7 +13,8 @@ Q, K, V = Role.ATTENTION_Q, Role.ATTENTION_K, Role.ATTENTION_V
 MIX = Role.ATTENTION_O
 IN, GATE, OUT = Role.MLP_IN, Role.MLP_GATE, Role.MLP_OUT
 EMBEDDING, HEAD, NORM = Role.EMBEDDING, Role.HEAD, Role.NORM
-CONV, EXPERT, OTHER = Role.CONV, Role.EXPERT, Role.OTHER
+CONV, HIDDEN, ROUTER, OTHER = Role.CONV, Role.HIDDEN, Role.ROUTER, Role.OTHER
+EXPERT = {role: Role(role.value.replace("mlp", "expert")) for role in (IN, GATE, OUT)}
 
 LAYER: dict[str, dict[str, list[Role]]] = {
     "transformer.h.*.": {
@@ -35,7 +36,12 @@ LAYER: dict[str, dict[str, list[Role]]] = {
     "layers.*.": {
         "torch_encoder": [Q, K, V, MIX, IN, OUT, NORM, NORM],
         "torch_decoder": [Q, K, V, MIX, Q, K, V, MIX, IN, OUT, NORM, NORM, NORM],
-        "mixture": [OTHER, *12 * [EXPERT]],
+        "mixture": [
+            ROUTER,
+            *2 * [EXPERT[GATE], EXPERT[OUT], EXPERT[IN]],
+            *3 * [EXPERT[GATE], EXPERT[IN]],
+            *3 * [EXPERT[OUT]],
+        ],
     },
 }
 OUTSIDE: dict[str, list[Role]] = {
@@ -94,13 +100,30 @@ def test_convolutions_and_their_norms() -> None:
     assert roles == [*4 * [CONV, NORM], CONV, CONV, NORM, CONV, CONV]
 
 
-def test_recurrent_weights_are_other() -> None:
+def test_gates_of_an_lstm_are_blocks_of_their_own() -> None:
     blocks = find_blocks(nn.LSTM(5, 3, num_layers=2, bidirectional=True, proj_size=2)).blocks
-    assert {block.role for block in blocks} == {OTHER}
-    assert [block.name for block in blocks if block.literal_input is not None] == [
-        "weight_ih_l0",
-        "weight_ih_l0_reverse",
+    shapes = {
+        "weight_ih_l0": (Role.RECURRENT_INPUT, (3, 5)),
+        "weight_ih_l1_reverse": (Role.RECURRENT_INPUT, (3, 4)),
+        "weight_hh_l0": (Role.RECURRENT_HIDDEN, (3, 2)),
+    }
+    for name, expected in shapes.items():
+        gates = [block for block in blocks if block.parameter == name]
+        assert [block.name for block in gates] == [f"{name}[{gate}]" for gate in "ifgo"]
+        assert {(block.role, block.shape) for block in gates} == {expected}
+        assert [block.view.rows for block in gates] == [((3 * i, 3 * i + 3),) for i in range(4)]
+    projections = [block for block in blocks if "weight_hr" in block.name]
+    assert {(b.role, b.shape) for b in projections} == {(Role.RECURRENT_OUT, (2, 3))}
+    assert len(blocks) == 4 * (4 + 4) + 4
+    fed = {block.parameter for block in blocks if block.literal_input is not None}
+    assert fed == {"weight_ih_l0", "weight_ih_l0_reverse"}
+
+
+def test_gates_of_a_gru_and_none_of_a_plain_recurrence() -> None:
+    assert [b.name for b in find_blocks(nn.GRUCell(4, 2)).blocks] == [
+        f"weight_{side}[{gate}]" for side in ("ih", "hh") for gate in "rzn"
     ]
+    assert [b.name for b in find_blocks(nn.RNN(4, 2)).blocks] == ["weight_ih_l0", "weight_hh_l0"]
 
 
 def test_head_by_vocabulary_whatever_its_name() -> None:
@@ -121,7 +144,39 @@ def test_plain_network_has_a_layer_for_each_element() -> None:
         modules += [nn.Linear(inputs, outputs), nn.ReLU()]
     blocks = find_blocks(nn.Sequential(*modules)).blocks
     assert [block.depth for block in blocks] == [0, 1, 2, 3]
-    assert {block.role for block in blocks} == {OTHER}
+    assert [block.role for block in blocks] == [*3 * [HIDDEN], HEAD]
+
+
+def test_what_yields_classes_actions_or_a_value_is_a_head() -> None:
+    heads = {"action_head": nn.Linear(64, 5), "value_head": nn.Linear(64, 1)}
+    critic = _roles(Tree(chain, affine1=nn.Linear(16, 64), **heads))
+    assert critic == {"affine1": HIDDEN, "action_head": HEAD, "value_head": HEAD}
+    for last in ("out", "cls_head", "classifier", "anything"):
+        layers = {"first": nn.Linear(16, 64), "second": nn.Linear(64, 64), last: nn.Linear(64, 7)}
+        assert _roles(Tree(chain, **layers)) == {"first": HIDDEN, "second": HIDDEN, last: HEAD}
+
+
+def test_last_matrix_in_a_module_that_is_called_a_head_is_it() -> None:
+    layers = [nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3)) for _ in range(2)]
+    classifier = nn.Sequential(nn.Linear(32, 24), nn.ReLU(), nn.Linear(24, 24), nn.Linear(24, 3))
+    model = Tree(chain, layers=nn.Sequential(*layers), classifier=classifier)
+    found = {n: r for n, r in _roles(model).items() if "classifier" in n}
+    assert list(found.values()) == [HIDDEN, HIDDEN, HEAD]
+
+
+def test_head_whose_last_matrix_is_tied_is_made_of_hidden_layers() -> None:
+    table = nn.Embedding(11, 4)
+    head = Tree(chain, dense=nn.Linear(4, 4), decoder=nn.Linear(4, 11, bias=False))
+    head.decoder.weight = table.weight
+    layers = nn.Sequential(Tree(chain, mixer=nn.Linear(4, 4)), Tree(chain, mixer=nn.Linear(4, 4)))
+    model = Tree(chain, table=table, layers=layers, lm_head=head)
+    assert _roles(model)["lm_head.dense"] is HIDDEN
+
+
+def test_autoencoder_ends_in_no_head() -> None:
+    sizes = (30, 8, 4, 8, 30)
+    found = _roles(nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes))))
+    assert list(found.values()) == [HIDDEN, HIDDEN, HIDDEN, OTHER]
 
 
 def _blocks(name: str) -> tuple[Block, ...]:

@@ -136,7 +136,7 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, content: bytes) -> None:
 
 def test_a_newer_format_asks_for_an_update(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"schema_version": 3, "blocks": "of another kind"}')
-    with pytest.raises(RunError, match=r"format 2.*reads up to 1; update spectrain"):
+    with pytest.raises(RunError, match=r"format 3.*reads up to 2; update spectrain"):
         read_manifest(tmp_path)
 
 

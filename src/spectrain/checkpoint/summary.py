@@ -20,6 +20,7 @@ _DESCRIPTION = (
     "block",
     "role",
     "depth",
+    "stack",
     "rows",
     "columns",
     "entries",
@@ -67,6 +68,9 @@ def blocks_frame(run: Run, source: Source = Source.WEIGHT) -> pl.DataFrame:
 def groups_frame(blocks: pl.DataFrame, by: Literal["role", "depth"]) -> pl.DataFrame:
     """Medians of every measure over the blocks of each role or depth, at each step.
 
+    Where several stacks count layers, such as those of an encoder and a decoder, a depth is one of
+    a stack.
+
     Example:
         >>> blocks = pl.DataFrame({"step": [0, 0], "role": ["conv", "conv"], "entries": [6, 6],
         ...     "stable_rank": [1.0, 2.0]})
@@ -76,14 +80,15 @@ def groups_frame(blocks: pl.DataFrame, by: Literal["role", "depth"]) -> pl.DataF
     described = {*_DESCRIPTION, "reason"}
     numbers = blocks.select(pl.selectors.numeric()).columns
     measures = [n for n in numbers if n not in described and not n.endswith("_error")]
+    keys = ["step", "stack", "depth"] if by == "depth" else ["step", by]
     return (
-        blocks.group_by("step", by, maintain_order=True)
+        blocks.group_by(keys, maintain_order=True)
         .agg(
             pl.len().alias("blocks"),
             pl.col("entries").sum(),
             *(pl.col(name).median() for name in measures),
         )
-        .sort("step", by, nulls_last=True, maintain_order=True)
+        .sort(keys, nulls_last=True, maintain_order=True)
     )
 
 
@@ -139,16 +144,22 @@ def _entries(block: Block) -> int:
     return block.shape[0] * (1 if block.view.diagonal else block.shape[1])
 
 
+def _sides(block: Block) -> tuple[int, int | None]:
+    """Rows and columns as they are stored: a gain is a vector, which stands for diag(γ)."""
+    return block.shape[0], None if block.view.diagonal else block.shape[1]
+
+
 def _table(run: Run) -> pl.DataFrame:
     dtypes = run.manifest.get("dtypes", {})
     rows = [
-        (b.name, b.role.value, b.depth, *b.shape, _entries(b), dtypes.get(b.parameter))
+        (b.name, b.role.value, b.depth, b.stack, *_sides(b), _entries(b), dtypes.get(b.parameter))
         for b in run.blocks
     ]
     schema = {
         "block": pl.String,
         "role": pl.String,
         "depth": pl.Int64,
+        "stack": pl.String,
         "rows": pl.Int64,
         "columns": pl.Int64,
         "entries": pl.Int64,

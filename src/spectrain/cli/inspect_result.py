@@ -168,7 +168,9 @@ def show(result: Result, by: Literal["block", "role", "depth"]) -> None:
         )
         _table(result.blocks, ["block", "role", "method"], list(shown))
     else:
-        _table(groups_frame(result.blocks, by), [by, "blocks"], list(_shown(result)))
+        groups = groups_frame(result.blocks, by)
+        stacks = by == "depth" and groups["stack"].str.len_chars().sum() > 0
+        _table(groups, [*["stack"][:stacks], by, "blocks"], list(_shown(result)))
     for finding in result.findings:
         console().print(plain(f"{finding.question} {finding.statement}"), highlight=False)
     if result.is_difference:

@@ -17,7 +17,6 @@ STYLES = {
     "rising": "bold green",
     "holds": "bold green",
     "fails": "bold red",
-    "partly": "bold yellow",
 }
 
 

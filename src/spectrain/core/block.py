@@ -12,23 +12,50 @@ from torch import Tensor
 
 
 class Role(StrEnum):
-    """What a block does in its network."""
+    """What a block does in its network: a kind, and after the dot its part in it."""
 
     EMBEDDING = "embedding"
     ATTENTION_QKV = "attention.qkv"
     ATTENTION_Q = "attention.q"
     ATTENTION_K = "attention.k"
     ATTENTION_V = "attention.v"
+    ATTENTION_KV = "attention.kv"
+    ATTENTION_Q_DOWN = "attention.q_down"
+    ATTENTION_KV_DOWN = "attention.kv_down"
     ATTENTION_O = "attention.o"
     MLP_IN = "mlp.in"
     MLP_GATE = "mlp.gate"
     MLP_OUT = "mlp.out"
+    HIDDEN = "hidden"
     HEAD = "head"
     NORM = "norm"
     MULTIPLIER = "multiplier"
     CONV = "conv"
+    ROUTER = "router"
     EXPERT = "expert"
+    EXPERT_IN = "expert.in"
+    EXPERT_GATE = "expert.gate"
+    EXPERT_OUT = "expert.out"
+    RECURRENT_INPUT = "recurrent.input"
+    RECURRENT_HIDDEN = "recurrent.hidden"
+    RECURRENT_OUT = "recurrent.out"
+    SSM_IN = "ssm.in"
+    SSM_SELECT = "ssm.select"
+    SSM_STEP = "ssm.step"
+    SSM_OUT = "ssm.out"
+    ADAPTER_IN = "adapter.in"
+    ADAPTER_OUT = "adapter.out"
     OTHER = "other"
+
+    @property
+    def kind(self) -> str:
+        """What stands before the dot: all of an attention, of an expert, … have one kind.
+
+        Example:
+            >>> Role.EXPERT_OUT.kind, Role.HEAD.kind
+            ('expert', 'head')
+        """
+        return self.value.partition(".")[0]
 
 
 class Tap(StrEnum):
@@ -112,6 +139,7 @@ class Block:
             ``[q.head 0]`` where the block is a part of it.
         role: what it does.
         depth: number of the layer that holds it, counted from 0; ``None`` outside the layers.
+        stack: which stack of layers counts so, such as ``encoder``; empty where there is one.
         shape: (outputs, inputs) of the matrix; (n, n) for a diagonal block.
         parameter: qualified name of the parameter.
         view: how the matrix is read from the parameter.
@@ -130,9 +158,20 @@ class Block:
     aliases: tuple[str, ...] = ()
     literal_input: Feed | None = None
     criterion_input: Feed | None = None
+    stack: str = ""
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    @property
+    def layer(self) -> str | None:
+        """The layer in words: ``3``, or ``encoder 3`` where several stacks count layers.
+
+        Example:
+            >>> Block("w", Role.OTHER, 3, (2, 2), "w", stack="encoder").layer
+            'encoder 3'
+        """
+        return None if self.depth is None else f"{self.stack} {self.depth}".lstrip()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the manifest; :meth:`from_dict` is its inverse."""

@@ -24,18 +24,23 @@ class Step(StrEnum):
 def usual_step(role: Role) -> Step:
     """What common practice gives a block: Muon for hidden matrices, AdamW for all else.
 
+    Hidden are matrices of which it is known that they map features to features. Routers, the parts
+    of recurrent layers and of adapters, and what is not understood (``other``) go to AdamW.
+
     Source:
         Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks": scalar and
         vector parameters, embeddings and heads go to AdamW.
 
     Example:
-        >>> [str(usual_step(role)) for role in (Role.MLP_IN, Role.EMBEDDING, Role.HEAD, Role.NORM)]
+        >>> [str(usual_step(role)) for role in (Role.MLP_IN, Role.EMBEDDING, Role.HEAD, Role.OTHER)]
         ['spectral', 'euclidean', 'euclidean', 'euclidean']
     """
-    return Step.EUCLIDEAN if role in _NOT_HIDDEN else Step.SPECTRAL
+    hidden = role.kind in _HIDDEN_KINDS or role in _HIDDEN
+    return Step.SPECTRAL if hidden else Step.EUCLIDEAN
 
 
-_NOT_HIDDEN = (Role.EMBEDDING, Role.HEAD, Role.NORM, Role.MULTIPLIER)
+_HIDDEN_KINDS = frozenset({"attention", "mlp", "expert"})
+_HIDDEN = frozenset({Role.HIDDEN, Role.CONV, Role.SSM_IN, Role.SSM_OUT})
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def read_cuts(run: Run, ratios: pl.DataFrame) -> dict[str, Cuts]:
     records = _records(run, ratios)
     found: dict[str, Cuts] = {}
     for blocks in parts.values():
-        experts = blocks[0].role is Role.EXPERT
+        experts = blocks[0].role.kind == Role.EXPERT.kind
         samples = _experts(blocks, records) if experts else _rows(blocks, records)
         if samples is not None and (cuts := _compared(samples)) is not None:
             found |= dict.fromkeys((block.name for block in blocks), cuts)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from spectrain.core.errors import InputError
 from spectrain.matrix import gram
+from spectrain.matrix.inputs import dense
 from spectrain.matrix.scale import largest_entry, power_of_two, unit_scale
 from spectrain.matrix.spectrum import Spectrum, Status, relative_error
 
@@ -42,13 +43,13 @@ def spectrum(
     no Gram matrix could meet ``rtol``.
 
     Args:
-        matrix: any floating dtype; half precision is read exactly. Follows the device.
+        matrix: any floating dtype; half precision and float8 are read exactly. Follows the device.
         method: the back end.
         rtol: wanted relative error of nuclear norm and effective rank.
 
     Raises:
-        InputError: the input has fewer than two dimensions, is complex or integer, or ``rtol`` is
-            not positive.
+        InputError: the input is no dense matrix of real floating numbers
+            (:func:`spectrain.matrix.inputs.dense`), or ``rtol`` is not positive.
 
     Source:
         Golub & Van Loan, Matrix Computations, §8.6 (error of the eigenvalues of AᵀA).
@@ -60,12 +61,14 @@ def spectrum(
         >>> s.method, s.values.shape
         ('gram/float64', torch.Size([64]))
     """
-    _check(matrix, rtol)
+    if not rtol > 0:
+        raise InputError(f"rtol is {rtol}", remedy="pass a positive relative error")
+    matrix = dense(matrix)
     m, n = matrix.shape[-2:]
     batch = matrix.shape[:-2]
     if matrix.numel() == 0:
         return _empty(matrix, batch, (m, n))
-    flat = matrix.detach().reshape(-1, m, n)
+    flat = matrix.reshape(-1, m, n)
     largest = largest_entry(flat)
     values, error, name = _values(flat, largest, method, rtol)
     status = _status(largest)
@@ -91,7 +94,7 @@ def diagonal_spectrum(diagonal: Float[Tensor, "*batch n"]) -> Spectrum:
         >>> diagonal_spectrum(torch.tensor([1.0, -2.0])).values
         tensor([2., 1.], dtype=torch.float64)
     """
-    vector = diagonal.detach().double()
+    vector = dense(diagonal, dimensions=1).double()
     n = vector.shape[-1]
     if n == 0:
         return _empty(diagonal, diagonal.shape[:-1], (0, 0))
@@ -117,6 +120,7 @@ def gram_spectrum(
         >>> gram_spectrum(a @ a.T, 3, accumulated_in=torch.float64).values.round(decimals=6)
         tensor([4., 3.], dtype=torch.float64)
     """
+    gram_matrix = dense(gram_matrix)
     size = gram_matrix.shape[-1]
     if size == 0 or columns == 0:
         return _empty(gram_matrix, gram_matrix.shape[:-2], (size, columns))
@@ -198,18 +202,6 @@ def _floor(longer: int) -> float:
 def _status(largest: Float[Tensor, "*batch"]) -> Int8[Tensor, "*batch"]:
     status = torch.where(largest == 0, int(Status.ZERO), int(Status.OK))
     return torch.where(largest.isfinite(), status, int(Status.NOT_FINITE)).to(torch.int8)
-
-
-def _check(matrix: Tensor, rtol: float) -> None:
-    if matrix.ndim < 2:
-        raise InputError(
-            f"a spectrum needs a matrix, not a tensor of shape {tuple(matrix.shape)}",
-            remedy="reshape it to two dimensions, or use diagonal_spectrum for diag(γ)",
-        )
-    if not matrix.is_floating_point():
-        raise InputError(f"a spectrum of {matrix.dtype} is not defined", remedy="convert to float")
-    if not rtol > 0:
-        raise InputError(f"rtol is {rtol}", remedy="pass a positive relative error")
 
 
 def _empty(like: Tensor, batch: torch.Size, shape: tuple[int, int]) -> Spectrum:

@@ -14,8 +14,10 @@ from torch import Tensor
 from spectrain.core.errors import InputError
 from spectrain.matrix.backends import spectrum, tries_float32
 from spectrain.matrix.gram import panelled, singular_values, small_gram
+from spectrain.matrix.inputs import dense
 from spectrain.matrix.measures import MEASURES
-from spectrain.matrix.sketch import DENSE, LEAST, SKETCHED, Estimate, Sketch, of_spectrum, sketch
+from spectrain.matrix.probing import LEAST
+from spectrain.matrix.sketch import DENSE, SKETCHED, Estimate, Sketch, of_spectrum, sketch
 from spectrain.matrix.spectrum import Spectrum, Status
 
 Choice = Literal["auto", "spectrum", "sketch"]
@@ -114,6 +116,7 @@ def estimate(
         >>> found.method, found.values["nuclear_norm"].value
         ('gram/float64', 64.0)
     """
+    matrix = dense(matrix, what="an estimate")
     _check(matrix, measures, method)
     if method == "sketch":
         return _sketched(sketch(matrix, rtol=rtol, generator=generator), measures)

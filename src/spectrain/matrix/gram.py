@@ -58,13 +58,13 @@ def panelled(
     tall = matrix.shape[0] > matrix.shape[1]
     longer, size = matrix.shape if tall else matrix.shape[::-1]
     width = min(longer, max(LEAST_PANEL, PANEL_BYTES // (size * dtype.itemsize)))
-    panel = torch.empty((width, size) if tall else (size, width), dtype=dtype)
+    panel = torch.empty((width, size) if tall else (size, width), dtype=dtype, device=matrix.device)
     update = blas.dsyrk if dtype == torch.float64 else blas.ssyrk
-    total = torch.zeros(size, size, dtype=dtype).numpy().T
+    total = torch.zeros(size, size, dtype=dtype, device=matrix.device).numpy().T
     for start in range(0, longer, width):
         part = matrix[start : start + width] if tall else matrix[:, start : start + width]
         if part.shape != panel.shape:
-            panel = torch.empty(part.shape, dtype=dtype)
+            panel = torch.empty(part.shape, dtype=dtype, device=matrix.device)
         panel.copy_(part).div_(scale)
         total = update(1.0, panel.numpy().T, 1.0, total, trans=not tall, overwrite_c=True)
     return torch.from_numpy(total.T)

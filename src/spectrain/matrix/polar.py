@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spectrain.core.errors import InputError
+from spectrain.matrix.inputs import dense
 from spectrain.matrix.scale import largest_entry, unit_scale
 
 Iteration = Literal["quintic", "cubic", "polar_express"]
@@ -42,7 +43,7 @@ class PolarFactor:
     """A polar factor and how far it is from an isometry.
 
     Attributes:
-        factor: U Vᵀ or its approximation, shaped and typed as the matrix.
+        factor: U Vᵀ or its approximation, shaped and typed as the matrix (float32 for float8).
         residual: ‖FᵀF − I‖_F/√r over the smaller side, in float64. For an exact polar factor of a
             rank-deficient matrix it is √((r − rank)/r).
         method: how it was computed.
@@ -70,7 +71,8 @@ def polar(matrix: Float[Tensor, "*batch m n"]) -> PolarFactor:
         tensor([[ 1.,  0.],
                 [ 0., -1.]])
     """
-    work = _checked(matrix).double()
+    matrix = _checked(matrix)
+    work = matrix.double()
     u, values, vh = torch.linalg.svd(work, full_matrices=False)
     unit = torch.finfo(torch.promote_types(matrix.dtype, torch.float32)).eps
     cutoff = min(matrix.shape[-2:]) * unit * values[..., :1]
@@ -112,7 +114,7 @@ def newton_schulz(
     """
     if steps < 1:
         raise InputError(f"{steps} Newton-Schulz steps", remedy="take at least one")
-    work = _checked(matrix)
+    work = matrix = _checked(matrix)
     precision = dtype or matrix.dtype
     name = f"{iteration}×{steps}/{str(precision).removeprefix('torch.')}"
     if work.numel() == 0:
@@ -156,12 +158,8 @@ def _coefficients(iteration: Iteration, steps: int) -> Sequence[tuple[float, flo
     return [*damped, schedule[-1]]
 
 
-def _checked(matrix: Tensor) -> Tensor:
-    if matrix.ndim < 2:
-        raise InputError(
-            f"a polar factor needs a matrix, not a tensor of shape {tuple(matrix.shape)}",
-            remedy="reshape it to two dimensions",
-        )
+def _checked(given: object) -> Tensor:
+    matrix = dense(given, what="a polar factor")
     if not matrix.isfinite().all():
         raise InputError("the matrix holds NaN or Inf", remedy="skip the step or lower the rate")
-    return matrix.detach()
+    return matrix

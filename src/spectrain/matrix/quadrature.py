@@ -198,6 +198,7 @@ def totals(
     form = sample.bounds.mean(-1) - density.slopes * (sample.energy - energy / dimension)[:, None]
     form = fixed.sum(0).mean(-1) + dimension * form
     total, plain = form.mean(0).tolist()
+    total = max(total, 1.0)  # Σσ ≥ ‖A‖_F
     surprise = plain / total  # entropy less ln Σσ
     tilts = torch.tensor([[1.0, 0.0], [1 - surprise, 1.0]], dtype=form.dtype, device=form.device)
     forms = form @ tilts.mT / total  # those of Σσ, and of the entropy to first order

@@ -19,20 +19,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import pad
 
 from spectrain.core.errors import InputError
 from spectrain.matrix.backends import spectrum
-from spectrain.matrix.lanczos import (
-    Krylov,
-    Ritz,
-    begin,
-    extend,
-    krylov_triples,
-    no_triples,
-    ritz,
-    ritz_mixing,
-)
+from spectrain.matrix.dominant import split_dominant
+from spectrain.matrix.inputs import dense
 from spectrain.matrix.measures import (
     effective_rank,
     frobenius_norm,
@@ -41,34 +32,9 @@ from spectrain.matrix.measures import (
     operator_norm,
     stable_rank,
 )
-from spectrain.matrix.quadrature import Density, Sample, Sums, measured, ritz_bounds, totals
+from spectrain.matrix.probing import LEAST, Probed, probe_spectrum
 from spectrain.matrix.scale import largest_entry, unit_scale
 from spectrain.matrix.spectrum import Spectrum, relative_error
-
-PROBES = 8
-"""Probes of the first round, and least number of a later one; t intervals at 7 degrees."""
-
-FIRST_STEPS, MORE_STEPS, PILOT_STEPS, MOST_STEPS = 8, 4, 32, 64
-"""Lanczos steps at first, added at a time, and at most: in the first round and in later ones."""
-
-QUADRATURE_SHARE = 0.25
-"""Share of the wanted error that the quadrature's bound may take."""
-
-SPLIT_SHARE = 0.0125
-"""Share of the wanted error of the nuclear norm, each, that the bounds of the vectors split off and
-of those taken out may add; the entropy's is about five times that."""
-
-LEADING = 4
-"""Ritz vectors taken where only the operator norm is wanted of them."""
-
-IDLE = 0.1
-"""Share of the error by chance below which the quadrature's bound does not matter."""
-
-LEAST = 2 * PROBES * FIRST_STEPS + 4 * LEADING
-"""Products of the smallest sketch."""
-
-MOST_KNOWN, APART = 32, 0.05
-"""Triples taken from a Krylov space at most, and the angle to their true space in units of 1/√d."""
 
 SKETCHED = (
     "frobenius_norm",
@@ -80,11 +46,20 @@ SKETCHED = (
 )
 """Measures that a sketch knows."""
 
-GROWTH = 3
-"""Most probes of a round, in multiples of those at hand."""
-
 DENSE = 256
 """Up to this size the exact spectrum takes no longer."""
+
+MOST_FIXED = 64
+"""Directions split off in float64 at most."""
+
+LOOSEST = 0.25
+"""Largest relative error asked of what lies below the directions split off."""
+
+EXACT = 1e-12
+"""Relative error of singular values found in float64; measured below 1e-14."""
+
+OWN = 0x5EED_0F_5BEC
+"""Mixed into the seed of the probes, which a matrix drawn from the same seed would else hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,238 +154,193 @@ def sketch(
         >>> bool(found.low < torch.linalg.svdvals(matrix).sum() < found.high)
         True
     """
-    if not matrix.numel():
-        raise InputError("the matrix is empty", remedy="leave it out")
+    matrix = _one_matrix(matrix)
     budget = max(4 * min(matrix.shape), LEAST) if products is None else products
-    wide = matrix.detach() if matrix.shape[0] <= matrix.shape[1] else matrix.detach().mT
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.mT
     largest = largest_entry(wide)
     _check(largest, budget)
     if min(wide.shape) <= DENSE or largest == 0:
         return _dense(wide)
     dtype = torch.promote_types(wide.dtype, torch.float32)
     unit, scale = (x[0] for x in unit_scale(wide[None], largest[None], dtype))
-    generator = generator or torch.Generator(matrix.device).manual_seed(0)
-    return _sketch(unit.float(), scale.item(), rtol, budget, generator)
+    return _sketch(unit, scale.item(), rtol, budget, _own(generator, matrix.device))
 
 
-@dataclass(slots=True)
-class _Rounds:
-    """Rounds of probes on a d × n float32 matrix, d ≤ n, with the account of what they cost."""
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """Sums over what was split off and over the rest, with half widths of 95 % intervals.
 
-    matrix: Tensor
-    frobenius: float
-    rtol: float
-    budget: int
-    generator: torch.Generator
-    split: Ritz
-    removed: Ritz
-    known: Ritz
-    edge: float = math.inf
-    spent: int = 0
+    Attributes:
+        nuclear: Σσ.
+        nuclear_error: standard error.
+        nuclear_margin: half width, the bounds beyond chance included.
+        entropy: of σ/Σσ.
+        entropy_error: standard error.
+        entropy_margin: half width.
+    """
 
-    @property
-    def floor(self) -> float:
-        """Lengths below this are rounding."""
-        return torch.finfo(self.matrix.dtype).eps * self.frobenius
-
-    def sums(self, sample: Sample) -> Sums:
-        """Sums over the whole spectrum as ``sample`` has them."""
-        apart = self.split if len(self.split) else self.known
-        fixed = ritz_bounds(apart, self.frobenius)
-        moved = self.floor * len(self.matrix) + self.removed.residual.sum().item()
-        energy = max(1 - (apart.values / self.frobenius).square().sum().item(), 0.0)
-        rest = len(self.matrix) - len(fixed)
-        return totals(fixed, self.rest(sample), rest, energy, moved / self.frobenius)
-
-    def rest(self, sample: Sample) -> Sample:
-        """What the probes say of the spectrum below the known triples."""
-        return sample if len(self.split) else sample.beside(self.known, self.edge, self.frobenius)
-
-    def learn(self, krylov: Krylov) -> tuple[Tensor, Tensor]:
-        """Keep the leading triples that have converged, so far that the starts do not show in them.
-
-        A Ritz vector is made of the starts, and its square overlap with one has the mean 1/d of an
-        independent vector only if it is much closer than 1/√d to a singular vector, apart from all
-        others: of a multiple value no more copies are seen than there are starts.
-        """
-        values, mixing = ritz_mixing(krylov)
-        count = min(MOST_KNOWN, len(values) - 1)
-        found = krylov_triples(krylov, mixing[:, :count])
-        below = values[:-1] - values[1:]
-        gap = torch.minimum(below, pad(below[:-1], (1, 0), value=math.inf))[:count]
-        angle = (found.residual / gap.clamp_min(1e-300)).square().cumsum(0).sqrt()
-        good = (angle < APART / math.sqrt(len(self.matrix))).nonzero().flatten()
-        count = int(good[-1]) + 1 if len(good) else 0
-        self.known = found[torch.arange(count)]
-        if count:
-            self.edge = (values[count - 1] + values[count]).item() / 2
-        return values, mixing
-
-    def met(self, sums: Sums) -> bool:
-        """Whether the wanted error is reached."""
-        return sums.chance + sums.bias <= self.rtol
-
-    def probe(self, count: int, most: int = MOST_STEPS) -> tuple[Sample, Krylov]:
-        """New probes, orthogonal to what is split off."""
-        starts = torch.randn(
-            count,
-            len(self.matrix),
-            dtype=self.matrix.dtype,
-            device=self.matrix.device,
-            generator=self.generator,
-        )
-        for _ in range(2):  # twice is enough (Parlett 1998, §6.9)
-            starts = starts - (starts @ self.split.left.mT) @ self.split.left
-        starts = starts / torch.linalg.vector_norm(starts, dim=1, keepdim=True)
-        return self.grown(begin(starts, self.matrix.shape[1]), most)
-
-    def grown(self, krylov: Krylov, most: int) -> tuple[Sample, Krylov]:
-        """Steps added to probes while the quadrature's bound matters and the budget lasts."""
-        count = len(krylov.left)
-        steps = MORE_STEPS if krylov.steps else FIRST_STEPS
-        while True:
-            krylov = extend(self.matrix, krylov, steps, removed=self.removed, floor=self.floor)
-            self.spent += 2 * count * steps
-            steps = MORE_STEPS
-            sample = measured(krylov, self.frobenius)
-            if (
-                not self.affordable(krylov)
-                or krylov.steps >= most
-                or not self.loose(self.sums(sample))
-            ):
-                return sample, krylov
-
-    def loose(self, sums: Sums) -> bool:
-        """Whether the quadrature's bound is worth more steps."""
-        if self.met(sums):
-            return False
-        return sums.bias > max(QUADRATURE_SHARE * self.rtol, IDLE * sums.chance)
-
-    def affordable(self, krylov: Krylov) -> bool:
-        """Whether the budget lasts for more steps."""
-        return self.spent + 2 * len(krylov.left) * MORE_STEPS <= self.budget
-
-    def until_met(self, sample: Sample, steps: int) -> Sample:
-        """More probes of about ``steps`` steps: what the error needs or the budget allows."""
-        while True:
-            sums, have = self.sums(sample), len(sample.bounds)
-            room = (self.budget - self.spent) // (2 * steps)
-            target = max(self.rtol - sums.bias, self.rtol / 2)
-            if sums.chance <= target or room < 2:
-                return sample
-            wanted = have * ((sums.chance / target) ** 2 - 1) if target else math.inf
-            wanted = min(max(wanted, have / 2), GROWTH * have)
-            more, _ = self.probe(min(math.ceil(wanted), room))
-            sample = sample.joined(more)
+    nuclear: float
+    nuclear_error: float
+    nuclear_margin: float
+    entropy: float
+    entropy_error: float
+    entropy_margin: float
 
 
 def _sketch(
-    a: Tensor, scale: float, rtol: float, budget: int, generator: torch.Generator
+    unit: Tensor, scale: float, rtol: float, budget: int, generator: torch.Generator
 ) -> Sketch:
-    frobenius = torch.linalg.vector_norm(a, dtype=torch.float64).item()
-    none = no_triples(a)
-    rounds = _Rounds(a, frobenius, rtol, budget - 4 * LEADING, generator, none, none, none)
-    sample, krylov = rounds.probe(PROBES, PILOT_STEPS)
-    values, mixing = rounds.learn(krylov)
-    while krylov.steps < PILOT_STEPS and rounds.affordable(krylov):
-        if not rounds.loose(rounds.sums(sample)):
+    fixed: list[float] = []
+    rest, shrunk, moved, spent = unit, 1.0, 0.0, 0
+    while len(fixed) < MOST_FIXED:
+        found, products = split_dominant(rest, generator)
+        spent += products
+        if found is None:
             break
-        sample, krylov = rounds.grown(krylov, krylov.steps + 2 * MORE_STEPS)
-        values, mixing = rounds.learn(krylov)
-    sums = rounds.sums(sample)
-    split = not rounds.met(sums) and _worth_splitting(
-        rounds, sample, sums, values / frobenius, krylov.steps
-    )
-    leading = ritz(a, krylov, mixing if split else mixing[:, :LEADING])
-    if split:
-        rounds.spent += 4 * (len(values) - LEADING)
-        slack = SPLIT_SHARE * max(rtol, IDLE * sums.chance) * sums.nuclear.value * frobenius
-        rounds.split = _tight(leading, slack)
-        order = rounds.split.residual.argsort()
-        rounds.removed = rounds.split[order[rounds.split.residual[order].cumsum(0) <= slack]]
-        sample, krylov = rounds.probe(PROBES)
-    elif rounds.loose(sums) and rounds.affordable(krylov):
-        sample, krylov = rounds.grown(krylov, MOST_STEPS)
-        rounds.learn(krylov)
-    sample = rounds.until_met(sample, krylov.steps)
-    rounds.spent += 4 * LEADING
-    return _result(rounds, sample, leading, scale)
+        fixed += (found.values * shrunk).tolist()
+        moved += found.moved * shrunk
+        rest, shrunk = found.rest, shrunk * found.scale
+        if not rest.any():
+            break
+    frobenius = torch.linalg.vector_norm(unit, dtype=torch.float64).item()
+    wanted = _loosened(rtol, sum(fixed), rest, shrunk)
+    room = max(budget - spent, LEAST)
+    probed = probe_spectrum(rest.float(), wanted, room, generator) if rest.any() else None
+    whole = _together(fixed, probed, shrunk, moved)
+    return _result(whole, fixed, probed, shrunk, frobenius, scale, len(unit), spent)
 
 
-def _worth_splitting(
-    rounds: _Rounds, sample: Sample, sums: Sums, values: Tensor, steps: int
-) -> bool:
-    """Whether it costs less to split the Ritz vectors off than to take more probes.
+def _loosened(rtol: float, fixed: float, rest: Tensor, shrunk: float) -> float:
+    """The relative error of the rest that leaves ``rtol`` of the whole.
 
-    It leaves the variance of what lies below them, costs four products a vector and begins the
-    count of probes anew.
+    With w the share of the rest in Σσ, the entropy of the whole changes by
+    w(1 − w)|ln((1 − w)/w) + H_rest − H_fixed| times the relative error of the rest's Σσ, and by w
+    times the error of its entropy.
     """
-    size, smallest = len(rounds.matrix), values[-1].item()
-    rest = rounds.rest(sample)
-    before, after = Density.of(rest).covariance, Density.of(rest, below=smallest).covariance
-    left = ((size - len(values)) / (size - len(rounds.known))) ** 2
-    share = min(left * (after.diagonal() / before.diagonal().clamp_min(1e-300)).max().item(), 1.0)
-    room = (rounds.budget - rounds.spent) / (2 * steps)
-    afresh = room - 2 * len(values) / steps
-    if afresh < PROBES:
-        return False
-    target = max(rounds.rtol, sums.chance * math.sqrt(min(share / afresh, 1 / room) * PROBES))
-    needed = PROBES * (sums.chance / max(target, 1e-12)) ** 2
-    return max(share * needed, PROBES) + 2 * len(values) / steps < needed - PROBES
+    if not fixed:
+        return rtol
+    size = min(rest.shape)
+    likely = math.sqrt(size) * torch.linalg.vector_norm(rest, dtype=torch.float64).item() * shrunk
+    share = likely / (fixed + likely)
+    if share == 0:
+        return LOOSEST
+    lever = abs(math.log1p(-share) - math.log(share)) + math.log(size)
+    return min(rtol / max(share * (1 + (1 - share) * lever), 1e-12), LOOSEST)
 
 
-def _tight(vectors: Ritz, slack: float) -> Ritz:
-    """The vectors with the tightest bounds, as many as add up to ``slack`` at most."""
-    loss = vectors.values - vectors.values.square() / torch.hypot(
-        vectors.values, vectors.residual
-    ).clamp_min(1e-300)
-    order = (loss / vectors.values.square().clamp_min(1e-300)).argsort()
-    kept = order[loss[order].cumsum(0) <= 2 * slack]
-    return vectors[kept]
-
-
-def _result(rounds: _Rounds, sample: Sample, leading: Ritz, scale: float) -> Sketch:
-    sums, rest = rounds.sums(sample), rounds.rest(sample)
-    apart = rounds.split if len(rounds.split) else rounds.known
+def _together(fixed: list[float], probed: Probed | None, shrunk: float, moved: float) -> _Whole:
+    """Entropy by the chain rule H = h(w) + w·H_rest + (1 − w)·H_fixed."""
+    known = sum(fixed)
+    entropy_known = -sum(value / known * math.log(value / known) for value in fixed if value)
+    if probed is None:
+        slope = math.log(max(len(fixed), 2)) + 1
+        return _Whole(known, 0.0, moved, entropy_known, 0.0, moved / known * slope)
+    sums, unit = probed.sums, probed.frobenius * shrunk
     nuclear, entropy = sums.nuclear, sums.entropy
-    unit = rounds.frobenius * scale
-    margin = sums.quantile * nuclear.error + nuclear.bias
+    total = known + nuclear.value * unit
+    share = nuclear.value * unit / total
+    mixing = sum(-p * math.log(p) for p in (share, 1 - share) if p > 0)
+    lever = 0.0
+    if known:
+        odds = math.log1p(-share) - math.log(share)
+        lever = share * (1 - share) * abs(odds + entropy.value - entropy_known)
+    relative = nuclear.error / nuclear.value
+    margin = (sums.quantile * nuclear.error + nuclear.bias) / nuclear.value
     spread = sums.quantile * entropy.error + entropy.bias
-    low, high = max(nuclear.value - margin, 1.0), nuclear.value + margin
-    rank = math.exp(entropy.value)
-    top = leading.values[0].item() / rounds.frobenius
-    above = min(top + _top_error(leading) / rounds.frobenius, 1.0)
-    count = len(sample.bounds)
-    nodes = torch.cat([rest.nodes * rounds.frobenius, apart.values])
-    weights = torch.cat(
-        [
-            rest.weights * ((len(rounds.matrix) - len(apart)) / count),
-            torch.ones_like(apart.values),
-        ]
+    loss = moved / total * (math.log(total / max(moved, 1e-300 * total)) if moved else 0.0)
+    return _Whole(
+        nuclear=total,
+        nuclear_error=nuclear.error * unit,
+        nuclear_margin=margin * nuclear.value * unit + moved,
+        entropy=mixing + share * entropy.value + (1 - share) * entropy_known,
+        entropy_error=lever * relative + share * entropy.error,
+        entropy_margin=lever * margin + share * spread + loss,
     )
-    nodes, order = nodes.sort()
+
+
+def _result(
+    whole: _Whole,
+    fixed: list[float],
+    probed: Probed | None,
+    shrunk: float,
+    frobenius: float,
+    scale: float,
+    size: int,
+    spent: int,
+) -> Sketch:
+    unit = frobenius * scale
+    nuclear = whole.nuclear / frobenius
+    margin, error = whole.nuclear_margin / frobenius, whole.nuclear_error / frobenius
+    rank = math.exp(whole.entropy)
+    if fixed:
+        top, above = max(fixed) / frobenius, 1.0
+        above = min(top * (1 + EXACT), 1.0)
+    else:
+        assert probed is not None  # a matrix of which nothing is split off is not zero
+        top = probed.largest / frobenius
+        above = min(top + probed.largest_error / frobenius, 1.0)
+    nodes = torch.tensor(sorted(fixed), dtype=torch.float64, device="cpu")
+    weights = torch.ones_like(nodes)
+    if probed is not None:
+        nodes = torch.cat([probed.nodes.cpu() * shrunk, nodes])
+        weights = torch.cat([probed.weights.cpu(), weights])
+        nodes, order = nodes.sort()
+        weights = weights[order]
     return Sketch(
         frobenius_norm=Estimate(unit, 0.0, unit, unit),
-        operator_norm=Estimate(top * unit, 0.0, top * unit, above * unit),
-        nuclear_norm=Estimate(nuclear.value * unit, nuclear.error * unit, low * unit, high * unit),
-        effective_rank=Estimate(
-            rank, rank * entropy.error, rank * math.exp(-spread), rank * math.exp(spread)
+        operator_norm=_estimate(top * unit, 0.0, top * unit, above * unit),
+        nuclear_norm=_estimate(
+            nuclear * unit,
+            error * unit,
+            max(nuclear - margin, 1.0) * unit,
+            (nuclear + margin) * unit,
         ),
-        nuclear_rank=Estimate(nuclear.value**2, 2 * nuclear.value * nuclear.error, low**2, high**2),
-        stable_rank=Estimate(top**-2, 0.0, above**-2, top**-2),
+        effective_rank=_estimate(
+            rank,
+            rank * whole.entropy_error,
+            rank * math.exp(-whole.entropy_margin),
+            rank * math.exp(whole.entropy_margin),
+            least=1.0,
+            most=float(size),
+        ),
+        nuclear_rank=_estimate(
+            nuclear**2,
+            2 * nuclear * error,
+            max(nuclear - margin, 1.0) ** 2,
+            (nuclear + margin) ** 2,
+            least=1.0,
+            most=float(size),
+        ),
+        stable_rank=_estimate(top**-2, 0.0, above**-2, top**-2, least=1.0, most=float(size)),
         nodes=nodes * scale,
-        weights=weights[order],
-        products=rounds.spent,
-        probes=count,
-        deflated=len(apart),
+        weights=weights,
+        products=spent + (0 if probed is None else probed.products),
+        probes=0 if probed is None else probed.probes,
+        deflated=len(fixed) + (0 if probed is None else probed.deflated),
     )
 
 
-def _top_error(leading: Ritz) -> float:
-    """Bound on the error of the largest value: its residual, or its square over the gap."""
-    residual = leading.residual[0].item()
-    gap = (leading.values[0] - leading.values[1] - leading.residual[1]).item()
-    return residual if gap <= residual else residual**2 / gap
+def _estimate(
+    value: float,
+    error: float,
+    low: float,
+    high: float,
+    *,
+    least: float = 0.0,
+    most: float = math.inf,
+) -> Estimate:
+    """An estimate within its range, its interval around it: rounding may have turned them over."""
+    value = min(max(value, least), most)
+    low, high = min(max(low, least), value), max(min(high, most), value)
+    return Estimate(value, error, low, high)
+
+
+def _own(generator: torch.Generator | None, device: torch.device) -> torch.Generator:
+    """A generator of the sketch's own, seeded by the caller's: its numbers occur in no matrix."""
+    seed = 0
+    if generator is not None:
+        seed = int(torch.randint(1 << 62, (), generator=generator, device=generator.device))
+    return torch.Generator(device).manual_seed(seed ^ OWN)
 
 
 def _dense(matrix: Tensor) -> Sketch:
@@ -436,6 +366,18 @@ def of_spectrum(found: Spectrum, measure: Callable[[Spectrum], Tensor]) -> Estim
     value = measure(found).item()
     slack = 2 * relative_error(found.values, found.error).item()
     return Estimate(value, 0.0, value * (1 - slack), value * (1 + slack))
+
+
+def _one_matrix(given: object) -> Tensor:
+    matrix = dense(given, what="a sketch")
+    if matrix.ndim > 2:
+        raise InputError(
+            f"a sketch is of one matrix, not of shape {tuple(matrix.shape)}",
+            remedy="sketch each matrix of the batch",
+        )
+    if not matrix.numel():
+        raise InputError("the matrix is empty", remedy="leave it out")
+    return matrix
 
 
 def _check(largest: Tensor, budget: int) -> None:

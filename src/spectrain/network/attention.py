@@ -12,34 +12,38 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from spectrain.core import Role
-from spectrain.network.names import ATTENTION, KEY_VALUE
+from spectrain.network.names import ATTENTION, IN_ATTENTION
 from spectrain.network.site import Matrix
 
-_INPUTS = frozenset({Role.ATTENTION_Q, Role.ATTENTION_K, Role.ATTENTION_V, Role.ATTENTION_QKV})
+_INPUTS = frozenset(role for role in Role if role.kind == "attention") - {Role.ATTENTION_O}
 _SHELLS = frozenset({"self", "head", "heads"})
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """The matrices of one attention; several for a role where every head has its own."""
+    """The matrices of one attention; several for a role where every head has its own.
+
+    ``latents`` lead into the narrow latents of queries, keys and values.
+    """
 
     queries: list[Matrix] = field(default_factory=list)
     keys: list[Matrix] = field(default_factory=list)
     values: list[Matrix] = field(default_factory=list)
     fused: list[Matrix] = field(default_factory=list)
+    latents: list[Matrix] = field(default_factory=list)
     outputs: list[Matrix] = field(default_factory=list)
 
     @property
     def inputs(self) -> list[Matrix]:
         """All but the output matrices."""
-        return self.queries + self.keys + self.values + self.fused
+        return self.queries + self.keys + self.values + self.fused + self.latents
 
     @property
     def complete(self) -> bool:
         """Whether there are queries and keys: without both, the names mean something else."""
         if self.queries:
             return bool(self.keys or self.fused)
-        return any(matrix.stem not in KEY_VALUE for matrix in self.fused)
+        return any(matrix.role is Role.ATTENTION_QKV for matrix in self.fused)
 
     def add(self, matrix: Matrix, role: Role) -> None:
         """Take in ``matrix`` under ``role``."""
@@ -48,13 +52,20 @@ class Attention:
             Role.ATTENTION_K: self.keys,
             Role.ATTENTION_V: self.values,
             Role.ATTENTION_QKV: self.fused,
+            Role.ATTENTION_KV: self.fused,
+            Role.ATTENTION_Q_DOWN: self.latents,
+            Role.ATTENTION_KV_DOWN: self.latents,
             Role.ATTENTION_O: self.outputs,
         }
         members[role].append(replace(matrix, role=role))
 
 
 def find_attentions(matrices: Sequence[Matrix]) -> list[Attention]:
-    """All attentions among the matrices of a network."""
+    """All attentions among the matrices of a network.
+
+    An attention of which a part is missing, as under adapters or in a part of a file, counts where
+    its module is called so and all that is there has the names of attention.
+    """
     tripled = {matrix.name for matrix in _tripled(matrices)}
     found: defaultdict[str, Attention] = defaultdict(Attention)
     for matrix in matrices:
@@ -66,7 +77,7 @@ def find_attentions(matrices: Sequence[Matrix]) -> list[Attention]:
     for root, attention in attentions.items():
         for matrix in _outputs(attention, matrices, root):
             attention.add(matrix, Role.ATTENTION_O)
-    return list(attentions.values())
+    return [*attentions.values(), *_partial(matrices, attentions)]
 
 
 def _root(parent: str) -> str:
@@ -103,7 +114,22 @@ def _outputs(attention: Attention, matrices: Sequence[Matrix], root: str) -> lis
         if matrix.role is None
         and matrix.name not in taken
         and (not root or matrix.address.startswith(f"{root}."))
-        and (not height or matrix.shape[1] == height)
+        and (not height or attention.latents or matrix.shape[1] == height)
     ]
     named = [matrix for matrix in rest if ATTENTION.get(matrix.stem) is Role.ATTENTION_O]
     return next((choice for choice in (named, rest) if len(choice) == 1), [])
+
+
+def _partial(matrices: Sequence[Matrix], complete: dict[str, Attention]) -> Iterator[Attention]:
+    siblings: defaultdict[str, list[Matrix]] = defaultdict(list)
+    for matrix in matrices:
+        siblings[_root(matrix.parent)].append(matrix)
+    for root, group in siblings.items():
+        called = IN_ATTENTION.search(root.rpartition(".")[2])
+        open_ones = [matrix for matrix in group if matrix.role is None and not matrix.bare]
+        known = all(matrix.stem in ATTENTION for matrix in open_ones)
+        if called and known and open_ones and not any(root.startswith(one) for one in complete):
+            attention = Attention()
+            for matrix in open_ones:
+                attention.add(matrix, ATTENTION[matrix.stem])
+            yield attention

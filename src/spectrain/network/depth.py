@@ -42,6 +42,7 @@ class Layering:
         if self.plain:
             self._layers = {p: p if p.rpartition(".")[2].isdigit() else None for p in paths}
         self._depths = self._number()
+        self._stacks = self._label()
 
     def layer(self, path: str) -> str | None:
         """Path of the layer that ``path`` lies in."""
@@ -51,6 +52,27 @@ class Layering:
         """Number of that layer, counted from 0."""
         layer = self._layers[path]
         return None if layer is None else self._depths[layer]
+
+    def stack(self, path: str) -> str:
+        """What tells the stack of that layer from the others; empty where there is only one.
+
+        Example:
+            >>> paths = [f"{s}.block.0.{name}" for s in ("encoder", "decoder") for name in "qk"]
+            >>> Layering(paths).stack("decoder.block.0.q")
+            'decoder'
+        """
+        layer = self._layers[path]
+        return "" if layer is None else self._stacks[_container(layer)]
+
+    def _label(self) -> dict[str, str]:
+        """The first part in which the paths of the stacks differ."""
+        containers = dict.fromkeys(_container(layer) for layer in self._layers.values() if layer)
+        if len(containers) < 2:
+            return dict.fromkeys(containers, "")
+        parts = [container.split(".") for container in containers]
+        shortest = min(map(len, parts))
+        common = next((at for at in range(shortest) if len({p[at] for p in parts}) > 1), shortest)
+        return {name: name.split(".")[min(common, name.count("."))] for name in containers}
 
     def _innermost(self, path: str) -> str | None:
         parts = path.split(".")
@@ -76,8 +98,13 @@ class Layering:
         depths = {}
         for layer in filter(None, self._layers.values()):
             container, _, element = layer.rpartition(".")
-            stack = stacks.setdefault(re.sub(r"\d+", "", container), {})
+            stack = stacks.setdefault(_container(layer), {})
             rank = stack.setdefault(layer, len(stack))
             numbered_once = not re.search(r"\d", container) and not self.plain
             depths[layer] = int(re.findall(r"\d+", element)[-1]) if numbered_once else rank
         return depths
+
+
+def _container(layer: str) -> str:
+    """Path of what holds the layers, the numbers of stages left out."""
+    return re.sub(r"\d+", "", layer.rpartition(".")[0])

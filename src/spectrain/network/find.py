@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from spectrain.core import Block, InputError, Role, Skipped
+from spectrain.network.architecture import Architecture
 from spectrain.network.depth import Layering
 from spectrain.network.layout import matrices_of
 from spectrain.network.read_module import read_module
@@ -74,6 +75,7 @@ def blocks_from_shapes(
     *,
     heads: bool | int = False,
     overrides: Mapping[str, Role] | None = None,
+    config: Mapping[str, object] | None = None,
 ) -> Network:
     """The blocks of a checkpoint, from the names and shapes of its tensors alone.
 
@@ -83,6 +85,8 @@ def blocks_from_shapes(
         pairs: name and shape of every tensor.
         heads: the number of query heads of each attention, where its blocks are to be split.
         overrides: as in :func:`find_blocks`.
+        config: what ``config.json`` beside the checkpoint holds: numbers of heads and experts, the
+            architecture, whether the head is tied.
 
     Raises:
         InputError: as :func:`find_blocks`.
@@ -92,7 +96,7 @@ def blocks_from_shapes(
         >>> [block.name for block in blocks_from_shapes(shapes.items()).blocks][:2]
         ['h.0.attn.c_attn.weight[q]', 'h.0.attn.c_attn.weight[k]']
     """
-    network = _network(read_shapes(pairs), heads, overrides or {})
+    network = _network(read_shapes(pairs, Architecture(config or {})), heads, overrides or {})
     blocks = tuple(replace(b, literal_input=None, criterion_input=None) for b in network.blocks)
     return replace(network, blocks=blocks)
 
@@ -107,9 +111,10 @@ def _network(sites: Sequence[Site], heads: bool | int, overrides: Mapping[str, R
     matrices = [item for item in found if isinstance(item, Matrix)]
 
     layering = Layering(matrix.path for matrix in matrices)
-    pieces, unsplit = assign_roles(matrices, layering, heads)
+    parameters = {f"{s.path}.{w.local}".lstrip(".") for s in sites for w in s.weights}
+    pieces, unsplit = assign_roles(matrices, layering, heads, parameters)
     blocks = [
-        _block(piece, layering.depth(matrix.path))
+        _block(piece, layering)
         for matrix in matrices
         if matrix.weight.parameter not in unusable
         for piece in pieces[matrix.name]
@@ -128,18 +133,19 @@ def _width(sites: Iterable[Site]) -> int | None:
     return next((table.shape[1] for table in tables if len(table.shape) == 2), None)
 
 
-def _block(matrix: Matrix, depth: int | None) -> Block:
+def _block(matrix: Matrix, layering: Layering) -> Block:
     assert matrix.role is not None, matrix.name
     return Block(
         name=matrix.name,
         role=matrix.role,
-        depth=depth,
+        depth=layering.depth(matrix.path),
         shape=matrix.shape,
         parameter=matrix.weight.parameter,
         view=matrix.view,
         aliases=matrix.weight.aliases,
         literal_input=matrix.feed,
         criterion_input=matrix.criterion or matrix.feed,
+        stack=layering.stack(matrix.path),
     )
 
 

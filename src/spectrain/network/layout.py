@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import prod
 
 from spectrain.core import Feed, Role, Skipped, Tap, View
-from spectrain.network.names import GAINS, MLP, is_bias, is_table, role_in
+from spectrain.network.names import ELEMENTWISE, GAINS, MLP, is_bias, is_table, role_in
 from spectrain.network.site import Kind, Matrix, Site, Weight
 
 _MHA_PARTS = (Role.ATTENTION_Q, Role.ATTENTION_K, Role.ATTENTION_V)
@@ -30,7 +30,7 @@ def matrices_of(site: Site, width: int | None) -> Iterator[Matrix | Skipped]:
         elif site.kind is Kind.ATTENTION and weight.local.endswith("proj_weight"):
             yield from _attention(site, weight)
         elif site.kind is Kind.RECURRENT and len(weight.shape) == 2:
-            yield _recurrent(site, weight)
+            yield from _recurrent(site, weight)
         elif site.kind is Kind.EXPERTS and len(weight.shape) == 3:
             yield from _experts(site, weight, width)
         elif weight.local == "weight" and len(weight.shape) > 1 and site.kind in _LAYERS:
@@ -45,7 +45,15 @@ def _matrix(site: Site, weight: Weight, view: View, feed: Feed | None = None) ->
     if view.transpose:
         rows, columns = columns, rows
     address = f"{site.path}.{weight.local}".lstrip(".")
-    return Matrix(address, weight, view, (rows, columns), feed, heads=site.heads)
+    return Matrix(
+        address,
+        weight,
+        view,
+        (rows, columns),
+        feed,
+        heads=site.heads,
+        model_type=site.model_type,
+    )
 
 
 def _linear(site: Site, weight: Weight) -> Matrix:
@@ -99,21 +107,44 @@ def _attention(site: Site, weight: Weight) -> Iterator[Matrix]:
             yield part
 
 
-def _recurrent(site: Site, weight: Weight) -> Matrix:
+_GATES = {1: ("",), 3: ("r", "z", "n"), 4: ("i", "f", "g", "o")}
+"""Gates that the rows of a recurrent layer stack, by their number: RNN, GRU, LSTM."""
+
+
+def _recurrent(site: Site, weight: Weight) -> Iterator[Matrix]:
+    """The maps into each gate, from the input and from the hidden state.
+
+    Source:
+        PyTorch's documentation of ``torch.nn.LSTM`` and ``GRU``: order of the gates.
+    """
+    kind = weight.local.removeprefix("weight_")[:2]
     first = weight.local in {"weight_ih", "weight_ih_l0", "weight_ih_l0_reverse"}
-    matrix = _matrix(site, weight, View(), Feed(site.path) if first else None)
-    return replace(matrix, role=Role.OTHER)
+    whole = _matrix(site, weight, View(), Feed(site.path) if first else None)
+    if kind == "hr":
+        yield replace(whole, role=Role.RECURRENT_OUT)
+        return
+    role = Role.RECURRENT_INPUT if kind == "ih" else Role.RECURRENT_HIDDEN
+    shapes = {other.local: other.shape for other in site.weights}
+    suffix = weight.local.removeprefix(f"weight_{kind}")
+    state = shapes.get(f"weight_hr{suffix}", shapes.get(f"weight_hh{suffix}", (0, 0)))[1]
+    letters = _GATES.get(whole.shape[0] // state if state else 0, ("",))
+    if len(letters) == 1 or whole.shape[0] != len(letters) * state:
+        yield replace(whole, role=role)
+        return
+    for at, letter in enumerate(letters):
+        yield whole.take_rows(((at * state, (at + 1) * state),), letter, role)
 
 
 def _experts(site: Site, weight: Weight, width: int | None) -> Iterator[Matrix]:
     """One matrix for each expert: the side as wide as the network is the input, or the output."""
-    contracts = role_in(MLP, weight.local) is Role.MLP_OUT
+    address = f"{site.path}.{weight.local}".lstrip(".")
+    contracts = role_in(MLP, address) is Role.MLP_OUT
     stored_input_first = weight.shape[1] == width != weight.shape[2]
     stored_output_last = weight.shape[2] == width != weight.shape[1]
     transpose = stored_output_last if contracts else stored_input_first
     for index in range(weight.shape[0]):
         matrix = _matrix(site, weight, View(index=index, transpose=transpose))
-        yield replace(matrix, role=Role.EXPERT, part=f"expert {index}")
+        yield replace(matrix, part=f"expert {index}")
 
 
 def _bare(site: Site, weight: Weight) -> Matrix | Skipped:
@@ -125,6 +156,8 @@ def _bare(site: Site, weight: Weight) -> Matrix | Skipped:
         reason = "0-d scalar"
     elif is_bias(weight.local) and not (table and dims == 2):
         reason = f"{dims}-D bias"
+    elif weight.local in ELEMENTWISE:
+        reason = "used entry by entry: no map"
     elif dims == 1:
         reason = "1-D vector"
     elif max(shape) == prod(shape):

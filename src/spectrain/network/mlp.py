@@ -31,6 +31,21 @@ def mlp_of(group: Sequence[Matrix], *, by_shape: bool) -> Pieces:
     return pieces
 
 
+def mlp_by_name(group: Sequence[Matrix]) -> Pieces:
+    """Roles of a part of an MLP, as under adapters or in a part of a file: all by their names.
+
+    What leads in must not contract and what leads out must not expand: a router is no gate.
+    """
+    roles = {matrix.name: role_in(MLP, matrix.address) for matrix in group}
+    if None in roles.values() or len(set(roles.values())) < len(group):
+        return {}
+    for matrix in group:
+        width, hidden = matrix.shape if roles[matrix.name] is _OUT else matrix.shape[::-1]
+        if hidden < width:
+            return {}
+    return {matrix.name: [replace(matrix, role=roles[matrix.name])] for matrix in group}
+
+
 def _named(group: Sequence[Matrix]) -> dict[Role, Matrix]:
     members: dict[Role, Matrix] = {}
     for matrix in group:

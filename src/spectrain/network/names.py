@@ -9,48 +9,61 @@ from __future__ import annotations
 import re
 
 from spectrain.core import Role
+from spectrain.network.families import FAMILIES, Rows, names_of
 
 _WRAPPERS = {"weight", "base_layer", "parametrizations", "original", "original0", "original1"}
 
-ATTENTION: dict[str, Role] = {
-    name: role
-    for role, names in {
-        Role.ATTENTION_Q: "q query q_proj query_proj wq w_q to_q q_lin q_linear q_attn attn_q",
-        Role.ATTENTION_K: "k key k_proj key_proj wk w_k to_k k_lin k_linear attn_k",
-        Role.ATTENTION_V: "v value v_proj value_proj wv w_v to_v v_lin v_linear attn_v",
-        Role.ATTENTION_QKV: "qkv qkv_proj c_attn query_key_value wqkv to_qkv attn_qkv "
-        "kv to_kv kv_proj",
-        Role.ATTENTION_O: "o output o_proj out_proj c_proj proj dense wo w_o to_out out out_lin "
-        "o_linear attn_output",
-    }.items()
-    for name in names.split()
-}
-
-MLP: dict[str, Role] = {
-    name: role
-    for role, names in {
-        Role.MLP_IN: "expand c_fc fc1 fc_in linear1 lin1 up_proj w3 wi wi_1 dense_h_to_4h "
-        "gate_up_proj w12 ffn_up intermediate.dense",
-        Role.MLP_GATE: "gate gate_proj w1 wi_0 ffn_gate",
-        Role.MLP_OUT: "contract c_proj fc2 fc_out linear2 lin2 down_proj w2 wo "
-        "dense_4h_to_h ffn_down output.dense",
-    }.items()
-    for name in names.split()
-}
-
-HEAD = frozenset(
-    {
-        *("head", "lm_head", "mlp_head", "classification_head", "classifier", "score", "logits"),
-        *("output", "output_projection", "proj_out", "embed_out", "unembed", "unembedding"),
-        *("decoder", "fc"),
-    }
+_ATTENTION = (
+    *(Role.ATTENTION_Q, Role.ATTENTION_K, Role.ATTENTION_V, Role.ATTENTION_QKV, Role.ATTENTION_KV),
+    *(Role.ATTENTION_Q_DOWN, Role.ATTENTION_KV_DOWN, Role.ATTENTION_O),
 )
+_MLP = (Role.MLP_IN, Role.MLP_GATE, Role.MLP_OUT)
+_OF_CONTEXT = frozenset({*_ATTENTION, *_MLP, Role.HEAD, Role.ROUTER})
 
-KEY_VALUE = frozenset({"kv", "to_kv", "kv_proj"})
-"""Fused projections of keys and values; the queries have their own."""
+ATTENTION = names_of(FAMILIES, _ATTENTION)
+"""What a name means beside queries and keys."""
 
-INTERLEAVED = frozenset({"query_key_value"})
-"""Fused projections whose rows run head by head: q, k, v of the first, then of the second."""
+MLP = names_of(FAMILIES, _MLP)
+"""What a name means beside the other matrices of an MLP."""
+
+HEAD = frozenset(names_of(FAMILIES, [Role.HEAD]))
+"""Names of heads, outside the layers."""
+
+ROUTER = names_of(FAMILIES, [Role.ROUTER])
+"""Names of routers, beside experts."""
+
+BESIDE = tuple(
+    (family.beside, names_of([family], set(family.names) - _OF_CONTEXT))
+    for family in FAMILIES
+    if family.beside
+)
+"""Names that mean something beside certain parameters, with these."""
+
+ELEMENTWISE = frozenset(name for family in FAMILIES for name in family.elementwise)
+
+HEADS = re.compile(r"(?:.+_)?heads?|classifier")
+"""Modules that hold a head, perhaps with hidden layers before it."""
+
+IN_ATTENTION = re.compile(r"attn|attention", re.IGNORECASE)
+IN_MLP = re.compile(r"mlp|ffn?|feed_?forward|densereludense|.*expert.*", re.IGNORECASE)
+"""Modules that are an MLP by their name."""
+
+FACTOR = re.compile(r"(?P<base>.+)\.lora_(?:embedding_)?(?P<side>[AB])(?:\.(?P<adapter>.+))?")
+"""A factor of a low-rank adapter, by the path of its module or list."""
+
+
+def rows_of(stem: str, model_type: str | None) -> Rows:
+    """The order of the rows of a fused projection.
+
+    Example:
+        >>> rows_of("query_key_value", None).name, rows_of("query_key_value", "chatglm").name
+        ('GROUPED', 'QKV')
+    """
+    for family in FAMILIES:
+        if found := family.rows_of_type.get(model_type or "", {}).get(stem):
+            return found
+    return next((f.rows[stem] for f in FAMILIES if stem in f.rows), Rows.QKV)
+
 
 GAINS = frozenset({"weight", "scale", "gamma", "gain", "g"})
 
@@ -61,7 +74,9 @@ BUFFERS = frozenset(
     }
 )
 
-EXPERT = re.compile(r"expert|moe", re.IGNORECASE)
+EXPERT = re.compile(r"expert|moe|_exps", re.IGNORECASE)
+EXPERTS = re.compile(r"(?!shared).*experts?(?:_\d+)?|ffn_\w+_exps", re.IGNORECASE)
+"""What holds experts: a list, a dictionary or a module with stacked ones."""
 NORM = re.compile(r"norm|^ln(_|\d|$)|^bn(_|\d|$)|_ln$", re.IGNORECASE)
 PATCH = re.compile(r"patch_?(?:embed|projection)", re.IGNORECASE)
 _TABLE = re.compile(

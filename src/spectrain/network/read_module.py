@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from spectrain.network.architecture import Architecture
 from spectrain.network.names import EXPERT, GAINS, NORM, is_bias
 from spectrain.network.site import Kind, Site, Weight
 from spectrain.network.wrapping import modules_of, parameters_of
@@ -17,17 +18,6 @@ from spectrain.network.wrapping import modules_of, parameters_of
 _CONV = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _CONV_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _SHAPED_NORM = (nn.LayerNorm, nn.RMSNorm)
-_HEAD_COUNTS = (
-    "num_heads",
-    "n_heads",
-    "n_head",
-    "heads",
-    "nhead",
-    "num_attention_heads",
-    "encoder_attention_heads",
-)
-
-
 MULTIPLIER = "Multiplier"
 """Class of :mod:`spectrain.optim.multipliers` that holds one vector of multipliers."""
 
@@ -64,9 +54,9 @@ def read_module(model: nn.Module) -> list[Site]:
             if home[id(parameter)] == (path, local)
         )
         if weights:
-            heads = _head_count(modules, path)
+            heads, kind = _declared(modules, path)
             groups = getattr(module, "groups", 1) if isinstance(module, _CONV_TRANSPOSED) else 1
-            sites.append(Site(path, kinds[path], weights, heads, groups))
+            sites.append(Site(path, kinds[path], weights, heads, groups, kind))
     return sites
 
 
@@ -137,17 +127,14 @@ def _weight(local: str, parameter: nn.Parameter, names: list[str]) -> Weight:
     return Weight(local, names[0], shape, tuple(names[1:]), unusable)
 
 
-def _head_count(modules: Mapping[str, nn.Module], path: str) -> int | None:
-    """The number of heads that the module, or the nearest one around it, declares."""
-    while True:
-        module: Any = modules[path]
-        for holder in (module, getattr(module, "config", None)):
-            for name in _HEAD_COUNTS:
-                count = (
-                    holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
-                )
-                if isinstance(count, int) and count > 0:
-                    return count
-        if not path:
-            return None
-        path = path.rpartition(".")[0]
+def _declared(modules: Mapping[str, nn.Module], path: str) -> tuple[int | None, str | None]:
+    """Heads and architecture that the module, or the nearest one around it, declares."""
+    heads = kind = None
+    around: str | None = path
+    while around is not None:
+        module: Any = modules[around]
+        for holder in (Architecture(module), Architecture(getattr(module, "config", None))):
+            heads = heads or holder.heads(path)
+            kind = kind or holder.model_type(path)
+        around = around.rpartition(".")[0] if around else None
+    return heads, kind

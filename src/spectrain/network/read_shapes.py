@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from spectrain.network.architecture import Architecture
 from spectrain.network.names import BUFFERS, EXPERT, NORM, is_bias, is_table, stem_of
 from spectrain.network.site import Kind, Site, Weight
 
 _CONV1D = frozenset({"c_attn", "c_proj", "c_fc", "q_attn"})
 
 
-def read_shapes(pairs: Iterable[tuple[str, Sequence[int]]]) -> list[Site]:
+def read_shapes(
+    pairs: Iterable[tuple[str, Sequence[int]]], architecture: Architecture
+) -> list[Site]:
     """The modules that the tensors of a checkpoint seem to belong to."""
     modules: dict[str, list[Weight]] = {}
     for name, shape in pairs:
@@ -25,7 +28,13 @@ def read_shapes(pairs: Iterable[tuple[str, Sequence[int]]]) -> list[Site]:
         for weight in weights
     )
     return [
-        Site(path, _kind(path, weights, transposed), tuple(weights))
+        Site(
+            path,
+            _kind(path, weights, transposed),
+            tuple(weights),
+            architecture.heads(path),
+            model_type=architecture.model_type(path),
+        )
         for path, weights in modules.items()
     ]
 
@@ -38,7 +47,7 @@ def _kind(path: str, weights: Sequence[Weight], transposed: bool) -> Kind:
     shapes = {weight.local: weight.shape for weight in weights}
     if "in_proj_weight" in shapes or "q_proj_weight" in shapes:
         return Kind.ATTENTION
-    if any(local.startswith("weight_ih") for local in shapes):
+    if any(local.startswith(("weight_ih", "weight_hh")) for local in shapes):
         return Kind.RECURRENT
     if EXPERT.search(" ".join((path, *shapes))) and any(len(s) == 3 for s in shapes.values()):
         return Kind.EXPERTS

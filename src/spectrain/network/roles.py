@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from spectrain.core import Role, Skipped, Tap
+from spectrain.network.adapters import factor_roles
 from spectrain.network.attention import find_attentions
 from spectrain.network.depth import Layering
-from spectrain.network.mlp import mlp_of
-from spectrain.network.names import HEAD, PATCH
+from spectrain.network.experts import experts_and_routers
+from spectrain.network.heads import chain_roles, head_roles
+from spectrain.network.mlp import mlp_by_name, mlp_of
+from spectrain.network.names import BESIDE, IN_MLP, PATCH
 from spectrain.network.site import Matrix
 from spectrain.network.split import Pieces, split_attention
 
 
 def assign_roles(
-    matrices: Sequence[Matrix], layering: Layering, heads: bool | int
+    matrices: Sequence[Matrix],
+    layering: Layering,
+    heads: bool | int,
+    parameters: Iterable[str] = (),
 ) -> tuple[Pieces, list[Skipped]]:
-    """The blocks of every matrix, each with its role, and what stays whole against the wish."""
-    matrices = [_expert(matrix) for matrix in matrices]
-    pieces: Pieces = {}
-    unsplit: list[Skipped] = []
-    for attention in find_attentions(matrices):
+    """The blocks of every matrix, each with its role, and what stays whole against the wish.
+
+    Args:
+        matrices: of the whole network, in its order.
+        layering: its layers.
+        heads: as in :func:`~spectrain.network.find_blocks`.
+        parameters: paths of all parameters, also of those that hold no matrix.
+    """
+    pieces: Pieces = dict(factor_roles(matrices))
+
+    def remaining() -> list[Matrix]:
+        return [matrix for matrix in matrices if matrix.name not in pieces]
+
+    found, unsplit = experts_and_routers(remaining())
+    pieces |= found
+    pieces |= _beside(remaining(), frozenset(parameters))
+    for attention in find_attentions(remaining()):
         parts, whole = split_attention(attention, heads)
         pieces |= parts
         unsplit += whole
@@ -30,17 +48,19 @@ def assign_roles(
         if matrix.role is not None:
             pieces.setdefault(matrix.name, [matrix])
 
-    def remaining() -> list[Matrix]:
-        return [matrix for matrix in matrices if matrix.name not in pieces]
-
-    pieces |= _as(Role.HEAD, _heads(remaining(), _vocabulary(matrices), layering))
-    for group in _by_module(remaining()):
+    pieces |= head_roles(remaining(), _vocabulary(matrices), layering, matrices)
+    for group in _grouped(remaining(), lambda matrix: matrix.container):
         in_layer = layering.plain or layering.layer(group[0].path) is not None
         pieces |= mlp_of(group, by_shape=in_layer)
-    for group in _by_layer(remaining(), layering):
-        pieces |= mlp_of(group, by_shape=True)
+    for place in (_feed_forward, lambda matrix: layering.layer(matrix.path)):
+        for group in _grouped(remaining(), place):
+            pieces |= mlp_of(group, by_shape=True)
+    for group in _grouped(remaining(), _feed_forward):
+        pieces |= mlp_by_name(group)
     patches = [m for m in remaining() if PATCH.search(m.address) and not layering.layer(m.path)]
     pieces |= _as(Role.EMBEDDING, patches)
+    if layering.plain:
+        pieces |= chain_roles(matrices, pieces)
     pieces |= _as(Role.OTHER, remaining())
     return pieces, unsplit
 
@@ -49,9 +69,15 @@ def _as(role: Role, matrices: Iterable[Matrix]) -> Pieces:
     return {matrix.name: [replace(matrix, role=role)] for matrix in matrices}
 
 
-def _expert(matrix: Matrix) -> Matrix:
-    expert = matrix.role is None and "experts" in matrix.address.split(".")
-    return replace(matrix, role=Role.EXPERT) if expert else matrix
+def _beside(matrices: Iterable[Matrix], parameters: frozenset[str]) -> Pieces:
+    """What has its meaning from a parameter that stands beside it, such as a state space's."""
+    pieces: Pieces = {}
+    for matrix in matrices:
+        for marks, names in BESIDE:
+            marked = any(f"{matrix.parent}.{mark}".lstrip(".") in parameters for mark in marks)
+            if marked and matrix.role is None and matrix.stem in names:
+                pieces |= _as(names[matrix.stem], [matrix])
+    return pieces
 
 
 def _vocabulary(matrices: Iterable[Matrix]) -> int | None:
@@ -60,28 +86,20 @@ def _vocabulary(matrices: Iterable[Matrix]) -> int | None:
     return max((table.shape[1] for table in tables), default=None)
 
 
-def _heads(matrices: Iterable[Matrix], vocabulary: int | None, layering: Layering) -> list[Matrix]:
-    """The last linear layer that yields one number for each token, and what is named a head."""
-    outside = [
-        matrix
-        for matrix in matrices
-        if not matrix.bare and (layering.plain or layering.layer(matrix.path) is None)
-    ]
-    unembedding = [matrix for matrix in outside if matrix.shape[0] == vocabulary][-1:]
-    return unembedding + [matrix for matrix in outside if matrix.stem in HEAD]
+def _feed_forward(matrix: Matrix) -> str | None:
+    """Path of the module around a matrix that is called an MLP; ``None`` where none is."""
+    parts = matrix.container.split(".")
+    while parts and not IN_MLP.fullmatch(parts[-1]):
+        parts.pop()
+    return ".".join(parts) or None
 
 
-def _by_module(matrices: Iterable[Matrix]) -> list[list[Matrix]]:
+def _grouped(
+    matrices: Iterable[Matrix], place: Callable[[Matrix], str | None]
+) -> list[list[Matrix]]:
     groups: defaultdict[str, list[Matrix]] = defaultdict(list)
     for matrix in matrices:
-        groups[matrix.container].append(matrix)
-    return list(groups.values())
-
-
-def _by_layer(matrices: Iterable[Matrix], layering: Layering) -> list[list[Matrix]]:
-    groups: defaultdict[str, list[Matrix]] = defaultdict(list)
-    for matrix in matrices:
-        layer = layering.layer(matrix.path)
-        if layer is not None:
-            groups[layer].append(matrix)
+        where = place(matrix)
+        if where is not None:
+            groups[where].append(matrix)
     return list(groups.values())

@@ -53,6 +53,7 @@ class Site:
         weights: those that it owns; a tied weight is owned once.
         heads: number of attention heads that the module or one that encloses it declares.
         groups: of a convolution.
+        model_type: the architecture that a configuration around the module names.
     """
 
     path: str
@@ -60,6 +61,7 @@ class Site:
     weights: tuple[Weight, ...]
     heads: int | None = None
     groups: int = 1
+    model_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Matrix:
         part: which part of the parameter, such as ``q`` or ``q.head 0``.
         heads: the number of heads declared around it.
         bare: no module is known to multiply by it.
+        model_type: the architecture that a configuration around it names.
     """
 
     address: str
@@ -89,6 +92,7 @@ class Matrix:
     part: str = ""
     heads: int | None = None
     bare: bool = False
+    model_type: str | None = None
 
     @property
     def name(self) -> str:

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from spectrain.core import Role, Skipped
 from spectrain.network.attention import Attention
-from spectrain.network.names import INTERLEAVED
+from spectrain.network.families import Rows
+from spectrain.network.names import rows_of
 from spectrain.network.site import Matrix, Ranges
 
 Pieces = dict[str, list[Matrix]]
@@ -43,9 +44,9 @@ def split_attention(attention: Attention, heads: bool | int) -> tuple[Pieces, li
             fused.take_rows(rows, role.value[-1], role)
             for role, rows in zip(_QKV[-len(ranges) :], ranges, strict=True)
         ]
-    source = (attention.values or attention.fused or attention.queries)[0].feed
+    sources = attention.values or attention.fused or attention.queries
     for output in attention.outputs:
-        pieces[output.name] = [replace(output, criterion=source)]
+        pieces[output.name] = [replace(output, criterion=sources[0].feed if sources else None)]
     if heads is False:
         return pieces, unsplit
     pieces, whole = _split_heads(pieces, attention, count)
@@ -76,32 +77,61 @@ def _fused_rows(fused: Matrix, attention: Attention, heads: int | None) -> list[
     The output matrix takes as many inputs as there are query rows; keys and values share the rest,
     so that grouped queries need no configuration.
     """
+    order = rows_of(fused.stem, fused.model_type)
+    outputs = sum(output.shape[1] for output in attention.outputs)
+    if fused.role is Role.ATTENTION_KV:
+        return _key_value_rows(fused.shape[0], outputs, order, heads)
     height = fused.shape[0]
-    if attention.queries:
-        if height % 2:
-            return f"{height} rows are no keys and values of one size"
-        return [((0, height // 2),), ((height // 2, height),)]
-    queries = sum(output.shape[1] for output in attention.outputs) or height // 3
+    queries = outputs or height // 3
     rest = height - queries
     if rest < 2 or rest % 2:
         return f"{height} rows with {queries} of queries: the sizes of keys and values are unclear"
-    if fused.stem not in INTERLEAVED:
+    if order is Rows.QVK_IN_FOUR:
+        return _in_four(height)
+    if order is Rows.QKV:
         edges = (0, queries, queries + rest // 2, height)
         return [((start, stop),) for start, stop in pairwise(edges)]
     if heads is None:
         return f"rows run head by head, and {_NO_COUNT}"
     width = queries // heads
     groups = rest // (2 * width) if width else 0
-    if heads * width != queries or groups * 2 * width != rest or heads % groups:
+    if heads * width != queries or groups * 2 * width != rest or not groups or heads % groups:
         return f"rows run head by head, and {height} rows are not those of {heads} heads"
-    return list(_interleaved(groups, queries // groups, width))
+    return list(_interleaved(groups, queries // groups, width, width))
 
 
-def _interleaved(groups: int, queries: int, width: int) -> Iterator[Ranges]:
+def _key_value_rows(
+    height: int, outputs: int, order: Rows, heads: int | None
+) -> list[Ranges] | str:
+    """Rows of k and v; head by head, a value is as wide as the output matrix has inputs for it."""
+    if order is Rows.QKV:
+        if height % 2:
+            return f"{height} rows are no keys and values of one size"
+        return [((0, height // 2),), ((height // 2, height),)]
+    if heads is None:
+        return f"rows run head by head, and {_NO_COUNT}"
+    value = outputs // heads
+    key = height // heads - value
+    if value < 1 or key < 1 or heads * (key + value) != height or heads * value != outputs:
+        return f"rows run head by head, and {height} rows are not those of {heads} heads"
+    return list(_interleaved(heads, 0, key, value))[1:]
+
+
+def _in_four(height: int) -> list[Ranges] | str:
+    if height % 12:
+        return f"{height} rows are not four parts with queries, values and keys each"
+    part, third = height // 4, height // 12
+    return [
+        tuple((i * part + at * third, i * part + (at + 1) * third) for i in range(4))
+        for at in (0, 2, 1)
+    ]
+
+
+def _interleaved(groups: int, queries: int, key: int, value: int) -> Iterator[Ranges]:
     """Rows in the order q of a group of heads, its k, its v, then those of the next group."""
-    stride = queries + 2 * width
-    for start, stop in ((0, queries), (queries, queries + width), (queries + width, stride)):
-        yield tuple((g * stride + start, g * stride + stop) for g in range(groups))
+    edges = (0, queries, queries + key, queries + key + value)
+    for start, stop in pairwise(edges):
+        yield tuple((g * edges[-1] + start, g * edges[-1] + stop) for g in range(groups))
 
 
 def _split_heads(

@@ -109,19 +109,23 @@ def health_table(frame: pl.DataFrame, columns: Sequence[Column]) -> Html:
 
 
 def _row(row: Mapping[str, Any], columns: Sequence[Column], tails: bool) -> Html:
-    depth, sides = row["depth"], (row["rows"], row["columns"])
+    depth, sides = row["depth"], [n for n in (row["rows"], row["columns"]) if n is not None]
     reason = row["reason"] or ""
     return element(
         "tr",
         element("th", name(row["block"]), scope="row", data_sort=shorten(row["block"])),
         _text(row["role"]),
-        _number(MISSING if depth is None else str(depth), -1 if depth is None else depth),
-        _number(shape(sides), sides[0] * sides[1]),
+        _number(_layer(row), -1 if depth is None else depth),
+        _number(shape(sides), row["entries"]),
         _text(row["dtype"] or MISSING),
         *(_measure(row, column) for column in columns),
         *((_text(row["tail"] or MISSING),) if tails else ()),
         element("td", shorten(reason), class_="reason", data_sort=reason or None),
     )
+
+
+def _layer(row: Mapping[str, Any]) -> str:
+    return MISSING if row["depth"] is None else f"{row['stack']} {row['depth']}".lstrip()
 
 
 def _measure(row: Mapping[str, Any], column: Column) -> Html:

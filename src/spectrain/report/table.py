@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import log2
+from math import log2, prod
 from typing import Any
 
 import numpy as np
@@ -102,13 +102,13 @@ def _row(
     )
     columns = descent["columns"]
     fed = MISSING if columns is None else f"{descent['activation']} ({columns:,})"
-    depth = block.depth
+    depth, sides = block.depth, block.shape[: 1 if block.view.diagonal else 2]
     return element(
         "tr",
         element("th", name(block.name), scope="row", data_sort=shorten(block.name)),
         _text(str(block.role)),
-        _number(MISSING if depth is None else str(depth), -1 if depth is None else depth),
-        _number(shape(block.shape), block.shape[0] * block.shape[1]),
+        _number(block.layer or MISSING, -1 if depth is None else depth),
+        _number(shape(sides), prod(sides)),
         _verdict(descent),
         _ratio(descent),
         _number(number(descent["measured"]), descent["measured"]),

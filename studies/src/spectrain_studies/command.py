@@ -74,7 +74,7 @@ def _list(names: tuple[str, ...], *, json: bool) -> int:
     if json:
         keys = ("id", "source", "statement", "statistic", "criterion")
         claims = [
-            {key: getattr(claim, key) for key in keys}
+            {key: str(getattr(claim, key)) for key in keys}
             for study in studies
             for claim in study.claims.values()
         ]

@@ -12,7 +12,7 @@ import torch
 
 from spectrain_studies import load_study
 from spectrain_studies.frame import Result, Results, execute
-from spectrain_studies.frame.seeds import share
+from spectrain_studies.frame.statistics import share
 from spectrain_studies.noise.attribution import SOURCES, Attributed, run_attributed
 from spectrain_studies.noise.channels import Rescaled, run_rescaled
 from spectrain_studies.noise.claims_race import tuned

@@ -7,7 +7,7 @@ import pytest
 
 from spectrain_studies import load_study
 from spectrain_studies.frame import Verdict, execute
-from spectrain_studies.frame.seeds import log_slope, over_seeds
+from spectrain_studies.frame.statistics import log_slope, over_seeds
 from spectrain_studies.models.minimal_model import Arm, Problem
 from spectrain_studies.regime.claims_theory import TwinCase, run_twins
 from spectrain_studies.regime.claims_tuning import draw_trials

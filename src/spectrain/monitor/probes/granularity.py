@@ -116,7 +116,7 @@ def _by_parameter(blocks: Iterable[Block]) -> dict[str, list[Block]]:
 
 def _is_fused(blocks: Sequence[Block]) -> bool:
     by_rows = all(_by_rows(block) for block in blocks)
-    return len(blocks) > 1 and (by_rows or all(block.role is Role.EXPERT for block in blocks))
+    return len(blocks) > 1 and (by_rows or all(b.role.kind == Role.EXPERT.kind for b in blocks))
 
 
 def _by_rows(block: Block) -> bool:

@@ -29,7 +29,7 @@ from spectrain_studies.descent.squares import (
 )
 from spectrain_studies.descent.study import STUDY
 from spectrain_studies.frame import Judgement, Results, below, combined, undecided, within
-from spectrain_studies.frame.seeds import over_seeds, share, slope
+from spectrain_studies.frame.statistics import over_seeds, share, slope
 
 EXACT = 1 + 1e-9
 """Limit of a ratio that a theorem bounds by 1, with room for round-off."""

@@ -17,7 +17,7 @@ from spectrain_studies.descent.study import STUDY
 from spectrain_studies.descent.tokens import EMBEDDED, zipf_exponent
 from spectrain_studies.descent.transformer_block import BLOCKS, EXPONENTS, INPUTS, MATRICES
 from spectrain_studies.frame import Judgement, Results, above, below, combined, within
-from spectrain_studies.frame.seeds import Array, over_seeds, share
+from spectrain_studies.frame.statistics import Array, over_seeds, share
 
 
 @STUDY.claim(

@@ -9,7 +9,7 @@ from spectrain_studies.descent.config import Config
 from spectrain_studies.descent.dial import COLUMNS, DIAL
 from spectrain_studies.descent.study import STUDY
 from spectrain_studies.frame import Judgement, Result, Results, above, below, combined, within
-from spectrain_studies.frame.seeds import Array, log_slope, over_seeds
+from spectrain_studies.frame.statistics import Array, log_slope, over_seeds
 
 FLOOR = 1e-30
 """Loss that stands for one that has fallen to zero."""

@@ -11,7 +11,7 @@ from spectrain_studies.descent.config import Config
 from spectrain_studies.descent.kernel import HADAMARD, KERNEL, PAIRS, phi
 from spectrain_studies.descent.study import STUDY
 from spectrain_studies.frame import Judgement, Results, above, below, combined, within
-from spectrain_studies.frame.seeds import Array, log_slope, over_seeds
+from spectrain_studies.frame.statistics import Array, log_slope, over_seeds
 
 PHI = {"φ(0)": 0.0, "φ'(0)": pi / 2, "φ''(0)": 1.0, "φ'''(0)": 0.0, "φ''''(0)": 1.0}
 ENDS = {1.0: pi - 1, -1.0: -1.0}

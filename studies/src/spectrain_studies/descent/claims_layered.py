@@ -13,7 +13,7 @@ from spectrain_studies.descent.layered import LOSSES, NETWORKS, SMOOTH
 from spectrain_studies.descent.one_step import ALGEBRA, DESCENDING, STEPPED
 from spectrain_studies.descent.study import STUDY
 from spectrain_studies.frame import Judgement, Results, above, below, combined, within
-from spectrain_studies.frame.seeds import share
+from spectrain_studies.frame.statistics import share
 
 ROUND_OFF = 1e-6
 """Room for round-off in inequalities that may be equalities."""

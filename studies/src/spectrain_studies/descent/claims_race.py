@@ -29,7 +29,7 @@ from spectrain_studies.frame import (
     above,
     undecided,
 )
-from spectrain_studies.frame.seeds import LEVEL, Array, over_seeds, told
+from spectrain_studies.frame.statistics import LEVEL, Array, over_seeds, told
 
 SOURCE = "§1.4 (our question: does the margin predict where Muon helps?)"
 ABOVE = "95 % interval (Bonett & Wright) above 0; undecided where a best rate is a grid's end"

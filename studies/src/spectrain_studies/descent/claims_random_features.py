@@ -8,7 +8,7 @@ from spectrain_studies.descent.config import Config
 from spectrain_studies.descent.random_features import GATED, RELU
 from spectrain_studies.descent.study import STUDY
 from spectrain_studies.frame import Judgement, Result, Results, above, below, combined, undecided
-from spectrain_studies.frame.seeds import Array, over_seeds
+from spectrain_studies.frame.statistics import Array, over_seeds
 
 MUCH = 10.0
 """Factor from which one loss is much smaller than another."""

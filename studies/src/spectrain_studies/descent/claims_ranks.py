@@ -10,7 +10,7 @@ from spectrain_studies.descent.closed_form import IDENTITIES, MODELS, RANKS
 from spectrain_studies.descent.config import Config
 from spectrain_studies.descent.study import STUDY
 from spectrain_studies.frame import Judgement, Result, Results, above, below, undecided, within
-from spectrain_studies.frame.seeds import Array, log_slope
+from spectrain_studies.frame.statistics import Array, log_slope
 
 FIGURE_15 = {64: (6.66, 21.9), 128: (7.42, 42.3)}
 """Nuclear ranks of the realizable model by k, at the start and after one step, mean of 3 seeds."""

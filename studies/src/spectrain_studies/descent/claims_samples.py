@@ -14,7 +14,7 @@ from spectrain_studies.descent.sampling import DEVIATIONS, PATHS, Law
 from spectrain_studies.descent.small_ball import SMALL_BALL
 from spectrain_studies.descent.study import STUDY
 from spectrain_studies.frame import Judgement, Results, above, below, combined
-from spectrain_studies.frame.seeds import Array, log_slope, share
+from spectrain_studies.frame.statistics import Array, log_slope, share
 
 RATE = -0.4
 """Exponents below this are taken for −½ or faster: bounds of order n^(−½)."""

@@ -21,7 +21,7 @@ from spectrain_studies.frame import (
     combined,
     undecided,
 )
-from spectrain_studies.frame.seeds import Array
+from spectrain_studies.frame.statistics import Array
 
 START = {
     "loss": (0.74827,),

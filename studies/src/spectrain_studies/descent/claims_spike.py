@@ -11,7 +11,7 @@ from spectrain_studies.descent.config import Config
 from spectrain_studies.descent.mean_spike import GATED, SPIKED, UNGATED
 from spectrain_studies.descent.study import STUDY
 from spectrain_studies.frame import Judgement, Results, above, below, combined, within
-from spectrain_studies.frame.seeds import Array, over_seeds
+from spectrain_studies.frame.statistics import Array, over_seeds
 
 
 def by_width(config: Config, found: Results, activation: str, name: str) -> Array:

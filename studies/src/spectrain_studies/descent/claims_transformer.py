@@ -8,7 +8,7 @@ from spectrain_studies.descent.config import Config
 from spectrain_studies.descent.study import STUDY
 from spectrain_studies.descent.transformer_courses import COURSES
 from spectrain_studies.frame import Judgement, Result, Results, above, below, combined
-from spectrain_studies.frame.seeds import Array, over_seeds
+from spectrain_studies.frame.statistics import Array, over_seeds
 
 LARGEST = 12.7
 """Largest stable rank of an internal activation in the document's Figures 2 and 6."""

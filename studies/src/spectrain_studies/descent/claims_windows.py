@@ -24,7 +24,7 @@ from spectrain_studies.frame import (
     combined,
     within,
 )
-from spectrain_studies.frame.seeds import Array, log_slope, over_seeds
+from spectrain_studies.frame.statistics import Array, log_slope, over_seeds
 
 SLACK = 0.1
 """How far an exponent may be on the wrong side of the one that is stated."""

@@ -9,7 +9,7 @@ from jaxtyping import Float64
 from scipy.stats import norm, spearmanr
 
 from spectrain.noise import Estimate
-from spectrain_studies.frame.seeds import LEVEL
+from spectrain_studies.frame.statistics import LEVEL
 
 Matrix = Float64[np.ndarray, "blocks seeds"]
 

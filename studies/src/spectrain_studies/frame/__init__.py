@@ -4,33 +4,51 @@ config  ->  cases  ->  outcomes (on disk, resumable)  ->  judgements, figures  -
 """
 
 from spectrain.sweeps import Outcome
+from spectrain_studies.frame.conjunction import AllOf, OnEvery, combined
+from spectrain_studies.frame.criteria import (
+    Above,
+    Always,
+    Below,
+    Criterion,
+    Differs,
+    Near,
+    Skill,
+    Within,
+)
+from spectrain_studies.frame.direct import above, below, within
 from spectrain_studies.frame.execute import execute
 from spectrain_studies.frame.experiment import Experiment, Result, Results
-from spectrain_studies.frame.judgement import (
-    Judgement,
-    Verdict,
-    above,
-    below,
-    combined,
-    undecided,
-    untestable,
-    within,
-)
+from spectrain_studies.frame.judgement import Judgement, Verdict, undecided, untestable
 from spectrain_studies.frame.ledger import StudyResult, ledger
+from spectrain_studies.frame.measured import Found, Measured, Untestable
 from spectrain_studies.frame.settings import override
-from spectrain_studies.frame.study import Claim, FigureMaker, Study
+from spectrain_studies.frame.study import Claim, FigureMaker, Planted, Study
 
 __all__ = [
+    "Above",
+    "AllOf",
+    "Always",
+    "Below",
     "Claim",
+    "Criterion",
+    "Differs",
     "Experiment",
     "FigureMaker",
+    "Found",
     "Judgement",
+    "Measured",
+    "Near",
+    "OnEvery",
     "Outcome",
+    "Planted",
     "Result",
     "Results",
+    "Skill",
     "Study",
     "StudyResult",
+    "Untestable",
     "Verdict",
+    "Within",
     "above",
     "below",
     "combined",

@@ -141,7 +141,7 @@ def _judge(claim: Claim, config: Any, results: dict[str, Results]) -> Judgement:
     if any(result.problems and not result.results for result in given):
         return undecided(lost)
     try:
-        return claim.judge(config, *given)
+        return claim.judged(config, *given)
     except Exception as error:  # a judge that breaks costs no other verdict
         return undecided(f"could not be judged: {type(error).__name__}: {error}. {lost}".strip())
 

@@ -69,7 +69,7 @@ def _row(claim: Claim, judgement: Judgement) -> dict[str, Any]:
     told = asdict(judgement)
     told["verdict"] = str(judgement.verdict)
     names = ("id", "source", "statement", "statistic", "criterion")
-    return {name: getattr(claim, name) for name in names} | told
+    return {name: str(getattr(claim, name)) for name in names} | told
 
 
 def tally(verdicts: Iterable[str]) -> str:

@@ -7,15 +7,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spectrain.core import InputError
-from spectrain_studies.frame.experiment import Experiment
-from spectrain_studies.frame.judgement import Judgement
+from spectrain_studies.frame.criteria import Criterion
+from spectrain_studies.frame.experiment import Experiment, Results
+from spectrain_studies.frame.judgement import Judgement, untestable
+from spectrain_studies.frame.measured import Found, Untestable
 
 if TYPE_CHECKING:
+    import torch
     from matplotlib.figure import Figure
 
 C = TypeVar("C")
-Judge = Callable[..., Judgement]
+Judge = Callable[..., "Found | Judgement"]
 Draw = Callable[..., "Figure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """Made-up results in which a claim is true, and such in which it is false.
+
+    Each takes the configuration and a generator, and returns the results of what the claim needs.
+    A contract test judges both, and counts over repetitions how often chance turns a verdict.
+
+    Attributes:
+        true: a world in which the claim must hold.
+        false: a world in which it must fail.
+    """
+
+    true: Callable[[Any, torch.Generator], Sequence[Results]]
+    false: Callable[[Any, torch.Generator], Sequence[Results]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +46,33 @@ class Claim:
         source: document and place.
         statement: what is said there, in our words.
         statistic: what is measured.
-        criterion: when the claim holds and when it fails; fixed before the run.
+        criterion: when the claim holds and when it fails; fixed before the run. It prints itself.
+            Text where the judge decides itself.
         needs: the experiments that it reads.
-        judge: the judgement out of the configuration and the results of ``needs``.
+        judge: what the criterion is held against, out of the configuration and the results of
+            ``needs``.
+        planted: made-up results on which the verdict is known.
     """
 
     id: str
     source: str
     statement: str
     statistic: str
-    criterion: str
+    criterion: Criterion | Untestable | str
     needs: tuple[Experiment[Any], ...]
     judge: Judge
+    planted: Planted | None = None
+
+    def judged(self, config: Any, *given: Results) -> Judgement:
+        """The verdict on results."""
+        if isinstance(self.criterion, Untestable):
+            return untestable(self.criterion.why)
+        found = self.judge(config, *given)
+        if isinstance(found, Judgement):
+            return found
+        if isinstance(self.criterion, str):
+            raise TypeError(f"{self.id} has no criterion to hold {type(found).__name__} against")
+        return self.criterion.judge(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +97,11 @@ class Study(Generic[C]):
 
     Example:
         >>> study = Study("toy", title="Is 1 > 0?", document="Peano", scales={"quick": None})
-        >>> @study.claim("order", source="§1", statement="1 > 0", statistic="1", criterion="> 0")
+        >>> from spectrain_studies.frame.criteria import Above
+        >>> @study.claim("order", source="§1", statement="1 > 0", statistic="1", criterion=Above(0))
         ... def order(config):
-        ...     from spectrain_studies.frame import above
-        ...     return above(1.0, 0.0)
-        >>> study.claims["toy/order"].judge(None).verdict
+        ...     return 1.0
+        >>> study.claims["toy/order"].judged(None).verdict
         <Verdict.HOLDS: 'holds'>
     """
 
@@ -95,8 +129,9 @@ class Study(Generic[C]):
         source: str,
         statement: str,
         statistic: str,
-        criterion: str,
+        criterion: Criterion | Untestable | str,
         needs: Sequence[Experiment[C]] = (),
+        planted: Planted | None = None,
     ) -> Callable[[Judge], Judge]:
         """Decorate the judge of a claim, a function of the configuration and of each of ``needs``.
 
@@ -109,7 +144,7 @@ class Study(Generic[C]):
             if full in self.claims:
                 raise InputError(f"the claim {full!r} is made twice", remedy="rename one")
             self.claims[full] = Claim(
-                full, source, statement, statistic, criterion, tuple(needs), judge
+                full, source, statement, statistic, criterion, tuple(needs), judge, planted
             )
             return judge
 

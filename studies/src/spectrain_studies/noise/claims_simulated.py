@@ -6,7 +6,7 @@ import numpy as np
 
 from spectrain.noise import Estimate
 from spectrain_studies.frame import Judgement, Results, above, below, combined, within
-from spectrain_studies.frame.seeds import share
+from spectrain_studies.frame.statistics import share
 from spectrain_studies.noise.config import Config
 from spectrain_studies.noise.growth import GROWTH, LEVELS
 from spectrain_studies.noise.simulate import KINDS, SIMULATED

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spectrain_studies.frame import Judgement, Results, above, below, within
-from spectrain_studies.frame.seeds import Array, over_seeds, told
+from spectrain_studies.frame.statistics import Array, over_seeds, told
 from spectrain_studies.regime.config import Config
 from spectrain_studies.regime.statistics import late, twin_norm
 from spectrain_studies.regime.study import STUDY, settled

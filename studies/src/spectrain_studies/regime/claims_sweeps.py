@@ -17,7 +17,7 @@ from spectrain_studies.frame import (
     undecided,
     within,
 )
-from spectrain_studies.frame.seeds import Array, log_slope, over_seeds, slope, told
+from spectrain_studies.frame.statistics import Array, log_slope, over_seeds, slope, told
 from spectrain_studies.regime.config import Config
 from spectrain_studies.regime.statistics import late_arms, late_difference, late_ratio, twin_norm
 from spectrain_studies.regime.study import STUDY, settled

@@ -25,7 +25,7 @@ from spectrain_studies.frame import (
     combined,
     within,
 )
-from spectrain_studies.frame.seeds import over_seeds, told
+from spectrain_studies.frame.statistics import over_seeds, told
 from spectrain_studies.models.noise_twin import noise_twin
 from spectrain_studies.models.update_rules import AdamW, Momentum, Muon, UpdateRule
 from spectrain_studies.regime.config import Config

@@ -15,7 +15,7 @@ from spectrain_studies.frame import (
     below,
     within,
 )
-from spectrain_studies.frame.seeds import over_seeds, told
+from spectrain_studies.frame.statistics import over_seeds, told
 from spectrain_studies.regime.config import Config
 from spectrain_studies.regime.study import ENOUGH, STUDY
 from spectrain_studies.regime.transformer import GPT_SEARCHES, NORMS

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from spectrain_studies.frame import Experiment, Judgement, Outcome, Results, below
-from spectrain_studies.frame.seeds import over_seeds, told
+from spectrain_studies.frame.statistics import over_seeds, told
 from spectrain_studies.models.minimal_model import Arm, Problem, run_minimal_model
 from spectrain_studies.models.minimal_model_noise import losses
 from spectrain_studies.regime.config import Config, Tuning

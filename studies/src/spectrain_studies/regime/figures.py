@@ -12,7 +12,7 @@ from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from spectrain_studies.frame import Results
-from spectrain_studies.frame.seeds import Array
+from spectrain_studies.frame.statistics import Array
 from spectrain_studies.regime.claims_theory import TWINS
 from spectrain_studies.regime.config import Config
 from spectrain_studies.regime.statistics import late_arms, late_ratio, twin_norm

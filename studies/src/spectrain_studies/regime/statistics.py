@@ -6,7 +6,7 @@ import numpy as np
 
 from spectrain.regime import adamw_noise, equilibrium
 from spectrain_studies.frame import Result, Results
-from spectrain_studies.frame.seeds import Array
+from spectrain_studies.frame.statistics import Array
 
 LATE = 1 / 3
 """Share of a run, at its end, over which equilibrium values are averaged."""

@@ -1,0 +1,38 @@
+"""What networks call their parts: one file a naming family.
+
+A new family is one file with its :class:`~spectrain.network.families.family.Family`, listed in
+:data:`FAMILIES`; the contract suite then holds the search for blocks to its example.
+"""
+
+from spectrain.network.families import (
+    actors,
+    bert,
+    experts,
+    gpt,
+    latent,
+    llama,
+    megatron,
+    neox,
+    recurrent,
+    seq2seq,
+    state_space,
+    vision,
+)
+from spectrain.network.families.family import Family, Rows, names_of
+
+FAMILIES: tuple[Family, ...] = (
+    gpt.FAMILY,
+    llama.FAMILY,
+    neox.FAMILY,
+    megatron.FAMILY,
+    bert.FAMILY,
+    seq2seq.FAMILY,
+    vision.FAMILY,
+    experts.FAMILY,
+    latent.FAMILY,
+    state_space.FAMILY,
+    recurrent.FAMILY,
+    actors.FAMILY,
+)
+
+__all__ = ["FAMILIES", "Family", "Rows", "names_of"]

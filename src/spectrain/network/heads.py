@@ -1,0 +1,89 @@
+"""Heads: what yields the numbers of a network's answer, and the hidden layers that lead there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from spectrain.core import Role
+from spectrain.network.depth import Layering
+from spectrain.network.names import HEAD, HEADS
+from spectrain.network.site import Matrix
+from spectrain.network.split import Pieces
+
+_LINEAR = {None, *Role} - {Role.EMBEDDING, Role.NORM, Role.MULTIPLIER}
+
+
+def head_roles(
+    matrices: Sequence[Matrix],
+    vocabulary: int | None,
+    layering: Layering,
+    everything: Iterable[Matrix],
+) -> Pieces:
+    """The last linear layer that yields one number for each token, and what is named a head.
+
+    Of several matrices in one module that is called a head the last one is it, and the others are
+    hidden layers.
+
+    Args:
+        matrices: whose roles are open.
+        vocabulary: number of tokens.
+        layering: a head lies outside the layers.
+        everything: all matrices of the network: a tied one may be the last in a head's module.
+    """
+    outside = [
+        matrix
+        for matrix in matrices
+        if not matrix.bare and (layering.plain or layering.layer(matrix.path) is None)
+    ]
+    found = {matrix.name: Role.HEAD for matrix in outside if matrix.stem in HEAD}
+    modules: defaultdict[str, list[str]] = defaultdict(list)
+    for matrix in outside:
+        if module := _module(matrix.address):
+            modules[module].append(matrix.name)
+    tied = {_module(alias) for matrix in everything for alias in matrix.weight.aliases}
+    for module, names in modules.items():
+        found |= dict.fromkeys(names, Role.HIDDEN)
+        if module not in tied:
+            found[names[-1]] = Role.HEAD
+    if vocabulary is not None and (last := _last(outside, vocabulary)) is not None:
+        found[last.name] = Role.HEAD
+    return {m.name: [replace(m, role=found[m.name])] for m in outside if m.name in found}
+
+
+def chain_roles(matrices: Sequence[Matrix], pieces: Pieces) -> Pieces:
+    """Linear layers of a network without blocks: those that lead on, and the one that ends it.
+
+    A matrix leads on where a later one takes as many inputs as it has outputs. The last of all,
+    where it takes what an earlier one yields and yields fewer numbers, is a head.
+
+    Args:
+        matrices: of the whole network, in its order.
+        pieces: what is known already.
+    """
+    roles = {m.name: pieces[m.name][0].role if m.name in pieces else None for m in matrices}
+    linear = [m for m in matrices if m.shape[0] and roles[m.name] in _LINEAR]
+    found = {}
+    for at, matrix in enumerate(linear):
+        if roles[matrix.name] is not None or matrix.bare:
+            continue
+        rows, columns = matrix.shape
+        if rows in (other.shape[1] for other in linear[at + 1 :]):
+            found[matrix.name] = [replace(matrix, role=Role.HIDDEN)]
+        elif matrix is linear[-1] and rows < columns in {other.shape[0] for other in linear[:at]}:
+            found[matrix.name] = [replace(matrix, role=Role.HEAD)]
+    return found
+
+
+def _last(matrices: Sequence[Matrix], rows: int) -> Matrix | None:
+    return next((matrix for matrix in reversed(matrices) if matrix.shape[0] == rows), None)
+
+
+def _module(address: str) -> str | None:
+    """Path of the outermost module around a weight that is called a head."""
+    parts = address.split(".")[:-1]
+    for at, part in enumerate(parts):
+        if HEADS.fullmatch(part.lower()):
+            return ".".join(parts[: at + 1])
+    return None
