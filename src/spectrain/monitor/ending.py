@@ -7,12 +7,13 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from weakref import WeakSet, finalize
 
 from spectrain.core import MonitorWarning
 
 
+@runtime_checkable
 class Open(Protocol):
     """What is to be closed."""
 

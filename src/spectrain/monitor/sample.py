@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from spectrain.monitor.measuring import Measured, to_records
 NOT_FINITE = str(REASONS[Status.NOT_FINITE])
 
 
+@runtime_checkable
 class Reading(Protocol):
     """What a probe read and makes rows of once the step's batch size is known."""
 

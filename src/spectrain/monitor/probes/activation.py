@@ -52,6 +52,11 @@ class ActivationProbe(Probe):
                 if feed not in self._feeds[feed.module]:
                     self._feeds[feed.module].append(feed)
         self._all = tuple(feed for feeds in self._feeds.values() for feed in feeds)
+        for block, _, feed in self._readers:
+            if feed == block.literal_input:
+                for twin in self._twins(feed.module, scene.parameters[block.parameter]):
+                    if feed not in self._feeds[twin]:
+                        self._feeds[twin].append(feed)
         self._wanted: set[Feed] = set()
         self._warm: dict[Feed, Tensor] = {}
         self._store = self._empty()
@@ -65,13 +70,28 @@ class ActivationProbe(Probe):
         self._kept = [self._hooked(name) for name in self._lasting]
         self._handles: list[RemovableHandle] = []
 
+    def _twins(self, name: str, parameter: nn.Parameter) -> list[str]:
+        """Other modules of the same kind that multiply by the same parameter."""
+        kind = type(self._modules[name])
+        return [
+            other
+            for other, module in self._modules.items()
+            if other != name
+            and module is not self._modules[name]
+            and type(module) is kind
+            and any(one is parameter for one in module.parameters(recurse=False))
+        ]
+
     def begin(self, plan: SamplePlan) -> None:
         turn = plan.turn(self.cadence)
         self._wanted = {feed for block, _, feed in self._readers if block.name in turn}
         self._store, self._on = self._empty(), True
         taps.set_sampling(True)
-        modules = {feed.module for feed in self._wanted} - self._lasting
-        self._handles = [self._hooked(name) for name in self._feeds if name in modules]
+        self._handles = [
+            self._hooked(name)
+            for name, feeds in self._feeds.items()
+            if name not in self._lasting and not self._wanted.isdisjoint(feeds)
+        ]
 
     def close(self) -> None:
         self._rest()
@@ -157,6 +177,7 @@ class ActivationProbe(Probe):
         self._rest()
         store, self._store = self._store, self._empty()
         sample.memory_bytes += store.nbytes
+        store.settle()
         merged = self._holdings.merged(store, self.name in self._guard.disabled)
         norms = merged.norms()
         self._warm |= merged.directions()
