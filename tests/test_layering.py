@@ -23,7 +23,13 @@ LEVELS = (
     {"report", "training", "sinks", "integrations", "sweeps"},
     {"cli", "__main__"},
 )
-SIDEWAYS = {("matrix", "core"), ("rmt", "core"), ("records", "core"), ("monitor", "optim")}
+SIDEWAYS = {
+    ("matrix", "core"),
+    ("rmt", "core"),
+    ("records", "core"),
+    ("monitor", "optim"),
+    ("findings", "optim"),
+}
 """Allowed edges inside a level: (importer, imported)."""
 
 TOP = {"command", "catalogue"}

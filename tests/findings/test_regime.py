@@ -99,13 +99,17 @@ def test_without_decay_nothing_settles(tmp_path):
     assert found["signal"]["verdict"] == "signal-driven"
 
 
-def test_coupled_decay_is_not_judged(tmp_path):
+def test_coupled_decay_acts_through_the_momentum(tmp_path):
+    """As decoupled decay of λ/(1 − μ): a relaxation takes 50 steps, and not 500."""
+
     def make(parameters):
         return torch.optim.SGD(parameters, lr=0.01, weight_decay=0.1, momentum=0.9)
 
-    finding = regime(planted_run(tmp_path / "run", 6, make, steps=100))
-    assert finding.status == "not enough data"
-    assert "SGD" in finding.rows[0]["reason"]
+    found = rows(planted_run(tmp_path / "run", 6, make, steps=300))
+    assert found["noise"]["verdict"] == "equilibrium"
+    assert found["noise"]["ratio"] == pytest.approx(1, abs=3 / math.sqrt(2 * 256))
+    assert found["noise"]["relaxation_steps"] == pytest.approx(50)
+    assert found["signal"]["verdict"] == "signal-driven"
 
 
 def test_runs_of_made_up_spectra_have_no_settings_of_their_groups(tmp_path):

@@ -8,13 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from spectrain.monitor.probes.intended import (
-    FOLLOWS_GRADIENT,
-    UNKNOWN_SCALE,
-    intended_scale,
-    is_spectral,
-)
 from spectrain.optim import SpecGD
+from spectrain.optim.rules import UNKNOWN_LENGTH, Length, Rule, resolve
+from spectrain.optim.rules.spectral_descent import FOLLOWS_GRADIENT
 
 
 def parameter(shape: tuple[int, int] = (12, 4)) -> nn.Parameter:
@@ -30,10 +26,11 @@ def test_scale_of_torch_muon(adjust: str | None, shape: tuple[int, int]) -> None
     """An orthogonal gradient stays one; measured: σ/s in 0.7–1.2, as the quintic leaves it."""
     p = parameter(shape)
     muon = torch.optim.Muon([p], lr=0.3, weight_decay=0.0, adjust_lr_fn=adjust)
-    scale, reason = intended_scale(muon, muon.param_groups[0], shape)
+    length = resolve(muon, muon.param_groups[0]).intended(shape)
+    scale = length.scale
     muon.step()
     applied = torch.linalg.svdvals(p.detach())
-    assert reason is None
+    assert length.reason is None
     assert scale is not None
     assert applied.mean().item() / scale == pytest.approx(0.95, abs=0.25)
     assert applied.norm().item() / sqrt(12 * 4) == pytest.approx(
@@ -41,18 +38,12 @@ def test_scale_of_torch_muon(adjust: str | None, shape: tuple[int, int]) -> None
     )
 
 
+def rule_of(optimizer: torch.optim.Optimizer) -> Rule:
+    return resolve(optimizer, optimizer.param_groups[0])
+
+
 def test_what_cannot_be_known_is_said() -> None:
     p = parameter()
-    specgd = SpecGD([p], lr=0.1)
-    assert intended_scale(specgd, specgd.param_groups[0], (12, 4)) == (None, FOLLOWS_GRADIENT)
-    sgd = torch.optim.SGD([p], lr=0.1)
-    assert intended_scale(sgd, sgd.param_groups[0], (12, 4)) == (None, UNKNOWN_SCALE)
-
-
-def test_which_groups_are_spectral() -> None:
-    p = parameter()
-    mixed = SpecGD([{"params": [p]}], lr=0.1, step="euclidean")
-    flagged = torch.optim.SGD([{"params": [p], "use_muon": True}], lr=0.1)
-    assert not is_spectral(mixed, mixed.param_groups[0])
-    assert is_spectral(flagged, flagged.param_groups[0])
-    assert not is_spectral(torch.optim.AdamW([p]), {"params": [p]})
+    specgd, sgd = SpecGD([p], lr=0.1), torch.optim.SGD([p], lr=0.1)
+    assert rule_of(specgd).intended((12, 4)) == Length(None, FOLLOWS_GRADIENT)
+    assert rule_of(sgd).intended((12, 4)) == Length(None, UNKNOWN_LENGTH)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 
 from spectrain.core import InputError, Plan, Step
-from spectrain.optim import build, lint
+from spectrain.optim import Built, build, lint
 
 
 class Block(nn.Module):
@@ -62,3 +65,22 @@ def test_training_moves_every_parameter() -> None:
     for optimizer in built.optimizers:
         optimizer.step()
     assert not any(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
+
+
+def wrappings() -> dict[str, Callable[[nn.Module], nn.Module]]:
+    return {
+        "compile": lambda model: torch.compile(model, backend="eager"),
+        "checkpoint": checkpoint_wrapper,
+        "both": lambda model: torch.compile(checkpoint_wrapper(model), backend="eager"),
+    }
+
+
+@pytest.mark.parametrize("wrap", wrappings().values(), ids=wrappings())
+def test_a_wrapped_model_is_built_like_the_bare_one(wrap) -> None:
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+    plan = Plan({"0.weight": Step.SPECTRAL})
+
+    def groups(built: Built) -> list[list[list[int]]]:
+        return [[[id(p) for p in g["params"]] for g in o.param_groups] for o in built.optimizers]
+
+    assert groups(build(wrap(model), plan)) == groups(build(model, plan))

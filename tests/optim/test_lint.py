@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, AdamW, Muon, Optimizer
 
-from spectrain.optim import lint
+from spectrain.optim import SpecGD, lint
 
 
 class Model(nn.Module):
@@ -72,3 +72,34 @@ def test_frozen_parameters_need_no_group() -> None:
     model = Model()
     model.norm.requires_grad_(requires_grad=False)
     assert lint(model, AdamW([p for p in model.parameters() if p.requires_grad])) == []
+
+
+def test_a_fused_projection_is_named_unless_its_parts_are_orthogonalized() -> None:
+    attention = nn.MultiheadAttention(8, 2, bias=False)
+    fused = attention.in_proj_weight
+    others = AdamW(rest(attention, fused))
+    assert rules(attention, Muon([fused]), others) == {"fused": "in_proj_weight"}
+    assert rules(attention, SpecGD([fused], lr=0.1), others) == {"fused": "in_proj_weight"}
+    assert rules(attention, SpecGD([fused], lr=0.1, cut=3), others) == {}
+
+
+def test_spectral_descent_is_orthogonal_and_its_euclidean_groups_are_not() -> None:
+    model = Model()
+    found = lint(model, SpecGD(model.parameters(), lr=0.1))
+    assert {(c.rule, c.parameter) for c in found} == {
+        ("embedding", "embedding.weight"),
+        ("head", "lm_head.weight"),
+        *(("vector", name) for name, p in model.named_parameters() if p.ndim < 2),
+    }
+    assert lint(model, SpecGD(model.parameters(), lr=0.1, step="euclidean")) == []
+
+
+def test_names_are_those_of_the_bare_model() -> None:
+    model = Model()
+    compiled = torch.compile(model, backend="eager")
+    found = lint(compiled, Muon([model.lm_head.weight]), filters=["lm_head", "_orig_mod.norm"])
+    assert {c.parameter for c in found if c.rule == "head"} == {"lm_head.weight"}
+    assert {c.parameter for c in found if c.rule == "ungrouped"} == {
+        name for name, _ in model.named_parameters() if name != "lm_head.weight"
+    }
+    assert not [c for c in found if c.rule == "filter"]

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from spectrain.checkpoint.architecture import read_config
 from spectrain.checkpoint.stored import Checkpoint, Stored
 from spectrain.core import Block, Skipped
 from spectrain.network import blocks_from_shapes
@@ -61,7 +62,9 @@ def content_of(checkpoint: Checkpoint) -> Content:
             missing.append(Skipped(tensor.name, f"{tensor.dtype} numbers, which are not read yet"))
         else:
             skipped.append(Skipped(tensor.name, f"{tensor.dtype} numbers, no weights"))
-    network = blocks_from_shapes((tensor.name, tensor.shape) for tensor in weights)
+    network = blocks_from_shapes(
+        ((tensor.name, tensor.shape) for tensor in weights), config=read_config(checkpoint.path)
+    )
     return Content(checkpoint, network.blocks, (*skipped, *network.skipped), tuple(missing))
 
 
@@ -79,6 +82,7 @@ def fingerprint(contents: Sequence[Content], settings: Sequence[object]) -> str:
     digest = hashlib.sha256(json.dumps([str(item) for item in settings]).encode())
     for content in contents:
         facts: list[object] = [content.checkpoint.format, content.step]
+        facts.append(read_config(content.checkpoint.path))
         facts += [[t.name, list(t.shape), t.dtype, t.note] for t in content.checkpoint.tensors]
         facts += _files(content)
         digest.update(json.dumps(facts).encode())

@@ -16,6 +16,7 @@ from spectrain.checkpoint.readers.sharded import are_numbered, read_index, read_
 from spectrain.checkpoint.readers.torch_distributed import TABLE, read_torch_distributed
 from spectrain.checkpoint.readers.torch_file import read_torch
 from spectrain.checkpoint.stored import Checkpoint
+from spectrain.checkpoint.weight_norm import join_weight_norm
 from spectrain.core import InputError
 
 SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".gguf"})
@@ -61,7 +62,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     checkpoint = _open_folder(place) if _is_folder(place) else _open_file(place)
     file = checkpoint.path
     scaling = read_scaling(file if file.is_dir() else file.parent)
-    checkpoint = join_factors(resolve_quantized(checkpoint), scaling)
+    checkpoint = join_weight_norm(join_factors(resolve_quantized(checkpoint), scaling))
     step = checkpoint.step if checkpoint.step is not None else step_of(file)
     step = step_of(place) if step is None else step
     return replace(checkpoint, path=place, step=step)

@@ -24,14 +24,28 @@ def _shape(rows: Rows) -> str:
         if any(row["spectral"] for row in rows):
             return "Not enough data to audit the orthogonal updates."
         return "No optimizer of this run promises orthogonal updates."
-    count = Counter(row["verdict"] for row in judged)
-    told = {
-        Verdict.ORTHOGONAL: "orthogonal and as long as intended",
-        Verdict.NOT_ORTHOGONAL: "not orthogonal",
-        Verdict.SHRUNK: "orthogonal but shorter than intended",
-    }
-    parts = [f"{count[verdict]:,} {text}" for verdict, text in told.items() if count[verdict]]
+    count = Counter(_told(row) for row in judged)
+    parts = [f"{count[text]:,} {text}" for text in _TOLD if count[text]]
     return f"Of {plural(len(judged), 'orthogonalized update')}, {join(parts)}."
+
+
+_TOLD = (
+    "orthogonal and as long as intended",
+    "orthogonal (length not judged)",
+    "not orthogonal",
+    "orthogonal but shorter than intended",
+)
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    as_intended, unknown, skewed, shrunk = _TOLD
+    match row["verdict"]:
+        case Verdict.ORTHOGONAL:
+            return unknown if row["rms_ratio"] is None else as_intended
+        case Verdict.SHRUNK:
+            return shrunk
+        case _:
+            return skewed
 
 
 def _clipping(rows: Rows) -> Iterator[str]:
@@ -102,4 +116,4 @@ def limits(rows: Rows) -> Iterator[str]:
         )
     unsure = [row for row in rows if row["spectral"] and row["rms_ratio"] is None]
     if unsure:
-        yield f"The intended length is not known in {plural(len(unsure), 'block')}."
+        yield f"Length not judged in {plural(len(unsure), 'block')}: the intended one is not known."

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import prod
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 from jaxtyping import Float64, Int64
 
 from spectrain.core import Block, Source
+from spectrain.optim.rules import Form, Response, Rule, recorded
 from spectrain.records import Run
-from spectrain.regime import NoiseUpdate, adamw_noise, muon_noise
+from spectrain.regime import NoiseUpdate
 
 Array = np.ndarray
-SETTINGS = ("learning_rate", "weight_decay", "beta1", "momentum", "nesterov", "newton_schulz_steps")
+SETTINGS = (
+    *("learning_rate", "weight_decay", "beta1", "beta2", "momentum", "nesterov"),
+    "newton_schulz_steps",
+)
+OLD_BETAS = (0.9, 0.999)
+"""Of runs whose manifest does not hold the groups' settings, where none are recorded."""
+
 MOST_PARTS = 64
 """Parts into which the time between two records is cut."""
-
-_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,14 @@ class Group:
         optimizer: class name.
         steps: at which its settings were recorded.
         settings: values by name, one a step; those it does not have are missing.
+        rule: what is known of its updates.
     """
 
     name: str
     optimizer: str
     steps: Int64[Array, " n"]
     settings: Mapping[str, Float64[Array, " n"]]
+    rule: Rule = field(default_factory=lambda: Rule({}))
 
     def at(self, steps: Array, name: str) -> Float64[Array, " m"]:
         """A setting between its records, linearly interpolated."""
@@ -60,6 +66,7 @@ class Path:
         angle: angular update there, in radians.
         relaxations: relaxation times passed between first and last weight.
         spread: relative error of the theory's squared norm.
+        decay: factor by which λ acts as decoupled decay would.
     """
 
     squared: Float64[Array, " n"]
@@ -68,6 +75,7 @@ class Path:
     angle: Float64[Array, " n"]
     relaxations: float
     spread: float
+    decay: float = 1.0
 
 
 def read_groups(run: Run) -> dict[str, Group]:
@@ -85,44 +93,56 @@ def read_groups(run: Run) -> dict[str, Group]:
             str(measure): np.interp(steps, values["step"], values["value"])
             for (measure,), values in own.group_by("measure")
         }
-        group = Group(entry["name"], entry["optimizer"], steps, settings)
+        rule = recorded(
+            entry.get("rule", entry["optimizer"]),
+            {**_as_group(settings), **entry.get("settings", {})},
+            label=entry["optimizer"],
+        )
+        group = Group(entry["name"], entry["optimizer"], steps, settings, rule)
         groups |= dict.fromkeys(entry["parameters"], group)
     return groups
 
 
-def noise_update(
-    block: Block, group: Group, energy: float | None
-) -> tuple[NoiseUpdate | None, str | None]:
-    """The group's update of a block on noise, or why it is not known.
+def _as_group(settings: Mapping[str, Array]) -> dict[str, Any]:
+    """The last recorded values under the names that optimizers give them."""
+    names = {"learning_rate": "lr", "newton_schulz_steps": "ns_steps"}
+    last = {names.get(name, name): float(values[-1]) for name, values in settings.items()}
+    betas = [last.pop(f"beta{n}", default) for n, default in enumerate(OLD_BETAS, start=1)]
+    return {"betas": betas, **last}
+
+
+def noise_response(
+    block: Block, group: Group, energy: float | None, variance: float | None
+) -> tuple[Response | None, str | None]:
+    """What the group makes of noise in a block, or why it is not known.
 
     Args:
         block: the block.
         group: its settings.
-        energy: measured ‖u‖² at learning rate 1, which Muon's needs: its length is set by options
-            that are not recorded.
+        energy: measured ‖u‖² at learning rate 1, where the rule leaves it to be measured; of an
+            orthogonal step always, as a block may be a part of what was orthogonalized.
+        variance: of an entry of the gradients.
     """
-    count = block.shape[0] if block.view.diagonal else prod(block.shape)
-    kind = group.optimizer
-    if kind == "AdamW" or (kind == "Adam" and not group.last("weight_decay", 0.0)):
-        return adamw_noise(count, beta1=group.last("beta1", 0.9)), None
-    if kind == "Muon":
+    shape = block.shape[:1] if block.view.diagonal else block.shape
+    response = group.rule.noise(shape, variance)
+    if response is None:
+        return None, f"what {group.optimizer} makes of noise is not known"
+    if response.decay is None:
+        return None, f"how {group.optimizer}'s decay acts on noise is not known"
+    if response.energy is None or group.rule.form is Form.ORTHOGONAL:
         if energy is None:
-            return None, "Muon's update was not recorded without its decay"
-        shaped = muon_noise(
-            block.shape,
-            generator=torch.Generator().manual_seed(_SEED),
-            momentum=group.last("momentum", 0.95),
-            nesterov=bool(group.last("nesterov", 1.0)),
-            steps=round(group.last("newton_schulz_steps", 5.0)),
-        )
-        return NoiseUpdate(energy, shaped.terms, shaped.spread), None
-    if group.last("weight_decay", 0.0):
-        return None, f"what {kind} makes of noise is not known: its decay may act on the gradient"
-    return None, f"the length of {kind}'s steps follows the gradient"
+            return None, f"{group.optimizer}'s update was not recorded without its decay"
+        response = response.measured(energy)
+    return response, None
 
 
 def noise_path(
-    update: NoiseUpdate, group: Group, steps: Int64[Array, " n"], initial: float
+    update: NoiseUpdate,
+    group: Group,
+    steps: Int64[Array, " n"],
+    initial: float,
+    *,
+    decay: float = 1.0,
 ) -> Path:
     """Follow n ← a²n + η²U²S_a from one recorded weight to the next.
 
@@ -134,9 +154,10 @@ def noise_path(
         group: its settings through the run.
         steps: of the recorded weights, ascending.
         initial: ‖W‖² at the first of them.
+        decay: factor by which λ acts as decoupled decay would.
     """
     fine, lengths, ends = _parts(steps)
-    rates, decays = group.at(fine, "learning_rate"), _decays(group, fine)
+    rates, decays = group.at(fine, "learning_rate"), decay * _decays(group, fine)
     a = 1 - rates * decays
     fades = a ** (2 * lengths)
     lasting = np.where(a < 1, (1 - fades) / np.where(a < 1, 1 - a * a, 1.0), lengths)
@@ -148,8 +169,9 @@ def noise_path(
             path.append(norm)
             share.append(kept / norm if norm else 1.0)
     passed = float(-2 * (np.log1p(-rates * decays) * lengths).sum())
-    at = group.at(steps, "learning_rate"), _decays(group, steps)
-    return Path(np.array(path), np.array(share), *_settled(update, *at), passed, update.spread)
+    at = group.at(steps, "learning_rate"), decay * _decays(group, steps)
+    settled = _settled(update, *at)
+    return Path(np.array(path), np.array(share), *settled, passed, update.spread, decay)
 
 
 def _parts(steps: Int64[Array, " n"]) -> tuple[Array, Array, Array]:

@@ -20,8 +20,9 @@ import polars as pl
 from spectrain.core import Block, Role, Source
 from spectrain.findings import regime_words as words
 from spectrain.findings.finding import Finding, Label, Status, Verdict
-from spectrain.findings.noise_path import Group, Path, noise_path, noise_update, read_groups
+from spectrain.findings.noise_path import Group, Path, noise_path, noise_response, read_groups
 from spectrain.findings.series import by_block, read_series
+from spectrain.optim.rules import Decay
 from spectrain.records import Run
 
 TOLERANCE = 0.1
@@ -87,6 +88,7 @@ def read_regime_series(run: Run) -> dict[str, Samples]:
         "weight": (Source.WEIGHT, "frobenius_norm"),
         "update": (Source.UPDATE, "frobenius_norm"),
         "direction": (Source.DIRECTION, "frobenius_norm"),
+        "gradient": (Source.GRADIENT, "frobenius_norm"),
         "persistent": (Source.GRADIENT, "persistent_energy"),
         "cosine": (Source.DIRECTION, "successive_cosine"),
         "snr": (Source.NOISE, "snr_unbiased"),
@@ -107,11 +109,26 @@ def block_path(
         return None, f"{found} recorded weights, {ENOUGH} are needed"
     if group is None:
         return None, "the optimizer's settings are not recorded"
-    update, reason = noise_update(block, group, _energy(block, group, series))
-    if update is None:
+    response, reason = noise_response(
+        block, group, _energy(block, group, series), _variance(block, series)
+    )
+    if response is None or response.update is None or response.decay is None:
         return None, reason
     steps, norms = weights["step"].to_numpy(), weights["value"].to_numpy()
-    return noise_path(update, group, steps, float(norms[0] ** 2)), None
+    initial = float(norms[0] ** 2)
+    return noise_path(response.update, group, steps, initial, decay=response.decay), None
+
+
+def _variance(block: Block, series: Mapping[str, Samples]) -> float | None:
+    """Median mean square of a gradient's entries."""
+    gradients = series["gradient"].get(block.name)
+    if gradients is None or gradients.is_empty():
+        return None
+    return float(np.median(gradients["value"].to_numpy() ** 2)) / _entries(block)
+
+
+def _entries(block: Block) -> int:
+    return block.shape[0] if block.view.diagonal else prod(block.shape)
 
 
 def _energy(block: Block, group: Group, series: Mapping[str, Samples]) -> float | None:
@@ -127,9 +144,9 @@ def _energy(block: Block, group: Group, series: Mapping[str, Samples]) -> float 
 
 
 def _directions(block: Block, group: Group, series: Mapping[str, Samples]) -> pl.DataFrame | None:
-    """Norms of the update without decay; where nothing decays that is the update."""
-    decayed = group.last("weight_decay", 0.0) > 0
-    return series["direction" if decayed else "update"].get(block.name)
+    """Norms of the update without decoupled decay; without any that is the update."""
+    decoupled = group.rule.decay in (Decay.DECOUPLED, Decay.UNKNOWN)
+    return series["direction" if decoupled else "update"].get(block.name)
 
 
 def _row(block: Block, group: Group | None, series: Mapping[str, Samples]) -> dict[str, Any]:
@@ -161,7 +178,7 @@ def _row(block: Block, group: Group | None, series: Mapping[str, Samples]) -> di
 def _judge(
     block: Block, group: Group, path: Path, weights: pl.DataFrame, row: Mapping[str, Any]
 ) -> dict[str, Any]:
-    count = block.shape[0] if block.view.diagonal else prod(block.shape)
+    count = _entries(block)
     steps, norms = weights["step"].to_numpy(), weights["value"].to_numpy()
     least = np.finfo(np.float64).tiny ** 0.5  # a block that starts at zero starts on its path
     distance = np.log(np.maximum(norms, least) / np.maximum(np.sqrt(path.squared), least))
@@ -171,7 +188,7 @@ def _judge(
     verdict, reason = _verdict(
         abs(float(np.median(distance[-late:]))), width, path, row["persistent_low"]
     )
-    rate = group.last("learning_rate", 0.0) * group.last("weight_decay", 0.0)
+    rate = group.last("learning_rate", 0.0) * group.last("weight_decay", 0.0) * path.decay
     return {
         "verdict": verdict,
         "reason": reason,

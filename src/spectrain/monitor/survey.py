@@ -17,6 +17,7 @@ from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.probes import PROBES, Probe, Replicas, Scene
 from spectrain.network import Network, find_blocks
 from spectrain.network.wrapping import parameters_of
+from spectrain.optim.rules import plain_settings, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,8 @@ def _groups(
         {
             "name": f"group {index}.{number}",
             "optimizer": type(optimizer).__name__,
+            "rule": resolve(optimizer, group).name,
+            "settings": plain_settings(group),
             "parameters": [names.get(id(p), "not in the model") for p in group["params"]],
         }
         for index, optimizer in enumerate(optimizers)

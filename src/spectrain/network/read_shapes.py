@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from spectrain.network.architecture import Architecture
-from spectrain.network.names import BUFFERS, EXPERT, NORM, is_bias, is_table, stem_of
+from spectrain.network.names import BUFFERS, EXPERT, HEAD, NORM, is_bias, is_table, stem_of
 from spectrain.network.site import Kind, Site, Weight
 
 _CONV1D = frozenset({"c_attn", "c_proj", "c_fc", "q_attn"})
@@ -16,10 +16,12 @@ def read_shapes(
 ) -> list[Site]:
     """The modules that the tensors of a checkpoint seem to belong to."""
     modules: dict[str, list[Weight]] = {}
-    for name, shape in pairs:
+    named = [(name, tuple(shape)) for name, shape in pairs]
+    tied = _tied(named) if architecture.tied else {}
+    for name, shape in named:
         path, _, local = name.rpartition(".")
-        unusable = "buffer" if local in BUFFERS else "empty" if 0 in shape else None
-        modules.setdefault(path, []).append(Weight(local, name, tuple(shape), (), unusable))
+        unusable = "buffer" if local in BUFFERS else "empty" if 0 in shape else tied.get(name)
+        modules.setdefault(path, []).append(Weight(local, name, shape, (), unusable))
     transposed = any(
         stem_of(f"{path}.{weight.local}") == "c_attn"
         and len(weight.shape) == 2
@@ -37,6 +39,20 @@ def read_shapes(
         )
         for path, weights in modules.items()
     ]
+
+
+def _tied(pairs: Iterable[tuple[str, tuple[int, ...]]]) -> dict[str, str]:
+    """Heads that repeat the table of tokens, where the configuration says that they do."""
+    stems = {name: stem_of(name) for name, shape in pairs if len(shape) == 2}
+    shapes = dict(pairs)
+    tables = [name for name, stem in stems.items() if is_table(stem)]
+    return {
+        name: f"tied to {table!r}, as the configuration says"
+        for name, stem in stems.items()
+        if stem in HEAD
+        for table in tables[:1]
+        if shapes[name] == shapes[table]
+    }
 
 
 def _kind(path: str, weights: Sequence[Weight], transposed: bool) -> Kind:

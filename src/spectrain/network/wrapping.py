@@ -55,6 +55,20 @@ def parameters_of(model: nn.Module) -> dict[str, nn.Parameter]:
     return found
 
 
+def own_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Every parameter once, by the first of its bare names: as the bare model lists its own.
+
+    Example:
+        >>> import torch
+        >>> list(own_parameters(torch.compile(nn.Linear(2, 2), backend="eager")))
+        ['weight', 'bias']
+    """
+    found: dict[int, tuple[str, nn.Parameter]] = {}
+    for name, parameter in parameters_of(model).items():
+        found.setdefault(id(parameter), (name, parameter))
+    return dict(found.values())
+
+
 def _inner(module: nn.Module) -> nn.Module | None:
     for kind in type(module).__mro__:
         if kind.__name__ in WRAPPERS and kind.__module__.startswith("torch."):

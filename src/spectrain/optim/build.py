@@ -10,6 +10,7 @@ from torch.optim import AdamW, Muon, Optimizer
 
 from spectrain.core import Block, InputError, Plan, Step
 from spectrain.network import find_blocks
+from spectrain.network.wrapping import own_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ def build(
     both are said in the notes. Vectors do not decay.
 
     Args:
-        model: the model that the plan was made for.
+        model: the model that the plan was made for, wrapped (``torch.compile``, DDP, FSDP2,
+            activation checkpointing) or not: names are those of the bare model.
         plan: block name to step; blocks that it does not name are Euclidean.
         muon_lr: learning rate of Muon.
         adamw_lr: learning rate of AdamW.
@@ -58,7 +60,7 @@ def build(
         >>> [type(optimizer).__name__ for optimizer in built.optimizers]
         ['Muon', 'AdamW']
     """
-    parameters = dict(model.named_parameters())
+    parameters = own_parameters(model)
     spectral, notes = [], []
     for name, blocks in planned_blocks(model, plan).items():
         wanted = {plan[block.name] for block in blocks}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Role
 from spectrain.network import find_blocks
+from spectrain.network.wrapping import own_parameters
+from spectrain.optim.rules import Rule, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,13 @@ def lint(
     """Check optimizers against the model, parameter by parameter, by identity.
 
     Rules: ``ungrouped`` (trainable, in no group), ``twice`` (in two groups), ``foreign`` (in a
-    group, not in the model), ``tied`` / ``head`` / ``embedding`` / ``vector`` on a spectral
-    optimizer, ``filter`` (a name filter that matches no parameter). A spectral optimizer is one
-    whose class, or a group's flag ``use_muon``, says so.
+    group, not in the model), ``tied`` / ``head`` / ``embedding`` / ``vector`` / ``fused`` (q, k and
+    v in one matrix) on an optimizer that orthogonalizes, ``filter`` (a name filter that matches no
+    parameter). Whether a parameter's step is orthogonalized is for
+    :func:`spectrain.optim.rules.resolve` to say.
 
     Args:
-        model: the model.
+        model: the model, wrapped or not: names are those of the bare model.
         optimizers: all its optimizers.
         filters: name patterns (shell wildcards, or substrings) by which parameters were routed.
 
@@ -54,23 +57,13 @@ def lint(
         [('ungrouped', '1.weight'), ('ungrouped', '1.bias')]
     """
     every = [optimizers] if isinstance(optimizers, Optimizer) else list(optimizers)
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    groups = [(optimizer, group) for optimizer in every for group in optimizer.param_groups]
-    holders: dict[int, list[bool]] = {}
-    complaints = []
-    for optimizer, group in groups:
-        for parameter in group["params"]:
-            holders.setdefault(id(parameter), []).append(_is_spectral(optimizer, group))
-            if id(parameter) not in names:
-                complaints.append(
-                    Complaint(
-                        "foreign",
-                        f"a tensor of shape {tuple(parameter.shape)}",
-                        f"{type(optimizer).__name__} updates it, but the model does not hold it",
-                        "build the optimizer after the model's last change (moving, wrapping)",
-                    )
-                )
-    for name, parameter in model.named_parameters():
+    parameters = own_parameters(model)
+    holders, foreign = _holders(every, parameters)
+    blocks: dict[str, list[Block]] = defaultdict(list)
+    for block in find_blocks(model).blocks:
+        blocks[block.parameter].append(block)
+    complaints = foreign
+    for name, parameter in parameters.items():
         held = holders.get(id(parameter), [])
         if not held and parameter.requires_grad:
             complaints.append(
@@ -80,30 +73,51 @@ def lint(
             complaints.append(
                 Complaint("twice", name, f"it is in {len(held)} groups", "keep it in one")
             )
-    blocks = {block.parameter: block for block in find_blocks(model).blocks}
-    for name, parameter in model.named_parameters():
-        if any(holders.get(id(parameter), [])):
-            complaints += _on_spectral(name, parameter, blocks.get(name))
+        spectral = [rule for rule in held if rule.orthogonalizes(tuple(parameter.shape))]
+        if spectral:
+            complaints += _on_spectral(name, parameter, blocks[name], spectral[0])
+    names = {*parameters, *(name for name, _ in model.named_parameters())}
     complaints += [
         Complaint("filter", text, "the name filter matches no parameter", "compare full names")
         for text in filters
-        if not any(text in name or fnmatchcase(name, text) for name in names.values())
+        if not any(text in name or fnmatchcase(name, text) for name in names)
     ]
     return complaints
 
 
-def _is_spectral(optimizer: Optimizer, group: dict[str, Any]) -> bool:
-    if "use_muon" in group:
-        return bool(group["use_muon"])
-    return "muon" in type(optimizer).__name__.lower()
+def _holders(
+    optimizers: Sequence[Optimizer], parameters: Mapping[str, nn.Parameter]
+) -> tuple[dict[int, list[Rule]], list[Complaint]]:
+    """The rules of the groups that hold each parameter, and what is not the model's."""
+    own = {id(parameter) for parameter in parameters.values()}
+    holders: dict[int, list[Rule]] = defaultdict(list)
+    foreign = []
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                holders[id(parameter)].append(resolve(optimizer, group, parameter))
+                if id(parameter) not in own:
+                    foreign.append(
+                        Complaint(
+                            "foreign",
+                            f"a tensor of shape {tuple(parameter.shape)}",
+                            f"{type(optimizer).__name__} updates it, but the model does not hold "
+                            "it",
+                            "build the optimizer after the model's last change (moving, wrapping)",
+                        )
+                    )
+    return holders, foreign
 
 
-def _on_spectral(name: str, parameter: nn.Parameter, block: Block | None) -> list[Complaint]:
+def _on_spectral(
+    name: str, parameter: nn.Parameter, blocks: Sequence[Block], rule: Rule
+) -> list[Complaint]:
     to_adamw = "give it to AdamW"
     if parameter.ndim < 2:
         return [Complaint("vector", name, "a vector has no polar factor", to_adamw)]
-    if block is None:
+    if not blocks:
         return []
+    block = blocks[0]
     if block.aliases and block.role in (Role.EMBEDDING, Role.HEAD):
         other = ", ".join(block.aliases)
         problem = f"it is tied to {other}: rows are tokens, and frequent ones drown the others"
@@ -113,4 +127,23 @@ def _on_spectral(name: str, parameter: nn.Parameter, block: Block | None) -> lis
         return [Complaint("head", name, problem, f"{to_adamw}, or measure first")]
     if block.role is Role.EMBEDDING:
         return [Complaint("embedding", name, "an embedding is a table, not a map", to_adamw)]
+    if fused(blocks) and rule.parts(tuple(parameter.shape)) < len(blocks):
+        problem = f"its {len(blocks)} blocks are orthogonalized as one matrix"
+        remedy = "split the parameter, or take an optimizer that orthogonalizes its parts"
+        return [Complaint("fused", name, problem, remedy)]
     return []
+
+
+def fused(blocks: Sequence[Block]) -> bool:
+    """Whether blocks are the q, k and v (or two of them) of one attention, in one matrix.
+
+    Example:
+        >>> import torch
+        >>> attention = torch.nn.MultiheadAttention(8, 2, bias=False)
+        >>> fused([b for b in find_blocks(attention).blocks if b.parameter == "in_proj_weight"])
+        True
+    """
+    return len({block.role for block in blocks} & _PROJECTIONS) > 1
+
+
+_PROJECTIONS = {Role.ATTENTION_Q, Role.ATTENTION_K, Role.ATTENTION_V}

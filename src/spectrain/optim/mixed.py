@@ -9,6 +9,7 @@ from math import prod
 from torch import nn
 
 from spectrain.core import Block, InputError, Plan, Step
+from spectrain.network.wrapping import own_parameters
 from spectrain.optim.build import planned_blocks
 from spectrain.optim.spectral_descent import Factor, SpecGD
 
@@ -49,7 +50,7 @@ def mixed_step(
         >>> [(group["step"], len(group["params"])) for group in optimizer.param_groups]
         [('spectral', 1), ('euclidean', 3)]
     """
-    parameters = dict(model.named_parameters())
+    parameters = own_parameters(model)
     cuts: dict[int, list[str]] = defaultdict(list)
     for name, blocks in planned_blocks(model, plan).items():
         wanted = {plan[block.name] for block in blocks}

@@ -34,6 +34,7 @@ class NoiseUpdate:
         energy: U² = E‖u‖².
         terms: the autocorrelation as geometric terms (w, q): c_k = Σ w qᵏ for lags k ≥ 1.
         spread: relative error of U²S that the theory leaves, 0 where it is exact.
+        coupled: decay passes through the same memory as the gradient, and so does not shorten it.
 
     Example:
         >>> round(adamw_noise(100, beta1=0.9).persistence(), 6)
@@ -43,6 +44,7 @@ class NoiseUpdate:
     energy: float
     terms: tuple[tuple[float, float], ...] = ()
     spread: float = 0.0
+    coupled: bool = False
 
     def autocorrelation(self, lag: int) -> float:
         """Cosine c_k of updates ``lag`` ≥ 1 steps apart, in the mean."""
@@ -53,7 +55,12 @@ class NoiseUpdate:
     @overload
     def persistence(self, decay: NDArray[np.float64]) -> NDArray[np.float64]: ...
     def persistence(self, decay: Any = 1.0) -> Any:
-        """S_a = 1 + 2Σ aᵏ c_k at a = ``decay``."""
+        """S_a = 1 + 2Σ aᵏ c_k at a = ``decay``; S₁ where decay is coupled.
+
+        With b ← μb + g + λW and W ← W − ηb the weights are an autoregression of second order, of
+        variance η²σ²(1+μ)/((1−μ)ηλ(2(1+μ)−ηλ)): that of decoupled decay λ/(1−μ) with S₁, up to ηλ.
+        """
+        decay = decay**0 if self.coupled else decay
         summed = sum((w * decay * q / (1 - decay * q) for w, q in self.terms), 0.0 * decay)
         return 1 + 2 * summed
 

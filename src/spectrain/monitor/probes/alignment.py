@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -12,6 +11,7 @@ from spectrain.core import Block, Quantity, Source
 from spectrain.monitor.plan import Cadence
 from spectrain.monitor.probes.probe import Probe, Scene, groups_by_parameter, register
 from spectrain.monitor.sample import Sample
+from spectrain.optim.rules import resolve
 from spectrain.regime.measures import REGIME_MEASURES, cosine, overlap, successive_cosine
 
 UNDEFINED = "one of the two updates is zero or not finite"
@@ -21,7 +21,7 @@ UNDEFINED = "one of the two updates is zero or not finite"
 class AlignmentProbe(Probe):
     """Cosine between the previous update and this one, without decay.
 
-    Adam's previous update follows from its state before the step, so none is kept.
+    The previous update follows from the optimizer's state before the step, so none is kept.
     """
 
     name = "alignment"
@@ -39,8 +39,8 @@ class AlignmentProbe(Probe):
             parameter = self.scene.parameters[block.parameter]
             if parameter.grad is None or parameter.grad.is_sparse:
                 continue
-            state = optimizer.state.get(parameter, {})
-            direction = _adam_direction(groups[id(parameter)], state)
+            rule = resolve(optimizer, groups[id(parameter)], parameter)
+            direction = rule.direction(optimizer.state.get(parameter, {}))
             if direction is not None:
                 self._previous[block] = self._part(block, direction)
 
@@ -51,7 +51,8 @@ class AlignmentProbe(Probe):
             if previous is None:
                 continue
             parameter = self.scene.parameters[block.parameter]
-            current = _adam_direction(groups[id(parameter)], optimizer.state[parameter])
+            rule = resolve(optimizer, groups[id(parameter)], parameter)
+            current = rule.direction(optimizer.state[parameter])
             if current is not None:
                 self._aligned[block] = overlap(previous, self._part(block, current))
 
@@ -65,14 +66,3 @@ class AlignmentProbe(Probe):
             name = successive_cosine.__name__
             sample.number(block, Source.DIRECTION, name, cosine(sums), undefined=UNDEFINED)
         self._previous, self._aligned = {}, {}
-
-
-def _adam_direction(group: Mapping[str, Any], state: Mapping[str, Any]) -> Tensor | None:
-    """The direction of Adam's last update, m̂/(√v̂ + ε) up to a factor, in float64."""
-    if not {"exp_avg", "exp_avg_sq", "step"} <= state.keys() or group.get("amsgrad"):
-        return None
-    correction = 1 - float(group["betas"][1]) ** float(state["step"])
-    if correction <= 0:
-        return None
-    scale = (state["exp_avg_sq"].double() / correction).sqrt() + float(group["eps"])
-    return state["exp_avg"].double() / scale

@@ -12,7 +12,7 @@ from spectrain.monitor.measuring import Measured
 from spectrain.monitor.plan import Cadence
 from spectrain.monitor.probes.probe import Probe, Scene, groups_by_parameter, register
 from spectrain.monitor.sample import Sample
-from spectrain.optim.decay import decay_factor
+from spectrain.optim.rules import resolve
 
 UNDECIDED = "the optimizer does not tell whether its weight decay is decoupled"
 
@@ -35,7 +35,7 @@ class DirectionProbe(Probe):
         groups = groups_by_parameter(optimizer)
         for block in self.scene.holdings.reads(blocks):
             parameter = self.scene.parameters[block.parameter]
-            factor = decay_factor(optimizer, groups[id(parameter)])
+            factor = resolve(optimizer, groups[id(parameter)], parameter).decay_factor()
             self._factor[block.parameter] = factor
             if factor not in (None, 1.0):
                 self.scene.snapshots.keep([block])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 from torch import Tensor
-from torch.optim import Muon, Optimizer
+from torch.optim import Optimizer
 
 from spectrain.core import Block, Quantity, Source
 from spectrain.monitor.probes.probe import Probe, Scene, groups_by_parameter, register
 from spectrain.monitor.sample import Sample
+from spectrain.optim.rules import resolve
 from spectrain.regime.measures import REGIME_MEASURES, foretold, overlap, persistent_energy
 
 UNDEFINED = "the gradient or its average is zero or not finite"
@@ -39,8 +39,8 @@ class PersistenceProbe(Probe):
             parameter = self.scene.parameters[block.parameter]
             if parameter.grad is None or parameter.grad.is_sparse:
                 continue
-            state = optimizer.state.get(parameter, {})
-            average = _average(optimizer, groups[id(parameter)], state)
+            rule = resolve(optimizer, groups[id(parameter)], parameter)
+            average = rule.average(optimizer.state.get(parameter, {}), parameter)
             gradient = self.scene.gradient(block, optimizer)
             if average is not None and gradient is not None:
                 past = holdings.part_of_matrix(block, holdings.local(average))
@@ -58,19 +58,3 @@ class PersistenceProbe(Probe):
 
 def _entries(block: Block) -> int:
     return block.shape[0] if block.view.diagonal else prod(block.shape)
-
-
-def _average(
-    optimizer: Optimizer, group: Mapping[str, Any], state: Mapping[str, Any]
-) -> Tensor | None:
-    """The average of earlier gradients, its weights adding up to 1; ``None`` where there is none.
-
-    Muon does not count its steps: its average is corrected by none, which ends to matter after a
-    few times 1/(1 − μ) steps.
-    """
-    if "exp_avg" in state and "step" in state and group.get("betas"):
-        correction = 1 - float(group["betas"][0]) ** float(state["step"])
-        return state["exp_avg"] / correction if correction > 0 else None
-    if isinstance(optimizer, Muon) and isinstance(state.get("momentum_buffer"), Tensor):
-        return state["momentum_buffer"]
-    return None

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from spectrain.core import InputError
-from spectrain.optim.decay import decay_factor
 from spectrain.optim.interventions.transformation import Memory, Transformation
+from spectrain.optim.rules import resolve
 
 
 class Intervened(Optimizer):
@@ -88,7 +88,7 @@ class Intervened(Optimizer):
             )
         self._chosen = chosen
         if update is not None and any(
-            decay_factor(optimizer, group) is None for group in self.param_groups
+            resolve(optimizer, group).decay_factor() is None for group in self.param_groups
         ):
             raise InputError(
                 f"{type(optimizer).__name__} does not tell whether its weight decay is decoupled",
@@ -190,7 +190,7 @@ class Intervened(Optimizer):
             rate = float(group["lr"])
             if parameter.grad is None or rate == 0.0:
                 continue
-            factor = decay_factor(self.inner, group)
+            factor = resolve(self.inner, group).decay_factor()
             assert factor is not None
             start = old[parameter].to(torch.promote_types(parameter.dtype, torch.float32)) * factor
             memory = self._memory["update"][number]
