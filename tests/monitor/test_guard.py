@@ -98,9 +98,10 @@ def test_what_is_put_into_the_thread_reaches_the_user() -> None:
     put = ctypes.pythonapi.PyThreadState_SetAsyncExc
     scope: dict[str, Any] = {
         "__name__": "spectrain.monitor.made_up",
-        "put": lambda: put(thread, ctypes.py_object(PreemptedError)),
+        "put": put,
+        "arguments": (thread, ctypes.py_object(PreemptedError)),
     }
-    exec("def run():\n    put()\n    for _ in range(10_000):\n        pass\n", scope)
+    exec("def run():\n    put(*arguments)\n    for _ in range(10_000):\n        pass\n", scope)
     guard = Guard()
     try:
         with guard("gradient"):

@@ -38,13 +38,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _struck(error: BaseException) -> bool:
     frames = list(_frames(error))
-    inside = [_root(frame.f_globals.get("__name__", "")) == "spectrain" for frame in frames]
-    if not any(inside):
+    if not frames or not any(map(_is_ours, (*_callers(frames[0]), *frames))):
         return False  # it was under way before the monitor was called
-    first = inside.index(True)
-    if any(_is_handler(frame) for frame in frames[first:]):
+    if any(map(_is_handler, frames)):
         return True
-    return inside[-1] and _root(type(error).__module__) not in OWN
+    return _is_ours(frames[-1]) and _root(type(error).__module__) not in OWN
 
 
 def _frames(error: BaseException) -> Iterator[FrameType]:
@@ -52,6 +50,17 @@ def _frames(error: BaseException) -> Iterator[FrameType]:
     while trace is not None:
         yield trace.tb_frame
         trace = trace.tb_next
+
+
+def _callers(frame: FrameType) -> Iterator[FrameType]:
+    back = frame.f_back
+    while back is not None:
+        yield back
+        back = back.f_back
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).startswith("spectrain.monitor.")
 
 
 def _is_handler(frame: FrameType) -> bool:

@@ -83,7 +83,8 @@ class Observer:
         self._before_opening = 0.0
         self._last_end = perf_counter()
         self._stepped: set[int] = set()
-        self._key = taps.register(self.begin)
+        self._receiver = self.begin
+        self._key = taps.register(self._receiver)
         device = next((p.device for p in model.parameters()), None)
         opening = _opening(self.begin, self._key, device)
         self._handles: list[RemovableHandle] = [model.register_forward_pre_hook(opening)]

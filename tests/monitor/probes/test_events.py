@@ -13,6 +13,7 @@ from torch.optim import LBFGS, SGD, Adam, Optimizer
 
 import spectrain
 from spectrain.core import Block, Quantity, Source
+from spectrain.monitor import observer as observing
 from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.probes import Probe
 from spectrain.monitor.sample import Sample
@@ -186,3 +187,53 @@ def test_a_rare_probe_hears_of_rare_samples_only(tmp_path: Path) -> None:
                 optimizer.step()
         heard.append(probe.heard.count("gradient_ready"))
     assert heard == [8, 2]
+
+
+def early(closure: Any, then: Callable[[], None]) -> Any:
+    """Says that the gradient is ready before the closure has run."""
+
+    def wrapper() -> Any:
+        then()
+        return closure()
+
+    return wrapper
+
+
+def each_time(closure: Any, then: Callable[[], None]) -> Any:
+    """Says so after every call."""
+
+    def wrapper() -> Any:
+        value = closure()
+        then()
+        return value
+
+    return wrapper
+
+
+def never(closure: Any, then: Callable[[], None]) -> Any:
+    return closure
+
+
+@pytest.mark.parametrize("changed", [early, each_time, never])
+def test_a_changed_order_is_caught(
+    changed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "announced", changed)
+    with pytest.raises(AssertionError):
+        test_a_closure_that_is_called_often_is_ready_once(tmp_path)
+
+
+def test_a_gradient_that_is_ready_too_late_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read when the step is over, as it once was with closures: the state is the new one."""
+
+    def after(self: Any, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        self._tell(optimizer, lambda probe: probe.gradient_ready)
+        original(self, optimizer, args, kwargs)
+
+    original = observing.Observer.after
+    monkeypatch.setattr(observing.Observer, "after", after)
+    monkeypatch.setattr(observing, "announced", never)
+    with pytest.raises(AssertionError):
+        test_what_each_event_finds(tmp_path, "closure")

@@ -62,10 +62,10 @@ class ActivationProbe(Probe):
         self._store = self._empty()
         self._on = False
         self._ungraded: set[str] = set()
-        self._keys = {
-            feed: taps.register(self._receiver(feed, self._modules[feed.module]))
-            for feed in self._all
+        self._receivers = {
+            feed: self._receiver(feed, self._modules[feed.module]) for feed in self._all
         }
+        self._keys = {feed: taps.register(self._receivers[feed]) for feed in self._all}
         self._lasting = compiled_names(scene.model) & self._feeds.keys()
         self._kept = [self._hooked(name) for name in self._lasting]
         self._handles: list[RemovableHandle] = []
