@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import partial
 from importlib import import_module
 from json import loads
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from spectrain.answers import QUESTIONS, Question
 from spectrain.core import QUANTITIES, Quantity, Registry
 from spectrain.matrix import MEASURES
 from spectrain.noise import NOISE_MEASURES
@@ -40,6 +43,7 @@ def write_pages(folder: Path) -> None:
     """Write every generated table into ``folder``."""
     folder.mkdir(exist_ok=True)
     (folder / "measures.md").write_text(glossary(REGISTRIES), "utf-8")
+    (folder / "questions.md").write_text(questions(QUESTIONS), "utf-8")
     (folder / "metrics.md").write_text(columns("metrics"), "utf-8")
     (folder / "quantities.md").write_text(recorded(all_quantities().values()), "utf-8")
     results = [loads(file.read_text("utf-8")) for file in sorted(LEDGER.glob("*.json"))]
@@ -88,6 +92,22 @@ def recorded(quantities: Iterable[Quantity]) -> str:
         alike.setdefault(key, []).append(str(q.source))
     rows = [(key[0], ", ".join(sources), *key[1:]) for key, sources in alike.items()]
     return _table(("measure", "source", "unit", "formula", "taken from"), rows)
+
+
+def questions(registry: Mapping[str, Question[Any, Any]]) -> str:
+    """One entry a question: what it asks, its verdicts, the function that answers it."""
+    parts = []
+    for question in registry.values():
+        answer = question.answer
+        function = answer.func if isinstance(answer, partial) else answer
+        path = f"{function.__module__}.{function.__name__}"
+        verdicts = ((f"{t.mark} {name}", t.meaning) for name, t in question.verdicts.items())
+        parts += [
+            f"### {question.name}\n\n{question.text}\n",
+            _table(("verdict", "given where"), verdicts),
+            f"```{{eval-rst}}\n.. autofunction:: {path}\n```\n",
+        ]
+    return "\n".join(parts)
 
 
 def columns(table: str) -> str:

@@ -20,9 +20,9 @@ import matplotlib.pyplot as plt
 import torch
 from safetensors.torch import save_file
 
+from spectrain.answers import randomness
 from spectrain.checkpoint import inspect_checkpoints, open_checkpoint
 from spectrain.checkpoint.odd import odd_blocks
-from spectrain.findings.randomness import randomness
 from spectrain.report.health import health_frame
 
 generator = torch.Generator().manual_seed(0)

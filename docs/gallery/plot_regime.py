@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import spectrain
-from spectrain.findings import regime
+from spectrain.answers import regime
 from spectrain.regime import adamw_noise, equilibrium, expected_squared_norms
 from spectrain_studies.models.noise_twin import noise_twin
 from spectrain_studies.models.planted import Planted

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 import spectrain
-from spectrain.findings import diagnose
+from spectrain.answers import diagnose
 
 # %%
 # A three-layer network on a sparse target, y = x₁x₂x₃ (the example of Davis & Drusvyatskiy,

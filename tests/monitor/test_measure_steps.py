@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from spectrain.answers import descent
 from spectrain.core import InputError, Source
 from spectrain.descent import LeastSquares
-from spectrain.findings import descent
 from spectrain.monitor import measure_steps, watch
 from spectrain.records import RunWriter, open_run
 

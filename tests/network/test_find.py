@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from spectrain.core import Block, InputError, Role, Skipped
+from spectrain.core import Block, Feed, InputError, Role, Skipped
 from spectrain.network import Network, find_blocks
 from support.architectures import ARCHITECTURES, VOCABULARY, WIDTH
 
@@ -147,15 +147,28 @@ def test_a_root_module_is_its_own_site() -> None:
     ]
 
 
-def test_parametrized_weights_keep_their_role_and_lose_their_feed() -> None:
+def test_parametrized_weights_keep_their_role_and_the_feed_of_rescaled_rows() -> None:
     model, _ = ARCHITECTURES["llama"]()
     layer = model.get_submodule("model.layers.0.mlp.up_proj")
     nn.utils.parametrizations.weight_norm(layer)
     network = find_blocks(model)
     name = "model.layers.0.mlp.up_proj.parametrizations.weight.original"
     block = _block(network, f"{name}1")
-    assert (block.role, block.literal_input) == (Role.MLP_IN, None)
+    assert (block.role, block.literal_input) == (Role.MLP_IN, Feed("model.layers.0.mlp.up_proj"))
     assert Skipped(f"{name}0", "vector of shape (40, 1)") in network.skipped
+
+
+def test_parametrization_that_mixes_rows_has_no_feed() -> None:
+    layer = nn.utils.parametrizations.orthogonal(nn.Linear(4, 4, bias=False))
+    (block,) = find_blocks(layer).blocks
+    assert (block.name, block.literal_input) == ("parametrizations.weight.original", None)
+
+
+def test_weight_of_two_modules_is_fed_by_both() -> None:
+    first, second, other = (nn.Linear(3, 3, bias=False) for _ in range(3))
+    second.weight = first.weight
+    blocks = find_blocks(nn.Sequential(first, nn.ReLU(), second, other)).blocks
+    assert [block.literal_input for block in blocks] == [Feed("0", also=("2",)), Feed("3")]
 
 
 def test_factors_of_adapters_beside_frozen_layers() -> None:

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from spectrain.answers import Finding, randomness
 from spectrain.checkpoint import compare_checkpoints, inspect_checkpoints, open_checkpoint
-from spectrain.findings import Finding
-from spectrain.findings.randomness import randomness
 from spectrain.records import Run
 from spectrain.report import render_inspection
 from spectrain.report.health import health_frame, read_profiles

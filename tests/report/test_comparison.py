@@ -52,12 +52,16 @@ def test_roles_side_by_side(realistic_run, tmp_path):
 
     other = write_run(tmp_path / "other", Recipe(blocks=gpt_blocks(2), share=low))
     found = compare([realistic_run, other])
-    roles = {row.role: row for row in found.roles}
-    assert list(roles)[:3] == ["embedding", "attention.q", "attention.k"]
-    assert roles["mlp.out"].ratio[0] > roles["mlp.out"].ratio[1]
-    assert roles["mlp.out"].late[1] == pytest.approx(0.2, rel=0.1)
-    assert roles["attention.q"].spectral[0] == (3, 4)
-    assert roles["attention.q"].trend == ["falling", "no trend"]
+    groups = {(row.question, row.role): row.groups for row in found.roles}
+    roles = [row.role for row in found.roles if row.question == "descent"]
+    assert roles[:3] == ["embedding", "attention.q", "attention.k"]
+    ratios = [group.ratio for group in groups["descent", "mlp.out"]]
+    assert ratios[0] > ratios[1]
+    assert groups["rank", "mlp.out"][1].late == pytest.approx(0.2, rel=0.1)
+    assert groups["descent", "attention.q"][0].blocks == 4
+    assert groups["descent", "attention.q"][0].spectral == 3
+    trends = [group.verdict for group in groups["rank", "attention.q"]]
+    assert trends == ["falling", "no trend"]
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["names"] == found.names
 
 
@@ -66,7 +70,7 @@ def test_runs_without_records_leave_holes(realistic_run, tmp_path):
     found = compare([realistic_run, empty])
     assert found.overheads == [0.0097, None]
     assert all(row.losses[1] is None for row in found.losses)
-    assert all(row.ratio[1] is None for row in found.roles)
+    assert all(row.groups[1] is None for row in found.roles)
 
 
 def test_role_curves_are_medians(realistic_run):

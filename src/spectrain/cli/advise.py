@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.text import Text
 
+from spectrain.answers import Finding, OpenAs, descent, plan_of, select_blocks
+from spectrain.answers.descent import DescentGroup, DescentRow
+from spectrain.answers.descent.columns import fed_by, granularity, interval
 from spectrain.cli.terminal import console, plain, table, verdict, working
-from spectrain.findings import Finding, OpenAs, descent, plan_of, select_blocks
 from spectrain.optim import write_plan
+from spectrain.page.format import MISSING, number
 from spectrain.records import open_run
-from spectrain.report.format import MISSING, granularity, number
 
 _COLUMNS = (
     *("block", "favours", "nr/st", "95 %", "measured"),
@@ -57,7 +58,7 @@ def run(
         show(finding)
 
 
-def show(finding: Finding) -> None:
+def show(finding: Finding[DescentRow, DescentGroup]) -> None:
     """Print the blocks and what follows for them."""
     rows = table(*_COLUMNS, numbers=("nr/st", "measured"))
     for row in finding.rows:
@@ -70,16 +71,14 @@ def show(finding: Finding) -> None:
             out.print(Text(line, style=kind))
 
 
-def _cells(row: Mapping[str, Any]) -> list[Text]:
-    interval = "" if row["low"] is None else f"{number(row['low'], 2)}…{number(row['high'], 2)}"
-    columns = row["columns"]
+def _cells(row: DescentRow) -> list[Text]:
     return [
-        plain(row["block"]),
-        verdict(row["verdict"]),
-        plain(number(row["ratio"])),
-        plain(interval),
-        plain(number(row["measured"])),
+        plain(row.block),
+        verdict(row.verdict),
+        plain(number(row.ratio)),
+        plain(interval(row)),
+        plain(number(row.measured)),
         plain(granularity(row)),
-        plain(row["reason"] or row["course"] or MISSING),
-        plain(MISSING if columns is None else f"{row['activation']} ({columns:,})"),
+        plain(row.reason or row.course or MISSING),
+        plain(fed_by(row)),
     ]

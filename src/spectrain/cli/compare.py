@@ -8,10 +8,11 @@ from typing import Annotated
 
 import tyro
 
+from spectrain.answers import QUESTIONS
 from spectrain.cli.terminal import console, plain, table, working
+from spectrain.page.format import MISSING, label, percent
 from spectrain.records import open_run
 from spectrain.report import Comparison, compare, render_comparison
-from spectrain.report.format import MISSING, label, number, percent
 
 
 def run(
@@ -42,18 +43,16 @@ def run(
 def show(found: Comparison) -> None:
     """Print what is side by side."""
     rows = table("", *(plain(name).plain for name in found.names), numbers=tuple(found.names))
-    for row in found.losses:
-        cells = (MISSING if loss is None else f"{loss.value:.4f}" for loss in row.losses)
-        rows.add_row(f"{label(row.measure)} at step {row.step:,}", *cells)
+    for at in found.losses:
+        losses = (MISSING if loss is None else f"{loss.value:.4f}" for loss in at.losses)
+        rows.add_row(f"{label(at.measure)} at step {at.step:,}", *losses)
     rows.add_row("cost of watching", *(percent(overhead) for overhead in found.overheads))
     rows.add_section()
-    for role in found.roles:
-        rows.add_row(f"nr/st, {role.role}", *(number(ratio) for ratio in role.ratio))
+    for row in found.roles:
+        for made in QUESTIONS[row.question].compared:
+            cells = (MISSING if group is None else made.cell(group) for group in row.groups)
+            rows.add_row(f"{made.label}, {row.role}", *cells)
     rows.add_section()
-    for role in found.roles:
-        changes = (
-            MISSING if early is None else f"{percent(early)} → {percent(late)}"
-            for early, late in zip(role.early, role.late, strict=True)
-        )
-        rows.add_row(f"gradient rank, {role.role}", *changes)
+    for asked in zip(*found.findings, strict=True):
+        rows.add_row(asked[0].name, *(str(finding.sign) for finding in asked))
     console().print(rows)

@@ -10,9 +10,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Literal
 
+from spectrain.answers import diagnose
 from spectrain.cli import advise, compare
 from spectrain.core import InputError
-from spectrain.findings import diagnose
 from spectrain.records import open_run
 from spectrain.report import compare as compare_runs
 from spectrain.report import render, render_comparison

@@ -13,6 +13,7 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from spectrain.answers import randomness
 from spectrain.checkpoint import compare_checkpoints, inspect_checkpoints, open_checkpoint
 from spectrain.checkpoint.difference import CHANGES
 from spectrain.checkpoint.inspect import Inspection
@@ -22,7 +23,6 @@ from spectrain.checkpoint.sketched import SKETCH_FROM
 from spectrain.checkpoint.weightwatcher import COLUMNS, PREFIX, weightwatcher_records
 from spectrain.cli.inspect_result import RANDOMNESS_RULES, Result, show
 from spectrain.core import InputError
-from spectrain.findings.randomness import randomness
 from spectrain.matrix import MEASURES
 from spectrain.matrix.backends import Method
 from spectrain.report import render_inspection

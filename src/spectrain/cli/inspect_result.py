@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 import polars as pl
 
+from spectrain.answers import Finding
+from spectrain.answers.randomness.finding import LEAST_COLUMNS
 from spectrain.checkpoint.inspect import Inspection
 from spectrain.checkpoint.odd import odd_blocks
 from spectrain.checkpoint.rules import Rule
 from spectrain.checkpoint.summary import groups_frame, lora_ranks, weightwatcher_frame
 from spectrain.cli.terminal import console, plain, table
 from spectrain.core import InputError
-from spectrain.findings import Finding
-from spectrain.findings.randomness import LEAST_COLUMNS
 from spectrain.report.health import health_frame, is_difference, moved
 
 RULE_BROKEN = 1
@@ -56,7 +56,7 @@ class Result:
     """
 
     inspection: Inspection
-    findings: Sequence[Finding]
+    findings: Sequence[Finding[Any, Any]]
     rules: Sequence[Rule]
 
     @property
@@ -82,10 +82,13 @@ class Result:
         """
         metrics = self.inspection.run.metrics()
         rows = [
-            (row["step"], row["block"], name, row[name], row.get(f"{name}_error"), row["reason"])
+            (
+                *(row.step, row.block, name, getattr(row, name)),
+                *(getattr(row, f"{name}_error", None), row.reason),
+            )
             for finding in self.findings
             for row in finding.rows
-            if min(row["shape"]) >= LEAST_COLUMNS
+            if min(row.shape) >= LEAST_COLUMNS
             for name in RANDOMNESS_RULES
         ]
         schema = {

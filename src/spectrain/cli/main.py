@@ -17,9 +17,10 @@ from types import ModuleType
 COMMANDS = {
     "demo": "train a small GPT with AdamW and with Muon under watch, and explain both",
     "train": "train a small GPT on a text under watch",
+    "explain": "say what the records of a run tell, question by question",
     "report": "write the page of a run",
     "compare": "put runs side by side",
-    "advise": "say which blocks favour spectral updates",
+    "advise": "plan which blocks take spectral updates",
     "inspect": "the spectral health of a checkpoint, without the model's code or data",
     "study": "put the claims of the source documents to the test",
 }

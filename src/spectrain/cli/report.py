@@ -8,12 +8,11 @@ from typing import Annotated
 
 import tyro
 
+from spectrain.answers import diagnose, randomness, select_blocks
 from spectrain.cli.terminal import console, working
-from spectrain.findings import diagnose, select_blocks
-from spectrain.findings.randomness import randomness
+from spectrain.page.format import size
 from spectrain.records import open_run
 from spectrain.report import render, render_inspection
-from spectrain.report.format import size
 from spectrain.report.health import is_difference, is_inspection
 
 

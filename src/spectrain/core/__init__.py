@@ -1,6 +1,6 @@
 """The nouns of spectrain: block, measure, record, sink, errors."""
 
-from spectrain.core.block import Block, Feed, Role, Skipped, Tap, View
+from spectrain.core.block import Block, Composition, Feed, Role, Rule, Skipped, Tap, View
 from spectrain.core.errors import InputError, MonitorWarning, RunError, SpectrainError
 from spectrain.core.measure import Measure, Reduction, Registry, UnknownMeasureError
 from spectrain.core.plan import Plan, Step, usual_step
@@ -12,6 +12,7 @@ __all__ = [
     "OWN",
     "QUANTITIES",
     "Block",
+    "Composition",
     "Described",
     "Feed",
     "InputError",
@@ -24,6 +25,7 @@ __all__ = [
     "Reduction",
     "Registry",
     "Role",
+    "Rule",
     "RunError",
     "Sink",
     "Skipped",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -63,13 +63,17 @@ class Tap(StrEnum):
 
     ``INPUT``: the positional argument itself, features last. ``TOKENS``: the token indicator
     matrix of integer ids. ``UNFOLDED``: the patches that a convolution multiplies.
-    ``NORMALIZED``: the input of a norm layer after normalisation and before its gain.
+    ``NORMALIZED``: the input of a norm layer after normalisation and before its gain. ``STATES``
+    and ``STATES_BACK``: the hidden states that a recurrent layer multiplies, forwards or backwards
+    in time: the initial state and all that it outputs but the last.
     """
 
     INPUT = "input"
     TOKENS = "tokens"
     UNFOLDED = "unfolded"
     NORMALIZED = "normalized"
+    STATES = "states"
+    STATES_BACK = "states, backwards"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +85,61 @@ class Feed:
         tap: what is taken there.
         argument: which positional argument of the module's forward.
         columns: ranges of features, where the block sees a part of them only.
+        also: further modules with the same parameter, whose activations add to A's columns.
     """
 
     module: str
     tap: Tap = Tap.INPUT
     argument: int = 0
     columns: tuple[tuple[int, int], ...] = ()
+    also: tuple[str, ...] = ()
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """All modules at which A is read."""
+        return self.module, *self.also
+
+
+class Rule(StrEnum):
+    """How several parameters make one matrix.
+
+    ``PRODUCT``: s·B·A of a low-rank adapter's factors (B, A). ``WEIGHT_NORM``: g·v/‖v‖ of (v, g),
+    the norm over all dimensions of which g has one entry.
+    """
+
+    PRODUCT = "product"
+    WEIGHT_NORM = "weight norm"
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A matrix that no parameter holds, made of several.
+
+    Source:
+        Hu et al. 2021, "LoRA", section 4.1; Salimans & Kingma 2016, "Weight normalization",
+        equation (2).
+
+    Example:
+        >>> import torch
+        >>> rule = Composition(Rule.PRODUCT, ("up", "down"), scale=2.0)
+        >>> rule.of([torch.ones(2, 1), torch.tensor([[1.0, 3.0]])])
+        tensor([[2., 6.],
+                [2., 6.]])
+    """
+
+    rule: Rule
+    parameters: tuple[str, ...]
+    scale: float = 1.0
+
+    def of(self, tensors: Sequence[Tensor]) -> Tensor:
+        """The composed tensor, from those of :attr:`parameters`."""
+        first, second = tensors
+        if self.rule is Rule.PRODUCT:
+            return self.scale * first.flatten(1) @ second.flatten(1)
+        sides = zip(first.shape, second.shape, strict=True)
+        along = [dim for dim, (side, size) in enumerate(sides) if size == 1 != side]
+        norm = torch.linalg.vector_norm(first, dim=along, keepdim=True) if along else first.abs()
+        return second * first / norm
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +192,7 @@ class Block:
             ``[q.head 0]`` where the block is a part of it.
         role: what it does.
         depth: number of the layer that holds it, counted from 0; ``None`` outside the layers.
+        composition: how several parameters make the matrix, where no single one holds it.
         stack: which stack of layers counts so, such as ``encoder``; empty where there is one.
         shape: (outputs, inputs) of the matrix; (n, n) for a diagonal block.
         parameter: qualified name of the parameter.
@@ -159,6 +213,7 @@ class Block:
     literal_input: Feed | None = None
     criterion_input: Feed | None = None
     stack: str = ""
+    composition: Composition | None = None
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -187,10 +242,14 @@ class Block:
         view = dict(fields["view"])
         view["rows"], view["columns"] = _pairs(view["rows"]), _pairs(view["columns"])
         fields["view"] = View(**view)
+        if (made := fields.get("composition")) is not None:
+            parameters = tuple(made["parameters"])
+            fields["composition"] = Composition(Rule(made["rule"]), parameters, made["scale"])
         for key in ("literal_input", "criterion_input"):
             if fields[key] is not None:
                 feed = dict(fields[key])
                 feed["tap"], feed["columns"] = Tap(feed["tap"]), _pairs(feed["columns"])
+                feed["also"] = tuple(feed.get("also", ()))
                 fields[key] = Feed(**feed)
         return cls(**fields)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 
 from torch import nn
 
 from spectrain.core import Block, InputError, Role, Skipped
 from spectrain.network.architecture import Architecture
+from spectrain.network.composed import Scales, compositions
 from spectrain.network.depth import Layering
 from spectrain.network.layout import matrices_of
-from spectrain.network.read_module import read_module
+from spectrain.network.read_module import adapter_scales, read_module
 from spectrain.network.read_shapes import read_shapes
 from spectrain.network.roles import assign_roles
 from spectrain.network.site import Kind, Matrix, Site
@@ -25,6 +27,8 @@ class Network:
     Attributes:
         blocks: in the order of the parameters; their names are unique.
         skipped: parameters that are no block, each with the reason.
+        composed: matrices that no parameter holds but several make, such as B·A of an adapter; the
+            factors are among the blocks.
         unsplit: parameters whose blocks stay fused, or whole where heads were asked for, each with
             the reason.
     """
@@ -32,6 +36,7 @@ class Network:
     blocks: tuple[Block, ...]
     skipped: tuple[Skipped, ...]
     unsplit: tuple[Skipped, ...] = ()
+    composed: tuple[Block, ...] = ()
 
 
 def find_blocks(
@@ -67,7 +72,7 @@ def find_blocks(
         >>> network.skipped[0]
         Skipped(parameter='0.bias', reason='1-D bias')
     """
-    return _network(read_module(model), heads, overrides or {})
+    return _network(read_module(model), heads, overrides or {}, adapter_scales(model))
 
 
 def blocks_from_shapes(
@@ -101,7 +106,12 @@ def blocks_from_shapes(
     return replace(network, blocks=blocks)
 
 
-def _network(sites: Sequence[Site], heads: bool | int, overrides: Mapping[str, Role]) -> Network:
+def _network(
+    sites: Sequence[Site],
+    heads: bool | int,
+    overrides: Mapping[str, Role],
+    scales: Scales = MappingProxyType({}),
+) -> Network:
     if heads is not False and heads < 1:
         raise InputError(f"heads is {heads}", remedy="pass True, False or a positive number")
     width = _width(sites)
@@ -111,19 +121,31 @@ def _network(sites: Sequence[Site], heads: bool | int, overrides: Mapping[str, R
     matrices = [item for item in found if isinstance(item, Matrix)]
 
     layering = Layering(matrix.path for matrix in matrices)
-    parameters = {f"{s.path}.{w.local}".lstrip(".") for s in sites for w in s.weights}
-    pieces, unsplit = assign_roles(matrices, layering, heads, parameters)
+    weights = {f"{s.path}.{w.local}".lstrip("."): w for s in sites for w in s.weights}
+    pieces, unsplit = assign_roles(matrices, layering, heads, weights)
     blocks = [
-        _block(piece, layering)
+        _block(piece, layering, matrix.path)
         for matrix in matrices
         if matrix.weight.parameter not in unusable
         for piece in pieces[matrix.name]
     ]
+    composed = [
+        replace(
+            _block(matrix, layering, path),
+            composition=rule,
+            literal_input=None,
+            criterion_input=None,
+        )
+        for matrix, rule, path in compositions(matrices, pieces, weights, scales)
+        if any(name not in unusable for name in rule.parameters)
+    ]
+    named = _overridden([*blocks, *composed], overrides)
     return Network(
-        _overridden(blocks, overrides),
+        named[: len(blocks)],
         tuple(Skipped(name, reason) for name, reason in unusable.items())
         + tuple(skip for skip in skipped if skip.parameter not in unusable),
         tuple(skip for skip in unsplit if skip.parameter not in unusable),
+        named[len(blocks) :],
     )
 
 
@@ -133,19 +155,19 @@ def _width(sites: Iterable[Site]) -> int | None:
     return next((table.shape[1] for table in tables if len(table.shape) == 2), None)
 
 
-def _block(matrix: Matrix, layering: Layering) -> Block:
+def _block(matrix: Matrix, layering: Layering, path: str) -> Block:
     assert matrix.role is not None, matrix.name
     return Block(
         name=matrix.name,
         role=matrix.role,
-        depth=layering.depth(matrix.path),
+        depth=layering.depth(path),
         shape=matrix.shape,
         parameter=matrix.weight.parameter,
         view=matrix.view,
         aliases=matrix.weight.aliases,
         literal_input=matrix.feed,
         criterion_input=matrix.criterion or matrix.feed,
-        stack=layering.stack(matrix.path),
+        stack=layering.stack(path),
     )
 
 

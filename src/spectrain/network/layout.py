@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import prod
 
 from spectrain.core import Feed, Role, Skipped, Tap, View
-from spectrain.network.names import ELEMENTWISE, GAINS, MLP, is_bias, is_table, role_in
+from spectrain.network.names import ELEMENTWISE, GAINS, MLP, WEIGHTS, is_bias, is_table, role_in
 from spectrain.network.site import Kind, Matrix, Site, Weight
 
 _MHA_PARTS = (Role.ATTENTION_Q, Role.ATTENTION_K, Role.ATTENTION_V)
@@ -33,7 +33,7 @@ def matrices_of(site: Site, width: int | None) -> Iterator[Matrix | Skipped]:
             yield from _recurrent(site, weight)
         elif site.kind is Kind.EXPERTS and len(weight.shape) == 3:
             yield from _experts(site, weight, width)
-        elif weight.local == "weight" and len(weight.shape) > 1 and site.kind in _LAYERS:
+        elif weight.local in WEIGHTS and len(weight.shape) > 1 and site.kind in _LAYERS:
             yield _LAYERS[site.kind](site, weight)
         else:
             yield _bare(site, weight)
@@ -45,6 +45,7 @@ def _matrix(site: Site, weight: Weight, view: View, feed: Feed | None = None) ->
     if view.transpose:
         rows, columns = columns, rows
     address = f"{site.path}.{weight.local}".lstrip(".")
+    feed = feed if weight.direct else None
     return Matrix(
         address,
         weight,
@@ -56,26 +57,30 @@ def _matrix(site: Site, weight: Weight, view: View, feed: Feed | None = None) ->
     )
 
 
+def _feed(site: Site, weight: Weight, tap: Tap = Tap.INPUT) -> Feed:
+    return Feed(site.path, tap, also=weight.elsewhere)
+
+
 def _linear(site: Site, weight: Weight) -> Matrix:
-    return _matrix(site, weight, View(), Feed(site.path))
+    return _matrix(site, weight, View(), _feed(site, weight))
 
 
 def _linear_transposed(site: Site, weight: Weight) -> Matrix:
-    return _matrix(site, weight, View(transpose=True), Feed(site.path))
+    return _matrix(site, weight, View(transpose=True), _feed(site, weight))
 
 
 def _embedding(site: Site, weight: Weight) -> Matrix:
-    matrix = _matrix(site, weight, View(transpose=True), Feed(site.path, Tap.TOKENS))
+    matrix = _matrix(site, weight, View(transpose=True), _feed(site, weight, Tap.TOKENS))
     return replace(matrix, role=Role.EMBEDDING)
 
 
 def _convolution(site: Site, weight: Weight) -> Matrix:
-    return replace(_matrix(site, weight, View(), Feed(site.path, Tap.UNFOLDED)), role=Role.CONV)
+    return replace(_matrix(site, weight, View(), _feed(site, weight, Tap.UNFOLDED)), role=Role.CONV)
 
 
 def _convolution_transposed(site: Site, weight: Weight) -> Matrix:
     # With groups the inputs of all groups stand side by side, and no one activation is multiplied.
-    feed = Feed(site.path, Tap.UNFOLDED) if site.groups == 1 else None
+    feed = _feed(site, weight, Tap.UNFOLDED) if site.groups == 1 else None
     return replace(_matrix(site, weight, View(transpose=True), feed), role=Role.CONV)
 
 
@@ -90,7 +95,7 @@ _LAYERS = {
 
 def _diagonal(site: Site, weight: Weight, tap: Tap, role: Role) -> Matrix:
     size = prod(weight.shape)
-    matrix = _matrix(site, weight, View(diagonal=True), Feed(site.path, tap))
+    matrix = _matrix(site, weight, View(diagonal=True), _feed(site, weight, tap))
     return replace(matrix, shape=(size, size), role=role)
 
 

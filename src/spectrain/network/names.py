@@ -48,8 +48,22 @@ IN_ATTENTION = re.compile(r"attn|attention", re.IGNORECASE)
 IN_MLP = re.compile(r"mlp|ffn?|feed_?forward|densereludense|.*expert.*", re.IGNORECASE)
 """Modules that are an MLP by their name."""
 
-FACTOR = re.compile(r"(?P<base>.+)\.lora_(?:embedding_)?(?P<side>[AB])(?:\.(?P<adapter>.+))?")
-"""A factor of a low-rank adapter, by the path of its module or list."""
+FACTOR = re.compile(
+    r"(?P<base>.+)\.lora_(?:embedding_)?(?P<side>A|B|down|up)(?:\.(?P<adapter>(?!weight$).+?))??"
+    r"(?:\.weight)?",
+    re.DOTALL,
+)
+"""A factor of a low-rank adapter, by its address: of peft, loralib, kohya."""
+
+
+DIRECTION = {
+    "weight_v": "weight_g",
+    "parametrizations.weight.original1": "parametrizations.weight.original0",
+}
+"""Names of direction and size of a weight-normed weight, in its module."""
+
+WEIGHTS = frozenset({"weight", "parametrizations.weight.original", *DIRECTION})
+"""Names under which a module holds what it multiplies by, or what that is made from."""
 
 
 def rows_of(stem: str, model_type: str | None) -> Rows:

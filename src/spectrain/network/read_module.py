@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -18,6 +19,9 @@ from spectrain.network.wrapping import modules_of, parameters_of
 _CONV = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _CONV_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _SHAPED_NORM = (nn.LayerNorm, nn.RMSNorm)
+_RESCALING = frozenset({"_WeightNorm", "_SpectralNorm"})
+"""Parametrizations that change no more than the lengths of the rows."""
+
 MULTIPLIER = "Multiplier"
 """Class of :mod:`spectrain.optim.multipliers` that holds one vector of multipliers."""
 
@@ -34,29 +38,32 @@ def read_module(model: nn.Module) -> list[Site]:
     for name, parameter in parameters_of(model).items():
         names.setdefault(id(parameter), []).append(name)
 
-    home: dict[int, tuple[str, str]] = {}
-    for path, module in modules.items():
-        for local, parameter in _own(module):
-            at = home.setdefault(id(parameter), (path, local))
-            if kinds[path] is Kind.EMBEDDING and kinds[at[0]] is not Kind.EMBEDDING:
-                home[id(parameter)] = (path, local)
+    users: dict[int, list[_Place]] = {}
+    for place, parameter in _places(modules):
+        users.setdefault(id(parameter), []).append(place)
 
     for path, module in modules.items():
         if isinstance(module, nn.MultiheadAttention):
             # The attention multiplies by this weight itself: no forward is called, no hook fires.
             kinds[f"{path}.out_proj".lstrip(".")] = Kind.BARE
 
+    owned: dict[str, list[Weight]] = {path: [] for path in modules}
+    for place, parameter in _places(modules):
+        places = users[id(parameter)]
+        home = next((p for p in places if kinds[p.path] is Kind.EMBEDDING), places[0])
+        if place == home:
+            alike = (p.path for p in places if p.local == place.local and p != place)
+            elsewhere = tuple(path for path in alike if kinds[path] is kinds[place.path])
+            weight = _weight(place.local, parameter, names[id(parameter)])
+            weight = replace(weight, elsewhere=elsewhere, direct=place.direct)
+            owned[place.path].append(weight)
+
     sites = []
     for path, module in modules.items():
-        weights = tuple(
-            _weight(local, parameter, names[id(parameter)])
-            for local, parameter in _own(module)
-            if home[id(parameter)] == (path, local)
-        )
-        if weights:
+        if owned[path]:
             heads, kind = _declared(modules, path)
             groups = getattr(module, "groups", 1) if isinstance(module, _CONV_TRANSPOSED) else 1
-            sites.append(Site(path, kinds[path], weights, heads, groups, kind))
+            sites.append(Site(path, kinds[path], tuple(owned[path]), heads, groups, kind))
     return sites
 
 
@@ -113,6 +120,27 @@ def _shape(parameter: nn.Parameter) -> tuple[int, ...]:
     return () if is_lazy(parameter) else tuple(parameter.shape)
 
 
+class _Place(NamedTuple):
+    """Where a parameter is used: the module, its name there, and whether it is multiplied by."""
+
+    path: str
+    local: str
+    direct: bool
+
+
+def _places(modules: Mapping[str, nn.Module]) -> Iterator[tuple[_Place, nn.Parameter]]:
+    """Every use of a parameter; a parametrized one belongs to the module that is parametrized."""
+    for path, module in modules.items():
+        inside, parametrized, weight = path.rpartition("parametrizations.")
+        for local, parameter in _own(module):
+            if parametrized:
+                rescaled = all(type(part).__name__ in _RESCALING for part in module.children())
+                name = f"parametrizations.{weight}.{local}"
+                yield _Place(inside.rstrip("."), name, rescaled), parameter
+            else:
+                yield _Place(path, local, True), parameter
+
+
 def _weight(local: str, parameter: nn.Parameter, names: list[str]) -> Weight:
     shape = _shape(parameter)
     unusable = None
@@ -125,6 +153,17 @@ def _weight(local: str, parameter: nn.Parameter, names: list[str]) -> Weight:
     elif torch.is_complex(parameter):
         unusable = "complex"
     return Weight(local, names[0], shape, tuple(names[1:]), unusable)
+
+
+def adapter_scales(model: nn.Module) -> dict[tuple[str, str | None], float]:
+    """By what each adapted layer multiplies B·A, as far as it declares it."""
+    found: dict[tuple[str, str | None], float] = {}
+    for path, module in modules_of(model).items():
+        scaling: Any = getattr(module, "scaling", None)
+        for adapter, scale in (scaling if isinstance(scaling, dict) else {None: scaling}).items():
+            if isinstance(scale, (int, float)):
+                found[path, adapter] = float(scale)
+    return found
 
 
 def _declared(modules: Mapping[str, nn.Module], path: str) -> tuple[int | None, str | None]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from spectrain.core import Role, Skipped, Tap
-from spectrain.network.adapters import factor_roles
 from spectrain.network.attention import find_attentions
+from spectrain.network.composed import factor_roles
 from spectrain.network.depth import Layering
 from spectrain.network.experts import experts_and_routers
 from spectrain.network.heads import chain_roles, head_roles

@@ -34,13 +34,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """One parameter, and why it cannot be a block where that is known already."""
+    """One parameter, and why it cannot be a block where that is known already.
+
+    ``elsewhere`` are further modules that use it in the same way. It is ``direct`` where its
+    module multiplies by it, but for the lengths of its rows.
+    """
 
     local: str
     parameter: str
     shape: tuple[int, ...]
     aliases: tuple[str, ...] = ()
     unusable: str | None = None
+    elsewhere: tuple[str, ...] = ()
+    direct: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,26 +10,19 @@ from typing import Any
 
 import polars as pl
 
+from spectrain.answers import Finding
 from spectrain.checkpoint.inspect import without_answer
 from spectrain.checkpoint.odd import odd_blocks
 from spectrain.checkpoint.summary import groups_frame
 from spectrain.core import Block, Skipped
-from spectrain.findings import Finding
+from spectrain.page.elements import chart, missing, section
+from spectrain.page.format import MISSING, duration, number, percent
+from spectrain.page.html import Html, document, element, join, name
 from spectrain.records import Run
 from spectrain.report.facts import configuration, definitions, skipped
-from spectrain.report.format import MISSING, duration, number, percent
 from spectrain.report.health import Profiles, health_frame, is_difference, moved, read_profiles
 from spectrain.report.health_table import CHANGES, MOST_ROWS, WEIGHTS, Column, health_table
-from spectrain.report.html import Html, document, element, join, name
-from spectrain.report.page import (
-    chart,
-    finding_card,
-    missing,
-    page_scripts,
-    section,
-    spectrum_section,
-    write_page,
-)
+from spectrain.report.page import finding_card, page_scripts, spectrum_section, write_page
 from spectrain.report.waterfall import DECADES, read_waterfalls
 
 _SHOWN = 40  # lines of one list
@@ -40,7 +33,7 @@ def render_inspection(
     path: str | os.PathLike[str],
     *,
     blocks: Sequence[Block] | None = None,
-    findings: Sequence[Finding] = (),
+    findings: Sequence[Finding[Any, Any]] = (),
     incomplete: Sequence[Skipped] | None = None,
 ) -> Path:
     """Write the page of an inspection: one file that opens without a network.
@@ -153,7 +146,7 @@ def _count(entries: int) -> str:
     return f"{entries:,}"
 
 
-def _cards(findings: Sequence[Finding]) -> Html:
+def _cards(findings: Sequence[Finding[Any, Any]]) -> Html:
     if not findings:
         return Html()
     return section("findings", "What the records say", *(finding_card(one) for one in findings))

@@ -6,14 +6,17 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from spectrain.answers import QUESTIONS, Finding
+from spectrain.core import Role
+from spectrain.page.curves import loss_curves, sampled_steps
+from spectrain.page.elements import chart, missing, section
+from spectrain.page.format import MISSING, label, percent
+from spectrain.page.html import Html, document, element, join, name
 from spectrain.records import Run
-from spectrain.report.comparison import WINDOW, Comparison, Loss, RoleRow, compare, role_curves
-from spectrain.report.format import MISSING, label, number, percent
-from spectrain.report.html import Html, document, element, join, name
-from spectrain.report.page import chart, missing, page_scripts, section, step_scale, write_page
-from spectrain.report.series import loss_curves, sampled_steps
-from spectrain.report.table import verdict_chip
+from spectrain.report.comparison import WINDOW, Comparison, Loss, compare, role_curves
+from spectrain.report.page import page_scripts, step_scale, write_page
 
 
 def render_comparison(
@@ -36,7 +39,7 @@ def render_comparison(
     found = compare(runs) if comparison is None else comparison
     losses = [loss_curves(run) for run in runs]
     ranks = [role_curves(run, run.blocks) for run in runs]
-    roles = [row.role for row in found.roles if any(row.role in curves for curves in ranks)]
+    roles = [role for role in Role if any(role in curves for curves in ranks)]
     data = {
         "names": found.names,
         "sampled": sorted({step for run in runs for step in sampled_steps(run)}),
@@ -56,8 +59,9 @@ def render_comparison(
             chart("loss-chart", "Loss") if any(losses) else missing(_NO_LOSS),
             _loss_table(found),
         ),
+        _answers(found),
         _rank_charts(roles),
-        _role_table(found),
+        _role_tables(found),
     )
     title = f"{' and '.join(found.names)} · spectrain"
     return write_page(path, document(title, body, data=data, scripts=page_scripts("compare.js")))
@@ -121,43 +125,36 @@ def _rank_charts(roles: Sequence[str]) -> Html:
     )
 
 
-def _role_table(found: Comparison) -> Html:
+def _answers(found: Comparison) -> Html:
+    """Every question's answer in a sentence, run by run."""
+    rows = [
+        (QUESTIONS[asked[0].name].text, [_answer(finding) for finding in asked])
+        for asked in zip(*found.findings, strict=True)
+    ]
+    return section("answers", "What the records say", _table("answer-table", "", found.names, rows))
+
+
+def _answer(finding: Finding[Any, Any]) -> Html:
+    sign = element("span", str(finding.sign), class_=f"sign {finding.sign.replace(' ', '-')}")
+    return join(sign, " ", finding.sentence)
+
+
+def _role_tables(found: Comparison) -> Html:
     if not found.roles:
         return section("roles", "By role", missing("No run has blocks."))
-    ratios = [
-        (row.role, [_ratio(row, run) for run in range(len(found.names))]) for row in found.roles
-    ]
-    ranks = [
-        (row.role, [_rank(row, run) for run in range(len(found.names))]) for row in found.roles
-    ]
-    note = (
-        "nr / st: nuclear rank of the gradient over stable rank of what feeds the block, median "
-        "block, last third of the samples; and the blocks that favour the spectral step."
-    )
-    return section(
-        "roles",
-        "By role",
-        element("p", note, class_="note"),
-        _table("ratio-table", "nr / st", found.names, ratios),
-        element("p", "Effective rank of the gradients, early to late.", class_="note"),
-        _table("rank-table", "gradient rank", found.names, ranks),
-    )
-
-
-def _ratio(row: RoleRow, run: int) -> str:
-    ratio, spectral = row.ratio[run], row.spectral[run]
-    if ratio is None or spectral is None:
-        return MISSING
-    return f"{number(ratio)}, spectral {spectral[0]} of {spectral[1]}"
-
-
-def _rank(row: RoleRow, run: int) -> Html:
-    trend = row.trend[run]
-    if trend is None or row.early[run] is None:
-        return Html(MISSING)
-    return element(
-        "span", f"{percent(row.early[run])} → {percent(row.late[run])} ", verdict_chip(trend)
-    )
+    tables = []
+    for question in QUESTIONS.values():
+        for number, made in enumerate(question.compared):
+            rows = [
+                (row.role, [MISSING if g is None else made.cell(g) for g in row.groups])
+                for row in found.roles
+                if row.question == question.name
+            ]
+            tables += [
+                element("p", made.note, class_="note"),
+                _table(f"{question.name}-table-{number}", made.label, found.names, rows),
+            ]
+    return section("roles", "By role", *tables)
 
 
 def _table(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
 
+from spectrain.answers import QUESTIONS, Finding, diagnose
+from spectrain.answers.rank.finding import read_shares
+from spectrain.answers.series import read_series
 from spectrain.core import Block, InputError, Role, Source
-from spectrain.findings import Finding, diagnose
-from spectrain.findings.rank import read_shares
-from spectrain.findings.series import read_series
+from spectrain.page.curves import Curve, thinned
 from spectrain.records import Run
-from spectrain.report.series import Curve, thinned
 
 WINDOW = 0.05
 """A loss at a step is the mean over this share of the steps before it."""
@@ -44,23 +44,17 @@ class LossRow:
 
 @dataclass(frozen=True, slots=True)
 class RoleRow:
-    """One role in all runs; ``None`` for a run without enough data of it.
+    """What one question says of one role in all runs; ``None`` for a run without such a group.
 
     Attributes:
+        question: short name.
         role: of the blocks.
-        early: share of full rank of the gradients, median block, first third of the samples.
-        late: the same in the last third.
-        trend: verdict on the median block's rank.
-        ratio: median block's nr/st.
-        spectral: blocks whose verdict is spectral, of those judged.
+        groups: one a run.
     """
 
+    question: str
     role: str
-    early: list[float | None]
-    late: list[float | None]
-    trend: list[str | None]
-    ratio: list[float | None]
-    spectral: list[tuple[int, int] | None]
+    groups: list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +65,7 @@ class Comparison:
         names: of the runs, distinct.
         steps: last step that all runs have reached, counted from 0.
         losses: at equal steps.
-        roles: gradient rank and descent ratio.
+        roles: what questions say of each role.
         overheads: what watching cost, as a share of the training's time.
         findings: of each run.
     """
@@ -81,7 +75,7 @@ class Comparison:
     losses: list[LossRow]
     roles: list[RoleRow]
     overheads: list[float | None]
-    findings: list[list[Finding]]
+    findings: list[list[Finding[Any, Any]]]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -173,37 +167,27 @@ def _loss_at(series: pl.DataFrame, step: int, *, window: bool) -> Loss | None:
     return Loss(float(values.mean()), error)
 
 
-def _by_role(
-    findings: Sequence[Sequence[Finding]], name: str
-) -> list[dict[str, Mapping[str, Any]]]:
-    """Each run's groups by role of the finding of that name."""
-    return [
-        {
-            group["role"]: group
-            for finding in found
-            if finding.name == name
-            for group in finding.groups
-            if "role" in group
-        }
-        for found in findings
-    ]
+def _roles(findings: Sequence[Sequence[Finding[Any, Any]]]) -> list[RoleRow]:
+    rows = []
+    for name, question in QUESTIONS.items():
+        if not question.compared:
+            continue
+        runs = [_by_role(found, name) for found in findings]
+        present = {role for groups in runs for role in groups}
+        rows += [
+            RoleRow(name, role, [groups.get(role) for groups in runs])
+            for role in _ROLES
+            if role in present
+        ]
+    return rows
 
 
-def _roles(findings: Sequence[Sequence[Finding]]) -> list[RoleRow]:
-    descents, ranks = (_by_role(findings, name) for name in ("descent", "rank"))
-    present = {role for groups in (*descents, *ranks) for role in groups}
-    return [
-        RoleRow(
-            role=role,
-            early=[group.get(role, {}).get("early") for group in ranks],
-            late=[group.get(role, {}).get("late") for group in ranks],
-            trend=[group.get(role, {}).get("verdict") for group in ranks],
-            ratio=[group.get(role, {}).get("ratio") for group in descents],
-            spectral=[
-                (group[role]["spectral"], group[role]["blocks"]) if role in group else None
-                for group in descents
-            ],
-        )
-        for role in _ROLES
-        if role in present
-    ]
+def _by_role(findings: Sequence[Finding[Any, Any]], name: str) -> dict[str, Any]:
+    """The groups by role of the finding of that name."""
+    return {
+        group.role: group
+        for finding in findings
+        if finding.name == name
+        for group in finding.groups
+        if getattr(group, "role", None) is not None
+    }

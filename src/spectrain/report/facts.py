@@ -11,9 +11,9 @@ import polars as pl
 
 from spectrain.core import Block, Source
 from spectrain.matrix import MEASURES
+from spectrain.page.format import duration, number, percent, size
+from spectrain.page.html import Html, element, join, name, shorten
 from spectrain.records import Run
-from spectrain.report.format import duration, number, percent, size
-from spectrain.report.html import Html, element, join, name, shorten
 
 _SHOWN = 40  # names in one list
 _DEFINED = ("nuclear_rank", "stable_rank", "effective_rank")

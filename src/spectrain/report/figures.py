@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from spectrain.core import Block, InputError, Source
+from spectrain.page.format import label
 from spectrain.records import Run
-from spectrain.report.format import label
 from spectrain.report.grids import Grid, Row, grid_rows, read_grids
 from spectrain.report.waterfall import keep_slices
 

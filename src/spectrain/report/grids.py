@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from spectrain.answers import QUESTIONS
+from spectrain.answers.question import Heatmap
+from spectrain.answers.series import read_series
 from spectrain.core import Block, Role, Source
-from spectrain.findings.descent import read_ratios
-from spectrain.findings.rank import read_shares
-from spectrain.findings.series import read_series
+from spectrain.page.format import rounded
 from spectrain.records import Run
-from spectrain.report.format import rounded
 
 MOST_COLUMNS = 160
 MOST_CELLS = 20_000
@@ -52,21 +52,16 @@ class Grid:
 
 
 def read_grids(run: Run, blocks: Sequence[Block]) -> list[Grid]:
-    """The three grids of the page; their values are empty where nothing was recorded."""
+    """The grids of the page; their values are empty where nothing was recorded."""
     rows = grid_rows(blocks)
-    frames = {
-        ("rank", "Effective rank", "of the gradient, of full rank", "share"): read_shares(
-            run, blocks
-        ).rename({"share": "value"}),
-        ("descent", "Nuclear over stable rank", "of gradient and input", "ratio"): read_ratios(
-            run
-        ).rename({"ratio": "value"}),
-        ("update", "Relative update", "‖ΔW‖ / ‖W‖ per step", "decades"): read_relative_updates(run),
-    }
-    return [Grid(*about, *_cells(frame, blocks, rows)) for about, frame in frames.items()]
+    maps = [one for question in QUESTIONS.values() for one in question.heatmaps]
+    return [
+        Grid(one.key, one.title, one.unit, one.scale, *_cells(one.read(run, blocks), blocks, rows))
+        for one in (*maps, _UPDATES)
+    ]
 
 
-def read_relative_updates(run: Run) -> pl.DataFrame:
+def read_relative_updates(run: Run, blocks: Sequence[Block]) -> pl.DataFrame:
     """‖ΔW‖_F / ‖W‖_F of every block and step: columns block, step, value."""
     update = read_series(run, Source.UPDATE, "frobenius_norm")
     weight = read_series(run, Source.WEIGHT, "frobenius_norm").filter(pl.col("value") > 0)
@@ -75,6 +70,11 @@ def read_relative_updates(run: Run) -> pl.DataFrame:
         .select("block", "step", value=pl.col("value") / pl.col("value_weight"))
         .sort("step")
     )
+
+
+_UPDATES = Heatmap(
+    "update", "Relative update", "‖ΔW‖ / ‖W‖ per step", "decades", read_relative_updates
+)
 
 
 def grid_rows(blocks: Sequence[Block]) -> list[Row]:

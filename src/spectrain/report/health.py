@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
+from spectrain.answers import Finding
 from spectrain.checkpoint.summary import blocks_frame
 from spectrain.core import Role, Source
-from spectrain.findings import Finding
+from spectrain.page.format import rounded
 from spectrain.records import Run
-from spectrain.report.format import rounded
 from spectrain.report.waterfall import keep_slices
 
 MOST_MOVED = 5
@@ -41,7 +42,7 @@ def is_difference(run: Run) -> bool:
     return bool(run.manifest["config"].get("difference"))
 
 
-def health_frame(run: Run, findings: Sequence[Finding] = ()) -> pl.DataFrame:
+def health_frame(run: Run, findings: Sequence[Finding[Any, Any]] = ()) -> pl.DataFrame:
     """A row for each block and step, with what was found of its randomness.
 
     Args:
@@ -55,7 +56,7 @@ def health_frame(run: Run, findings: Sequence[Finding] = ()) -> pl.DataFrame:
     frame = blocks_frame(run, Source.UPDATE if is_difference(run) else Source.WEIGHT)
     rows = [row for finding in findings if finding.name == "randomness" for row in finding.rows]
     found = pl.DataFrame(
-        [[row["step"], row["block"], *(row[name] for name in RANDOMNESS)] for row in rows],
+        [[row.step, row.block, *(getattr(row, name) for name in RANDOMNESS)] for row in rows],
         schema={"step": pl.Int64, "block": pl.String, **RANDOMNESS},
         orient="row",
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from spectrain.report.format import MISSING, number, percent, shape
-from spectrain.report.html import Html, element, name, shorten
+from spectrain.page.format import MISSING, number, percent, shape
+from spectrain.page.html import Html, element, name, shorten
 
 MOST_ROWS = 1000
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
+from spectrain.answers import QUESTIONS, Finding, diagnose
+from spectrain.answers.question import Part
 from spectrain.core import Block, RunError
-from spectrain.findings import Finding, diagnose
+from spectrain.page.curves import Curve, loss_curves, sampled_steps
+from spectrain.page.elements import chart, missing, section
+from spectrain.page.html import Html, asset, document, element
 from spectrain.records import Run
 from spectrain.records.layout import write_whole
 from spectrain.report.facts import configuration, cost, definitions, headline, skipped
 from spectrain.report.grids import Grid, grid_rows, read_grids
-from spectrain.report.html import Html, asset, document, element
-from spectrain.report.noise_charts import newton_schulz_curve, noise_charts, read_noise
-from spectrain.report.regime import NormCurves, norms_data, norms_section, read_norms
-from spectrain.report.series import loss_curves, sampled_steps
 from spectrain.report.table import MOST_ROWS, blocks_table
 from spectrain.report.waterfall import DECADES, Picker, read_waterfalls
 
@@ -28,7 +29,7 @@ def render(
     path: str | os.PathLike[str],
     *,
     blocks: Sequence[Block] | None = None,
-    findings: Sequence[Finding] | None = None,
+    findings: Sequence[Finding[Any, Any]] | None = None,
 ) -> Path:
     """Write the page of a run: one file, below 8 MB, that opens without a network.
 
@@ -36,7 +37,7 @@ def render(
         run: an open run, finished or not.
         path: the file to write.
         blocks: the blocks to show; all if not given.
-        findings: of :func:`~spectrain.findings.diagnose` over these blocks, if at hand.
+        findings: of :func:`~spectrain.answers.diagnose` over these blocks, if at hand.
 
     Returns:
         The path.
@@ -47,30 +48,24 @@ def render(
     chosen = run.blocks if blocks is None else tuple(blocks)
     found = diagnose(run, blocks=chosen) if findings is None else list(findings)
     curves, grids, picker = loss_curves(run), read_grids(run, chosen), read_waterfalls(run, chosen)
-    noise = read_noise(run, chosen)
-    regime = next(finding for finding in found if finding.name == "regime")
-    norms = read_norms(run, chosen, regime)
+    parts = {finding.name: part for finding in found if (part := _part(run, chosen, finding))}
     data = {
         "curves": [asdict(curve) for curve in curves],
         "sampled": sampled_steps(run),
         "rows": [asdict(row) for row in grid_rows(chosen)],
         "grids": [asdict(grid) for grid in grids],
         "waterfalls": asdict(picker) | {"decades": DECADES},
-        "noise": {"blocks": noise, "curve": newton_schulz_curve()},
-        "regime": norms_data(norms),
+        "answers": {name: part.data for name, part in parts.items()},
     }
     body = element(
         "main",
         headline(run, chosen),
         section("findings", "What the records say", *(finding_card(finding) for finding in found)),
-        step_scale() if curves or norms or any(grid.steps for grid in grids) else "",
+        step_scale() if _over_steps(curves, grids, parts.values()) else "",
         _loss(drawn=bool(curves)),
         _heatmaps(grids),
         spectrum_section(picker),
-        section("noise", "Signal and noise of the gradients", *noise_charts(noise))
-        if noise
-        else "",
-        _norms(regime, norms),
+        *(section(name, part.title, *part.body) for name, part in parts.items()),
         _blocks(run, chosen, found),
         section("colophon", "About this run", skipped(run), cost(run), configuration(run)),
         definitions(),
@@ -82,9 +77,27 @@ def render(
             title,
             body,
             data=data,
-            scripts=page_scripts("spectra.js", "noise.js", "page.js", "regime.js"),
+            scripts=(*page_scripts("spectra.js", "page.js"), *_scripts()),
         ),
     )
+
+
+def _part(run: Run, blocks: Sequence[Block], finding: Finding[Any, Any]) -> Part | None:
+    make = QUESTIONS[finding.name].part
+    return None if make is None else make(run, blocks, finding)
+
+
+def _over_steps(curves: Sequence[Curve], grids: Sequence[Grid], parts: Iterable[Part]) -> bool:
+    """Whether some chart has steps as its axis."""
+    drawn = any(grid.steps for grid in grids) or any(part.over_steps for part in parts)
+    return bool(curves) or drawn
+
+
+def _scripts() -> Iterator[str]:
+    """The scripts of the questions' parts."""
+    for question in QUESTIONS.values():
+        if question.script is not None:
+            yield asset("page.js", package=question.script)
 
 
 def page_scripts(*own: str) -> tuple[str, ...]:
@@ -110,11 +123,6 @@ def write_page(path: str | os.PathLike[str], page: str) -> Path:
     return file
 
 
-def section(name: str, title: str, *children: str) -> Html:
-    """A part of a page under its heading."""
-    return element("section", element("h2", title), *children, id=name)
-
-
 def step_scale() -> Html:
     """The choice between linear and logarithmic steps, for all charts over steps."""
     choices = (
@@ -124,7 +132,7 @@ def step_scale() -> Html:
     return element("fieldset", element("legend", "Steps"), *choices, class_="scale", id="scale")
 
 
-def finding_card(finding: Finding) -> Html:
+def finding_card(finding: Finding[Any, Any]) -> Html:
     """What a finding says, its evidence and its limits."""
     told = f"status-{str(finding.status).replace(' ', '-')}"
     return element(
@@ -209,14 +217,7 @@ def spectrum_section(picker: Picker) -> Html:
     )
 
 
-def _norms(finding: Finding, norms: Sequence[NormCurves]) -> Html:
-    title = "Norms and their noise twins"
-    if not norms:
-        return section("regime", title, missing(finding.statement))
-    return section("regime", title, *norms_section(finding, norms))
-
-
-def _blocks(run: Run, blocks: Sequence[Block], findings: Sequence[Finding]) -> Html:
+def _blocks(run: Run, blocks: Sequence[Block], findings: Sequence[Finding[Any, Any]]) -> Html:
     if not blocks:
         return section("table", "Blocks", missing("The run has no blocks."))
     note = "Press a heading to sort. Point at a verdict for its reason."
@@ -226,13 +227,3 @@ def _blocks(run: Run, blocks: Sequence[Block], findings: Sequence[Finding]) -> H
         "div", blocks_table(run, blocks, findings), class_="scroll", tabindex="0", role="region"
     )
     return section("table", "Blocks", element("p", note, class_="note"), table)
-
-
-def chart(name: str, label: str) -> Html:
-    """The place that a script draws a chart into."""
-    return element("div", id=name, class_="chart", role="figure", aria_label=label)
-
-
-def missing(text: str) -> Html:
-    """What stands in the place of a chart that has no data."""
-    return element("p", text, class_="missing")

@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from spectrain.core import Block, Source
+from spectrain.page.format import rounded
 from spectrain.records import Run
-from spectrain.report.format import rounded
 
 SOURCES = (Source.GRADIENT, Source.UPDATE, Source.WEIGHT)
 MOST_BLOCKS = 400

@@ -49,14 +49,10 @@ class ActivationProbe(Probe):
         for block in scene.blocks:
             for source, feed in _feeds(block):
                 self._readers.append((block, source, feed))
-                if feed not in self._feeds[feed.module]:
-                    self._feeds[feed.module].append(feed)
-        self._all = tuple(feed for feeds in self._feeds.values() for feed in feeds)
-        for block, _, feed in self._readers:
-            if feed == block.literal_input:
-                for twin in self._twins(feed.module, scene.parameters[block.parameter]):
-                    if feed not in self._feeds[twin]:
-                        self._feeds[twin].append(feed)
+                for module in feed.modules:
+                    if feed not in self._feeds[module]:
+                        self._feeds[module].append(feed)
+        self._all = tuple(dict.fromkeys(feed for _, _, feed in self._readers))
         self._wanted: set[Feed] = set()
         self._warm: dict[Feed, Tensor] = {}
         self._store = self._empty()
@@ -69,18 +65,6 @@ class ActivationProbe(Probe):
         self._lasting = compiled_names(scene.model) & self._feeds.keys()
         self._kept = [self._hooked(name) for name in self._lasting]
         self._handles: list[RemovableHandle] = []
-
-    def _twins(self, name: str, parameter: nn.Parameter) -> list[str]:
-        """Other modules of the same kind that multiply by the same parameter."""
-        kind = type(self._modules[name])
-        return [
-            other
-            for other, module in self._modules.items()
-            if other != name
-            and module is not self._modules[name]
-            and type(module) is kind
-            and any(one is parameter for one in module.parameters(recurse=False))
-        ]
 
     def begin(self, plan: SamplePlan) -> None:
         turn = plan.turn(self.cadence)

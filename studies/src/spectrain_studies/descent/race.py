@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from torch.optim import Muon, Optimizer
 
+from spectrain.answers import OpenAs, descent, plan_of
 from spectrain.core import Block, Plan, Role, Step
-from spectrain.findings import OpenAs, descent, plan_of
 from spectrain.monitor import watch
 from spectrain.optim import SpecGD, build
 from spectrain.records import open_run

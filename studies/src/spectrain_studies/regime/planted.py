@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from spectrain.findings import regime
+from spectrain.answers import regime
 from spectrain.monitor import watch
 from spectrain.records import open_run
 from spectrain_studies.frame import Experiment, Judgement, Outcome, Results, above

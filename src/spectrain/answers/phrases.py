@@ -1,0 +1,54 @@
+"""Small change of plain English for statements and advice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class HasRole(Protocol):
+    """A row, of whatever question."""
+
+    @property
+    def role(self) -> str:
+        """Of the block."""
+        ...
+
+
+def plural(number: int, noun: str) -> str:
+    """The number with its noun.
+
+    Example:
+        >>> plural(1, "block"), plural(1200, "block")
+        ('1 block', '1,200 blocks')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def join(parts: Sequence[str]) -> str:
+    """An enumeration.
+
+    Example:
+        >>> join(["q", "k", "v"])
+        'q, k and v'
+    """
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def among(chosen: Sequence[HasRole], rows: Sequence[HasRole]) -> str:
+    """Blocks by role: which roles wholly, and how many of the others.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> rows = [SimpleNamespace(role=role) for role in ("head", "mlp.in", "mlp.in")]
+        >>> among(rows[:2], rows)
+        'head, mlp.in (1 of 2)'
+    """
+    total = Counter(row.role for row in rows)
+    part = Counter(row.role for row in chosen)
+    return ", ".join(
+        role if count == total[role] else f"{role} ({count} of {total[role]})"
+        for role, count in part.items()
+    )

@@ -1,0 +1,30 @@
+"""Rank: whether the effective rank of the gradients is falling, and whether learning goes so."""
+
+from spectrain.answers.question import QUESTIONS, Heatmap, Question, RoleTable
+from spectrain.answers.rank.columns import by_role, columns
+from spectrain.answers.rank.finding import rank, read_shares
+from spectrain.answers.rank.row import VERDICTS
+
+__all__ = ["rank"]
+
+QUESTIONS.register(
+    Question(
+        name="rank",
+        text="Is the effective rank of the gradients falling?",
+        answer=rank,
+        verdicts=VERDICTS,
+        columns=columns,
+        heatmaps=(
+            Heatmap(
+                "rank",
+                "Effective rank",
+                "of the gradient, of full rank",
+                "share",
+                lambda run, blocks: read_shares(run, blocks).rename({"share": "value"}),
+            ),
+        ),
+        compared=(
+            RoleTable("gradient rank", "Effective rank of the gradients, early to late.", by_role),
+        ),
+    )
+)

@@ -1,0 +1,38 @@
+"""The columns of the table of blocks on rank, and the rank by role."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from spectrain.answers.rank.row import VERDICTS
+from spectrain.page.elements import verdict_chip
+from spectrain.page.format import MISSING, percent
+from spectrain.page.table import Cell, Column, numeric
+from spectrain.records import Run
+
+
+def columns(run: Run) -> Sequence[Column[Any]]:
+    """Verdict, and rank early and late."""
+    return (
+        Column("Gradient rank", "whether its effective rank falls or rises", _verdict),
+        Column(
+            "Early → late",
+            "effective rank as a share of full rank, first and last third",
+            lambda row: numeric(_change(row), row.late),
+        ),
+    )
+
+
+def by_role(group: Any) -> str:
+    """The rank of a role in a comparison."""
+    return MISSING if group.early is None else f"{_change(group)} {group.verdict}"
+
+
+def _change(row: Any) -> str:
+    return MISSING if row.early is None else f"{percent(row.early)} → {percent(row.late)}"
+
+
+def _verdict(row: Any) -> Cell:
+    chip = verdict_chip(row.verdict, VERDICTS[row.verdict].mark)
+    return Cell(chip, str(row.verdict), row.reason)

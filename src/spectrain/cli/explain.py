@@ -1,0 +1,88 @@
+"""``spectrain explain``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from json import dumps
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.padding import Padding
+from rich.text import Text
+
+from spectrain.answers import Finding, Sign, diagnose, select_blocks
+from spectrain.cli.terminal import console, plain, table, working
+from spectrain.records import open_run
+
+_ORDER = tuple(Sign(sign) for sign in ("act", "watch", "not enough data", "good"))
+_STYLES = {Sign.ACT: "bold red", Sign.WATCH: "bold yellow", Sign.GOOD: "bold green"}
+
+
+def run(
+    path: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")],
+    questions: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="QUESTION")
+    ] = (),
+    *,
+    include: tuple[str, ...] = ("*",),
+    exclude: tuple[str, ...] = (),
+    verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False,
+    json: bool = False,
+) -> None:
+    """Say what the records of a run tell: a verdict, a sentence and an action for each question.
+
+    What asks for action comes first, then what is worth watching, then what lacks data, with what
+    would answer it.
+
+    Args:
+        path: the run folder.
+        questions: those to answer, such as rank and noise; all if none is given.
+        include: speak of blocks whose name matches one of these patterns.
+        exclude: leave out blocks whose name matches one of these patterns.
+        verbose: also tell the evidence, all advice, and what each answer does not cover.
+        json: print the findings as JSON.
+    """
+    opened = open_run(path)
+    blocks = select_blocks(opened, include=include, exclude=exclude)
+    with working("reading the records"):
+        findings = diagnose(opened, blocks=blocks, questions=questions or None)
+    if json:
+        print(dumps([finding.to_dict() for finding in findings], allow_nan=False))
+    else:
+        show(findings, verbose=verbose)
+
+
+def show(findings: Sequence[Finding[Any, Any]], *, verbose: bool = False) -> None:
+    """Print findings, the worst first."""
+    out = console()
+    worst_first = sorted(findings, key=lambda finding: _ORDER.index(finding.sign))
+    if verbose:
+        for finding in worst_first:
+            _in_full(finding)
+        return
+    rows = table("", "", "")
+    for finding in worst_first:
+        told = Text.assemble(plain(finding.sentence), "\n", plain(f"→ {finding.action}"))
+        sign = Text(str(finding.sign), style=_STYLES.get(finding.sign, "dim"))
+        rows.add_row(sign, Text(finding.name, style="bold"), told if finding.action else told[:-3])
+    rows.show_header = False
+    out.print(rows)
+
+
+def _in_full(finding: Finding[Any, Any]) -> None:
+    out = console()
+    sign = Text(str(finding.sign), style=_STYLES.get(finding.sign, "dim"))
+    out.print(Text.assemble(sign, " ", (finding.name, "bold"), " ", finding.question))
+    parts = (
+        ("", (finding.statement,)),
+        ("", [f"→ {line}" for line in finding.advice]),
+        ("dim", (finding.confidence,)),
+        ("dim", finding.limits),
+    )
+    for style, lines in parts:
+        for line in filter(None, lines):
+            told = plain(line)
+            told.stylize(style)
+            out.print(Padding(told, (0, 0, 0, 2)))
+    out.print()
