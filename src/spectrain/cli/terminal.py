@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -43,6 +43,12 @@ def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
 def plain(text: str) -> Text:
     """Text that a user chose, with nothing in it that a terminal would obey."""
     return Text("".join(part if part.isprintable() else "�" for part in text), overflow="fold")
+
+
+def show_events(sentences: Iterable[str]) -> None:
+    """Print what befell a run, before all else."""
+    for sentence in sentences:
+        console().print(Text.assemble(("! ", "bold red"), plain(sentence)))
 
 
 def verdict(name: str) -> Text:
