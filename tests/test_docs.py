@@ -58,6 +58,13 @@ def test_the_code_of_a_page_runs(
     assert (tmp_path / "runs/mine/manifest.json").is_file()
 
 
+def test_the_code_on_trials_runs(namespace: dict[str, Any]) -> None:
+    for block in PYTHON_BLOCK.findall((ROOT / "docs/trials.md").read_text("utf-8")):
+        exec(compile(block, "docs/trials.md", "exec"), namespace)
+    names = {one.change.name for one in namespace["found"].effects}
+    assert names == {"*embedding* to Muon", "*mlp* with exponent 0.25", "no decay"}
+
+
 @pytest.fixture
 def generate() -> ModuleType:
     """The generator of the documents' tables."""

@@ -20,12 +20,13 @@ LEVELS = (
     {"core", "matrix", "rmt", "records"},
     {"noise", "descent", "network", "regime", "page"},
     {"optim", "monitor", "checkpoint", "answers", "findings"},
-    {"report", "training", "sinks", "integrations", "sweeps"},
+    {"report", "training", "sinks", "integrations", "sweeps", "trials"},
     {"cli", "__main__"},
 )
 SIDEWAYS = {
     *(("matrix", "core"), ("rmt", "core"), ("records", "core")),
     *(("monitor", "optim"), ("answers", "optim"), ("findings", "answers")),
+    ("trials", "sweeps"),
 }
 """Allowed edges inside a level: (importer, imported)."""
 

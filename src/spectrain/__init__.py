@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from spectrain.monitor import measure_noise, measure_steps, watch
     from spectrain.network import find_blocks
     from spectrain.records import open_run
+    from spectrain.trials import trial
 
     __version__: str
 
@@ -24,6 +25,7 @@ __all__ = [
     "measure_steps",
     "open_run",
     "spectrum",
+    "trial",
     "watch",
 ]
 
@@ -34,6 +36,7 @@ HOMES = {
     "measure_steps": "spectrain.monitor",
     "open_run": "spectrain.records",
     "spectrum": "spectrain.matrix",
+    "trial": "spectrain.trials",
     "watch": "spectrain.monitor",
 }
 """The package that defines each public name."""

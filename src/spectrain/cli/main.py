@@ -21,6 +21,7 @@ COMMANDS = {
     "report": "write the page of a run",
     "compare": "put runs side by side",
     "advise": "plan which blocks take spectral updates",
+    "trial": "try changes of an optimizer set-up on short branches of a training",
     "inspect": "the spectral health of a checkpoint, without the model's code or data",
     "study": "put the claims of the source documents to the test",
 }

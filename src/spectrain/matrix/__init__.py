@@ -23,7 +23,7 @@ from spectrain.matrix.measures import (
     top5_mass,
     top10_mass,
 )
-from spectrain.matrix.polar import PolarFactor, newton_schulz, polar, residual
+from spectrain.matrix.polar import PolarFactor, newton_schulz, orthogonalized, polar, residual
 from spectrain.matrix.sketch import SKETCHED, Estimate, Sketch, sketch
 from spectrain.matrix.spectrum import REASONS, Spectrum, Status
 from spectrain.matrix.top import top_eigenvalue
@@ -52,6 +52,7 @@ __all__ = [
     "nuclear_norm",
     "nuclear_rank",
     "operator_norm",
+    "orthogonalized",
     "participation_ratio",
     "polar",
     "residual",

@@ -112,15 +112,37 @@ def newton_schulz(
         >>> newton_schulz(a, iteration="cubic", steps=20).factor.diagonal()
         tensor([1., 1.])
     """
-    if steps < 1:
-        raise InputError(f"{steps} Newton-Schulz steps", remedy="take at least one")
     work = matrix = _checked(matrix)
     precision = dtype or matrix.dtype
+    factor = orthogonalized(work, iteration=iteration, steps=steps, dtype=precision)
     name = f"{iteration}×{steps}/{str(precision).removeprefix('torch.')}"
-    if work.numel() == 0:
-        return PolarFactor(work, residual(work), name)
-    largest = largest_entry(work)
-    unit, _ = unit_scale(work, largest, precision)
+    return PolarFactor(factor.to(matrix.dtype), residual(factor), name)
+
+
+def orthogonalized(
+    matrix: Float[Tensor, "*batch m n"],
+    *,
+    iteration: Iteration = "quintic",
+    steps: int = 5,
+    dtype: torch.dtype | None = None,
+) -> Float[Tensor, "*batch m n"]:
+    """The factor of :func:`newton_schulz` alone, in ``dtype``, for optimizers: nothing is checked.
+
+    Raises:
+        InputError: ``steps`` is below 1.
+
+    Example:
+        >>> import torch
+        >>> orthogonalized(torch.eye(2), iteration="cubic", steps=20)
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
+    if steps < 1:
+        raise InputError(f"{steps} Newton-Schulz steps", remedy="take at least one")
+    precision = dtype or matrix.dtype
+    if matrix.numel() == 0:
+        return matrix.to(precision)
+    unit, _ = unit_scale(matrix, largest_entry(matrix), precision)
     tall = matrix.shape[-2] > matrix.shape[-1]
     x = (unit.mT if tall else unit).reshape(-1, *sorted(matrix.shape[-2:]))
     norm = torch.linalg.matrix_norm(x.float() if x.dtype.itemsize < 4 else x, keepdim=True)
@@ -129,8 +151,7 @@ def newton_schulz(
     for a, b, c in _coefficients(iteration, steps):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    factor = (x.mT if tall else x).reshape(matrix.shape)
-    return PolarFactor(factor.to(matrix.dtype), residual(factor), name)
+    return (x.mT if tall else x).reshape(matrix.shape)
 
 
 def residual(factor: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch"]:

@@ -1,4 +1,4 @@
-"""Optimizers: SpecGD, echo filter, interventions, plans made into groups, the routing linter."""
+"""Optimizers: SpecGD, Muon with its choices open, echo filter, interventions; plans; the linter."""
 
 from spectrain.optim.build import Built, build
 from spectrain.optim.echo_filter import EchoFilter
@@ -14,6 +14,7 @@ from spectrain.optim.multipliers import (
 from spectrain.optim.plan_file import read_plan, write_plan
 from spectrain.optim.replica_store import MicrobatchReplicas, ReplicaSource
 from spectrain.optim.spectral_descent import SpecGD
+from spectrain.optim.spectral_momentum import SpectralMomentum
 
 __all__ = [
     "Built",
@@ -25,6 +26,7 @@ __all__ = [
     "Multiplier",
     "ReplicaSource",
     "SpecGD",
+    "SpectralMomentum",
     "add_multipliers",
     "build",
     "lint",

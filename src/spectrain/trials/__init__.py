@@ -1,0 +1,38 @@
+"""Trials: changes of an optimizer set-up, tried on short branches of a training."""
+
+from spectrain.trials.changes import (
+    Change,
+    candidates,
+    cut,
+    decay,
+    exponent,
+    matching,
+    rate,
+    to_adamw,
+    to_muon,
+)
+from spectrain.trials.conduct import trial
+from spectrain.trials.effects import Effect
+from spectrain.trials.result import ChangeEffect, TrialResult, Verification
+from spectrain.trials.setup import Assignment, Rule, SetUp, usual_setup
+
+__all__ = [
+    "Assignment",
+    "Change",
+    "ChangeEffect",
+    "Effect",
+    "Rule",
+    "SetUp",
+    "TrialResult",
+    "Verification",
+    "candidates",
+    "cut",
+    "decay",
+    "exponent",
+    "matching",
+    "rate",
+    "to_adamw",
+    "to_muon",
+    "trial",
+    "usual_setup",
+]
