@@ -16,7 +16,9 @@ def write(folder: Path, losses: list[float], summary: dict[str, object] | None) 
     writer.flush()
     if summary is not None:
         writer.close(summary)
-    return events(open_run(folder / "run"))
+    told = events(open_run(folder / "run"))
+    writer.close({})
+    return told
 
 
 def test_a_run_in_peace_has_none(tmp_path: Path) -> None:

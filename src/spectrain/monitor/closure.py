@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from types import FrameType
 from typing import Any
+
+import torch
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 """What an optimizer's step was called with, as its hooks get it."""
@@ -20,8 +23,9 @@ class Calls:
     def __init__(self) -> None:
         self._frames: list[FrameType] = []
 
-    def enter(self, frame: FrameType) -> bool:
-        """A call begins; whether it is the outermost."""
+    def enter(self) -> bool:
+        """A call begins, as its hook tells; whether it is the outermost."""
+        frame = _calling(sys._getframe(1))
         while self._frames and not _encloses(self._frames[-1], frame):
             self._frames.pop()
         self._frames.append(frame)
@@ -32,6 +36,14 @@ class Calls:
         if self._frames:
             self._frames.pop()
         return not self._frames
+
+
+def _calling(hook: FrameType) -> FrameType:
+    """The frame in which torch calls a step and its hooks."""
+    frame: FrameType | None = hook
+    while frame is not None and frame.f_globals.get("__name__") != torch.optim.optimizer.__name__:
+        frame = frame.f_back
+    return frame or hook
 
 
 def _encloses(outer: FrameType, inner: FrameType) -> bool:

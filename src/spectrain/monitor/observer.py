@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -147,7 +146,7 @@ class Observer:
         self, calls: Calls, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Arguments | None:
         """The hook before a step: of calls within each other the outermost counts."""
-        outermost = calls.enter(sys._getframe(1))
+        outermost = calls.enter()
         return self.before(optimizer, args, kwargs) if outermost and not self._by_hand else None
 
     def _leave(self, calls: Calls, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
