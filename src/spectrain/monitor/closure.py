@@ -8,7 +8,7 @@ from functools import update_wrapper
 from types import FrameType
 from typing import Any
 
-import torch
+from torch.optim import Optimizer
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 """What an optimizer's step was called with, as its hooks get it."""
@@ -41,7 +41,7 @@ class Calls:
 def _calling(hook: FrameType) -> FrameType:
     """The frame in which torch calls a step and its hooks."""
     frame: FrameType | None = hook
-    while frame is not None and frame.f_globals.get("__name__") != torch.optim.optimizer.__name__:
+    while frame is not None and frame.f_globals.get("__name__") != Optimizer.__module__:
         frame = frame.f_back
     return frame or hook
 
