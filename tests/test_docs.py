@@ -46,7 +46,9 @@ def namespace(generator: torch.Generator) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/probes.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/quickstart.md", "docs/blocks.md", "docs/probes.md"]
+)
 def test_the_code_of_a_page_runs(
     page: str, namespace: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
