@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from spectrain.answers import QUESTIONS, Question
+from spectrain.calibration import read, table
 from spectrain.core import MEANINGS, Registry, usual_step
 from spectrain.matrix import ENTRY_MEASURES, MEASURES
 from spectrain.network.families import FAMILIES
@@ -31,6 +32,9 @@ REGISTRIES: dict[str, Registry] = {
 }
 """Every registry of measures, under the heading that the glossary gives it."""
 
+CALIBRATION = Path(__file__).parent / "calibration.json"
+"""What ``python -m spectrain.calibration`` counted."""
+
 SUPPORT = Path(__file__).parent / "support.json"
 """What ``python -m support.table`` found in each mode of training."""
 
@@ -42,6 +46,7 @@ def write_pages(folder: Path) -> None:
     """Write every generated table into ``folder``."""
     folder.mkdir(exist_ok=True)
     (folder / "measures.md").write_text(glossary(REGISTRIES), "utf-8")
+    (folder / "calibration.md").write_text(table(read(CALIBRATION)), "utf-8")
     (folder / "questions.md").write_text(questions(QUESTIONS), "utf-8")
     (folder / "metrics.md").write_text(columns("metrics"), "utf-8")
     results = [loads(file.read_text("utf-8")) for file in sorted(LEDGER.glob("*.json"))]

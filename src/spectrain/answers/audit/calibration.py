@@ -13,6 +13,7 @@ from spectrain.answers.audit.row import AuditRow, Verdict
 from spectrain.answers.course import Gradients, PlantedRun, Script
 from spectrain.answers.finding import Finding
 
+_MEASURES = ("direction/*", "update/frobenius_norm", "gradient/frobenius_norm")
 _SHAPES = {"a": (12, 20), "b": (24, 8)}
 
 
@@ -83,7 +84,8 @@ PLANTED = (
         draw=_noise,
         said=_skewed,
         shapes=_SHAPES,
-        steps=8,
+        steps=5,
+        measures=_MEASURES,
         optimizer=_muon,
     ),
     PlantedRun(
@@ -93,7 +95,8 @@ PLANTED = (
         draw=_noise,
         said=_shrunk,
         shapes=_SHAPES,
-        steps=8,
+        steps=5,
+        measures=_MEASURES,
         optimizer=_muon,
     ),
     PlantedRun(
@@ -103,7 +106,8 @@ PLANTED = (
         draw=_narrow,
         said=_skewed,
         shapes=_SHAPES,
-        steps=8,
+        steps=5,
+        measures=_MEASURES,
         optimizer=_muon,
     ),
     PlantedRun(
@@ -113,7 +117,8 @@ PLANTED = (
         draw=_noise,
         said=_shrunk,
         shapes=_SHAPES,
-        steps=8,
+        steps=5,
+        measures=_MEASURES,
         optimizer=_halved,
     ),
 )
