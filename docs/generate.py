@@ -22,6 +22,7 @@ from spectrain.records.schema import SAMPLE, SCHEMAS
 from spectrain.regime.measures import REGIME_MEASURES
 from spectrain_studies import STUDIES, load_study
 from spectrain_studies.frame import ledger
+from spectrain_studies.frame.chance import chance_table
 from spectrain_studies.rank.arms import ARMS
 from spectrain_studies.rank.four_answers.page import answers
 
@@ -57,6 +58,9 @@ def write_pages(folder: Path) -> None:
     results = [loads(file.read_text("utf-8")) for file in sorted(LEDGER.glob("*.json"))]
     stated = {name: [*load_study(name).claims.values()] for name in STUDIES}
     (folder / "claims.md").write_text(ledger(results, stated), "utf-8")
+    every = [claim for claims in stated.values() for claim in claims]
+    rows = {row["id"]: row for result in results for row in result["claims"]}
+    (folder / "chance.md").write_text(chance_table(every, rows), "utf-8")
     (folder / "support.md").write_text(support(loads(SUPPORT.read_text("utf-8"))), "utf-8")
     ranks = [result for result in results if result["study"] == "rank"]
     (folder / "rank_answers.md").write_text(answers(ranks[0] if ranks else None), "utf-8")
