@@ -3,6 +3,7 @@
 from spectrain.answers.audit import audit
 from spectrain.answers.descent import Tried, descent, plan_of
 from spectrain.answers.diagnose import diagnose
+from spectrain.answers.events import events
 from spectrain.answers.finding import Finding, Group, Label, Row, Sign, Status
 from spectrain.answers.noise import noise
 from spectrain.answers.question import QUESTIONS, Question
@@ -24,6 +25,7 @@ __all__ = [
     "audit",
     "descent",
     "diagnose",
+    "events",
     "noise",
     "plan_of",
     "randomness",

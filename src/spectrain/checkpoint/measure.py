@@ -14,7 +14,16 @@ from torch import Tensor
 
 from spectrain.checkpoint.sketched import estimates, sketched, standard_error
 from spectrain.checkpoint.stored import Product, Stored
-from spectrain.core import Block, InputError, Record, Source, SpectrumRecord, View
+from spectrain.core import (
+    QUANTITIES,
+    Block,
+    InputError,
+    Record,
+    Source,
+    SpectrumRecord,
+    View,
+    quantities_of,
+)
 from spectrain.matrix import (
     ENTRY_MEASURES,
     MEASURES,
@@ -30,6 +39,9 @@ SKETCH = "sketch/float32"
 """Method of what is estimated."""
 
 NO_VALUES = "needs the singular values themselves, which --exact computes"
+
+QUANTITIES.add(quantities_of(MEASURES, Source.WEIGHT, Source.UPDATE))
+QUANTITIES.add(quantities_of(ENTRY_MEASURES, Source.WEIGHT, Source.UPDATE))
 
 Extra = Callable[[Tensor, str, int, Spectrum | None], list[Record]]
 """Further records of a dense stored tensor.

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from spectrain.answers import Finding, diagnose, plan_of, select_blocks
+from spectrain.answers import Finding, diagnose, events, plan_of, select_blocks
 from spectrain.answers.descent import DescentGroup, DescentRow
 from spectrain.answers.descent.columns import fed_by, granularity, interval
-from spectrain.cli.terminal import console, plain, table, verdict, working
+from spectrain.cli.terminal import console, plain, show_events, table, verdict, working
 from spectrain.core import Plan
 from spectrain.optim import write_plan
 from spectrain.page.format import MISSING, number
@@ -55,8 +55,10 @@ def run(
     if plan is not None:
         write_plan(made, plan)
     if json:
-        print(dumps(finding.to_dict(), allow_nan=False))
+        told = {"events": events(opened), **finding.to_dict()}
+        print(dumps(told, allow_nan=False))
     else:
+        show_events(events(opened))
         show(finding, made, others)
 
 
