@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import partial
+from importlib import import_module
 from json import loads
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from spectrain.answers import QUESTIONS, Question
-from spectrain.core import Registry
+from spectrain.core import QUANTITIES, Quantity, Registry
 from spectrain.matrix import MEASURES
 from spectrain.noise import NOISE_MEASURES
 from spectrain.records.schema import SAMPLE, SCHEMAS
@@ -28,6 +29,9 @@ REGISTRIES: dict[str, Registry] = {
 }
 """Every registry of measures, under the heading that the glossary gives it."""
 
+RECORDERS = ("spectrain.monitor", "spectrain.monitor.observer", "spectrain.checkpoint")
+"""Modules that declare what they record when they are imported."""
+
 SUPPORT = Path(__file__).parent / "support.json"
 """What ``python -m support.table`` found in each mode of training."""
 
@@ -41,6 +45,7 @@ def write_pages(folder: Path) -> None:
     (folder / "measures.md").write_text(glossary(REGISTRIES), "utf-8")
     (folder / "questions.md").write_text(questions(QUESTIONS), "utf-8")
     (folder / "metrics.md").write_text(columns("metrics"), "utf-8")
+    (folder / "quantities.md").write_text(recorded(all_quantities().values()), "utf-8")
     results = [loads(file.read_text("utf-8")) for file in sorted(LEDGER.glob("*.json"))]
     (folder / "claims.md").write_text(ledger(results), "utf-8")
     (folder / "support.md").write_text(support(loads(SUPPORT.read_text("utf-8"))), "utf-8")
@@ -69,6 +74,24 @@ def glossary(registries: Mapping[str, Registry]) -> str:
                 f"Unit: {measure.unit}. Source: {measure.citation}.\n"
             )
     return "\n".join(parts)
+
+
+def all_quantities() -> Mapping[str, Quantity]:
+    """What spectrain records: whatever the modules that record have declared."""
+    for recorder in RECORDERS:
+        import_module(recorder)
+    return QUANTITIES
+
+
+def recorded(quantities: Iterable[Quantity]) -> str:
+    """One row a measure: the sources that have it, unit, formula and citation."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for q in quantities:
+        formula = q.formula if q.index is None else f"{q.formula}; index: {q.index}"
+        key = (f"`{q.measure}`", q.unit, formula.replace("|", r"\|"), q.citation)
+        alike.setdefault(key, []).append(str(q.source))
+    rows = [(key[0], ", ".join(sources), *key[1:]) for key, sources in alike.items()]
+    return _table(("measure", "source", "unit", "formula", "taken from"), rows)
 
 
 def questions(registry: Mapping[str, Question[Any, Any]]) -> str:

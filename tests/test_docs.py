@@ -46,7 +46,7 @@ def namespace(generator: torch.Generator) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/probes.md"])
 def test_the_code_of_a_page_runs(
     page: str, namespace: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,3 +112,10 @@ def test_links_lead_somewhere(page: str) -> None:
         link for link in links((ROOT / page).read_text("utf-8")) if not (ROOT / link).exists()
     ]
     assert missing == []
+
+
+def test_the_glossary_lists_what_is_recorded(generate: ModuleType) -> None:
+    table = generate.recorded(generate.all_quantities().values())
+    for name in ("`learning_rate`", "`traffic_bytes`", "`echo`", "`order_evidence`", "`lora_rank`"):
+        assert table.count(name) == 1
+    assert "gradient, weight" in next(line for line in table.splitlines() if "`not_finite`" in line)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import spectrain
 from spectrain.core import Source
-from spectrain.monitor import noise_probe
+from spectrain.monitor.probes import noise as noise_probe
 from spectrain.noise import NO_BATCH_SIZE, deviations, held_noise, moments, simple_noise_scale
 
 STEPS, WIDTH, BATCH = 3, 12, 16

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 import spectrain
 from spectrain.core import InputError, MonitorWarning, Source
 from spectrain.matrix import MEASURES, diagonal_spectrum
-from spectrain.monitor.probes import GradientProbe
+from spectrain.monitor.probes.gradient import GradientProbe
 
 VOCABULARY, WIDTH, BATCH, LENGTH = 11, 8, 4, 6
 
@@ -247,7 +247,7 @@ def test_a_failing_probe_is_disabled_with_one_warning(
     def fail(*_: object) -> None:
         raise ValueError("no luck")
 
-    monkeypatch.setattr(GradientProbe, "before_step", fail)
+    monkeypatch.setattr(GradientProbe, "gradient_ready", fail)
     plain, watched = make_model(), make_model()
     expected = train(plain, adamw(plain))
     parts = adamw(watched)
@@ -267,7 +267,7 @@ def test_strict_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ValueError("no luck")
 
-    monkeypatch.setattr(GradientProbe, "before_step", fail)
+    monkeypatch.setattr(GradientProbe, "gradient_ready", fail)
     model = make_model()
     parts = adamw(model)
     with (

@@ -18,12 +18,32 @@ from spectrain.checkpoint.inspect import Inspection, incomplete, manifest_of
 from spectrain.checkpoint.measure import EXPECTED, Measured
 from spectrain.checkpoint.stored import Checkpoint, Product, Stored
 from spectrain.checkpoint.stream import Follow, Task, stream
-from spectrain.core import Block, InputError, Record, Skipped, Source, View
+from spectrain.core import (
+    QUANTITIES,
+    Block,
+    InputError,
+    Quantity,
+    Record,
+    Skipped,
+    Source,
+    View,
+)
 from spectrain.matrix import Spectrum, Status, diagonal_spectrum, frobenius_norm, spectrum
 from spectrain.matrix.backends import Method
 from spectrain.matrix.gram import panelled
 
-CHANGES = ("relative_change", "left_overlap", "right_overlap", "lora_rank")
+CHANGES = tuple(
+    quantity.measure
+    for quantity in QUANTITIES.add(
+        Quantity(Source.UPDATE, measure, "1", formula)
+        for measure, formula in (
+            ("relative_change", "‖W₁ − W₀‖_F/‖W₀‖_F"),
+            ("left_overlap", "mean squared overlap of the leading left singular directions"),
+            ("right_overlap", "mean squared overlap of the leading right singular directions"),
+            ("lora_rank", "least rank that keeps the asked-for share of ‖W₁ − W₀‖_F²"),
+        )
+    )
+)
 """Measures of a change beyond the spectral ones of W₁ − W₀."""
 
 DIRECTIONS = 10

@@ -15,7 +15,16 @@ from torch import Tensor
 
 from spectrain.checkpoint.sketched import estimates, sketched, standard_error
 from spectrain.checkpoint.stored import Product, Stored
-from spectrain.core import Block, InputError, Record, Source, SpectrumRecord, View
+from spectrain.core import (
+    QUANTITIES,
+    Block,
+    InputError,
+    Record,
+    Source,
+    SpectrumRecord,
+    View,
+    quantities_of,
+)
 from spectrain.matrix import MEASURES, Sketch, Spectrum, diagonal_spectrum, spectrum
 from spectrain.matrix.backends import Method
 
@@ -25,6 +34,8 @@ SKETCH = "sketch/float32"
 """Method of what is estimated."""
 
 NO_VALUES = "needs the singular values themselves, which --exact computes"
+
+QUANTITIES.add(quantities_of(MEASURES, Source.WEIGHT, Source.UPDATE))
 
 EXPECTED = (InputError, OSError, RuntimeError, MemoryError, LinAlgError)
 """What reading or decomposing a matrix of a damaged file can raise."""

@@ -14,6 +14,7 @@ from spectrain.noise.directions import (
 )
 from spectrain.noise.echo import echo, echo_estimate, echo_uncorrected, pooled_echo, reverb
 from spectrain.noise.estimate import Estimate
+from spectrain.noise.exchangeability import Exchangeability
 from spectrain.noise.held import HeldNoise, held_noise
 from spectrain.noise.intervals import (
     energy_share,
@@ -35,6 +36,7 @@ from spectrain.noise.perturbation import (
 )
 from spectrain.noise.plateau import Plateaus, plateaus
 from spectrain.noise.power import Power
+from spectrain.noise.quantities import NOISE_QUANTITIES
 from spectrain.noise.replicas import ReplicaGradients
 from spectrain.noise.snr import NOISE_MEASURES
 from spectrain.noise.summary import (
@@ -51,6 +53,7 @@ from spectrain.noise.triples import Triples, top_triples
 __all__ = [
     "NOISE_MEASURES",
     "NOISE_MODELS",
+    "NOISE_QUANTITIES",
     "NO_BATCH_SIZE",
     "Alignment",
     "Comparison",
@@ -61,6 +64,7 @@ __all__ = [
     "DirectionalNoise",
     "Directions",
     "Estimate",
+    "Exchangeability",
     "HeldNoise",
     "Moments",
     "NoiseComponents",

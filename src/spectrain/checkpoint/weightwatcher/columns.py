@@ -18,7 +18,7 @@ from torch import Tensor
 
 from spectrain.checkpoint.weightwatcher.bulk import fit_bulk
 from spectrain.checkpoint.weightwatcher.tail import fit_tail
-from spectrain.core import InputError, Record, Source
+from spectrain.core import QUANTITIES, InputError, Quantity, Record, Source
 from spectrain.matrix import Spectrum, Status, spectrum
 
 Array = np.ndarray
@@ -250,6 +250,17 @@ _RANDOM = ("max_rand_eval", "num_traps", "rand_distance", "ww_softrank", "ww_max
 
 COLUMNS = (*_SIZES, *_TAIL, *_BULK, *(f"rand_{name}" for name in _BULK), *_RANDOM)
 """All columns by name."""
+
+QUANTITIES.add(
+    Quantity(
+        Source.WEIGHT,
+        PREFIX + column,
+        unit="as WeightWatcher has it",
+        formula=f"WeightWatcher's column {column}",
+        citation="Martin & Mahoney, WeightWatcher",
+    )
+    for column in COLUMNS
+)
 
 
 def _tail_columns(x: Float[Array, " n"]) -> Columns:
