@@ -1,4 +1,4 @@
-"""What a run may have spent on watching: more than its share at first, paid back within the hour."""
+"""What a run may have spent on watching: more at first, paid back within the hour."""
 
 from __future__ import annotations
 
