@@ -18,9 +18,10 @@ from spectrain.matrix import MEASURES
 from spectrain.noise import NOISE_MEASURES
 from spectrain.records.schema import SAMPLE, SCHEMAS
 from spectrain.regime.measures import REGIME_MEASURES
+from spectrain_studies import STUDIES, load_study
 from spectrain_studies.frame import ledger
-from spectrain_studies.rank.answers import answers
 from spectrain_studies.rank.arms import ARMS
+from spectrain_studies.rank.four_answers.page import answers
 
 REGISTRIES: dict[str, Registry] = {
     "Measures of a matrix": MEASURES,
@@ -47,7 +48,8 @@ def write_pages(folder: Path) -> None:
     (folder / "metrics.md").write_text(columns("metrics"), "utf-8")
     (folder / "quantities.md").write_text(recorded(all_quantities().values()), "utf-8")
     results = [loads(file.read_text("utf-8")) for file in sorted(LEDGER.glob("*.json"))]
-    (folder / "claims.md").write_text(ledger(results), "utf-8")
+    stated = {name: [*load_study(name).claims.values()] for name in STUDIES}
+    (folder / "claims.md").write_text(ledger(results, stated), "utf-8")
     (folder / "support.md").write_text(support(loads(SUPPORT.read_text("utf-8"))), "utf-8")
     ranks = [result for result in results if result["study"] == "rank"]
     (folder / "rank_answers.md").write_text(answers(ranks[0] if ranks else None), "utf-8")

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
-from spectrain.checkpoint import compare_checkpoints, open_checkpoint
-from spectrain.checkpoint.difference import kept_rank, leading_directions, overlap
+from spectrain.checkpoint import compare_changes, compare_checkpoints, open_checkpoint
+from spectrain.checkpoint.differences import INTERFERENCE
+from spectrain.checkpoint.differences.directions import (
+    kept_rank,
+    leading_directions,
+    overlap,
+    signal_rank,
+)
 from spectrain.core import InputError
-from spectrain.matrix import diagonal_spectrum
+from spectrain.matrix import diagonal_spectrum, spectrum
 from support.sample_checkpoints import save_safetensors
 
 
@@ -95,3 +103,158 @@ def test_a_share_out_of_range_is_refused(share: float, tmp_path: Path) -> None:
     checkpoint = open_checkpoint(save_safetensors(tmp_path / "m.safetensors"))
     with pytest.raises(InputError, match="share"):
         compare_checkpoints(checkpoint, checkpoint, tmp_path / "run", share=share)
+
+
+@pytest.mark.parametrize("noise", [0.0, 5e-4, 3e-3, 8e-3])
+def test_the_signal_rank_is_that_of_the_signal_at_every_level_of_noise(
+    noise: float, tmp_path: Path, generator: torch.Generator
+) -> None:
+    before, after = {}, {}
+    for index, shape in enumerate(((128, 128), (128, 256), (256, 128))):
+        u, v = (torch.linalg.qr(torch.randn(s, 8, generator=generator)).Q for s in shape)
+        w = 0.05 * torch.randn(shape, generator=generator)
+        change = (u * torch.linspace(1, 0.6, 8)) @ v.T
+        change = change + noise * torch.randn(shape, generator=generator)
+        before[f"layers.{index}.w.weight"], after[f"layers.{index}.w.weight"] = w, w + change
+    table, _ = values(tmp_path, before, after)
+    assert {table[name, "signal_rank"] for name in before} == {8.0}
+
+
+def test_white_noise_alone_has_no_signal(generator: torch.Generator) -> None:
+    ranks = [signal_rank(spectrum(torch.randn(96, 64, generator=generator))) for _ in range(100)]
+    # The level is 1 %; more than six of a hundred have a probability of 5e-4.
+    assert sum(rank != 0 for rank in ranks) <= 6
+
+
+def test_a_fused_module_has_the_rank_of_the_whole(
+    tmp_path: Path, generator: torch.Generator
+) -> None:
+    width = 32
+    before = {
+        "h.0.attn.c_attn.weight": torch.randn(width, 3 * width, generator=generator),
+        "h.0.attn.c_proj.weight": torch.randn(width, width, generator=generator),
+    }
+    change = torch.zeros(width, 3 * width)
+    ins = torch.linalg.qr(torch.randn(width, 9, generator=generator)).Q
+    for third in range(3):
+        outs = torch.linalg.qr(torch.randn(width, 3, generator=generator)).Q
+        part = slice(third * width, (third + 1) * width)
+        change[:, part] = ins[:, 3 * third : 3 * third + 3] @ outs.T
+    after = before | {"h.0.attn.c_attn.weight": before["h.0.attn.c_attn.weight"] + change}
+    a = open_checkpoint(save_safetensors(tmp_path / "a.safetensors", before))
+    b = open_checkpoint(save_safetensors(tmp_path / "b.safetensors", after))
+    run = compare_checkpoints(a, b, tmp_path / "run", share=0.999).run
+    rows = run.metrics(source="update").filter(pl.col("block").str.contains("c_attn"))
+    table = rows.group_by("measure").agg(pl.col("value").unique()).rows()
+    found = dict(table)
+    assert found["lora_rank"] == [3.0]
+    assert found["module_rank"] == [9.0]
+
+
+WRAPPED = ("module.", "_orig_mod.", "base_model.model.", "model.", "module._orig_mod.")
+
+
+@pytest.mark.parametrize("prefix", WRAPPED)
+@pytest.mark.parametrize("first", [True, False])
+def test_wrappers_do_not_hide_namesakes(prefix: str, first: bool, tmp_path: Path) -> None:
+    plain = {"h.0.w.weight": torch.eye(4), "h.1.w.weight": torch.ones(4, 4)}
+    wrapped = {prefix + name: 2 * weight for name, weight in plain.items()}
+    pair = (wrapped, plain) if first else (plain, wrapped)
+    table, inspection = values(tmp_path, *pair)
+    changes = [value for (_, measure), value in table.items() if measure == "relative_change"]
+    assert changes == pytest.approx([0.5, 0.5] if first else [1.0, 1.0])
+    assert not inspection.incomplete
+
+
+def test_a_renamed_model_is_compared_by_shape_with_consent(tmp_path: Path) -> None:
+    before = {"a.weight": torch.eye(4), "b.weight": torch.ones(4, 4), "c.weight": torch.ones(3, 4)}
+    after = {
+        "x.weight": torch.eye(4),
+        "y.weight": 2 * torch.ones(4, 4),
+        "z.weight": torch.ones(3, 4),
+    }
+    one = open_checkpoint(save_safetensors(tmp_path / "a.safetensors", before))
+    two = open_checkpoint(save_safetensors(tmp_path / "b.safetensors", after))
+    with pytest.raises(InputError, match="--by-shape"):
+        compare_checkpoints(one, two, tmp_path / "run")
+    run = compare_checkpoints(one, two, tmp_path / "run", by_shape=True).run
+    rows = run.metrics(source="update", measure="relative_change")
+    assert dict(rows.select("block", "value").rows()) == pytest.approx(
+        {"a.weight": 0.0, "b.weight": 1.0, "c.weight": 0.0}
+    )
+    save_safetensors(tmp_path / "b.safetensors", after | {"v.weight": torch.eye(4)})
+    with pytest.raises(InputError, match="do not tell which is which"):
+        compare_checkpoints(
+            one, open_checkpoint(tmp_path / "b.safetensors"), tmp_path / "r", by_shape=True
+        )
+
+
+def adapter(folder: Path, generator: torch.Generator, *, dora: bool) -> dict[str, torch.Tensor]:
+    a = torch.randn(2, 20, generator=generator)
+    b = torch.randn(12, 2, generator=generator)
+    module = "base_model.model.layers.0.q_proj"
+    tensors = {f"{module}.lora_A.weight": a, f"{module}.lora_B.weight": b}
+    if dora:
+        tensors[f"{module}.lora_magnitude_vector"] = torch.rand(12, generator=generator) + 1
+    folder.mkdir()
+    save_safetensors(folder / "adapter_model.safetensors", tensors)
+    (folder / "adapter_config.json").write_text(json.dumps({"lora_alpha": 6}))
+    return tensors
+
+
+@pytest.mark.parametrize("dora", [False, True])
+def test_an_adapter_is_measured_against_its_base(
+    dora: bool, tmp_path: Path, generator: torch.Generator
+) -> None:
+    base = {
+        "layers.0.q_proj.weight": torch.randn(12, 20, generator=generator),
+        "layers.0.k_proj.weight": torch.randn(12, 20, generator=generator),
+    }
+    a, b, *m = adapter(tmp_path / "tuned", generator, dora=dora).values()
+    w = base["layers.0.q_proj.weight"]
+    change = 3 * b @ a
+    if dora:
+        whole = w + change
+        change = m[0][:, None] * whole / whole.norm(dim=1, keepdim=True) - w
+    one = open_checkpoint(save_safetensors(tmp_path / "base.safetensors", base))
+    inspection = compare_checkpoints(one, open_checkpoint(tmp_path / "tuned"), tmp_path / "run")
+    rows = inspection.run.metrics(source="update", measure="relative_change")
+    ((name, found),) = rows.select("block", "value").rows()
+    assert name == "layers.0.q_proj.weight"
+    assert found == pytest.approx(float(change.norm() / w.norm()), rel=1e-5)
+    assert not inspection.incomplete
+    with pytest.raises(InputError, match="base model first"):
+        compare_checkpoints(open_checkpoint(tmp_path / "tuned"), one, tmp_path / "r")
+
+
+def test_two_changes_of_one_base_meet(tmp_path: Path, generator: torch.Generator) -> None:
+    w = torch.randn(30, 20, generator=generator).double()
+    a = torch.outer(torch.eye(30)[0], torch.eye(20)[0]).double()
+    far = torch.outer(torch.eye(30)[1], torch.eye(20)[1]).double()
+    plan = {"same": 2 * a, "against": -a, "apart": far, "unmoved": 0 * a}
+    names = {kind: f"layers.{index}.w" for index, kind in enumerate(plan)}
+    files = {
+        "base": dict.fromkeys(names.values(), w),
+        "one": dict.fromkeys(names.values(), w + a),
+        "two": {names[kind]: w + change for kind, change in plan.items()},
+    }
+    opened = [
+        open_checkpoint(
+            save_safetensors(
+                tmp_path / f"{file}.safetensors", {n: t.clone() for n, t in tensors.items()}
+            )
+        )
+        for file, tensors in files.items()
+    ]
+    inspection = compare_changes(*opened, tmp_path / "run")
+    frame = inspection.run.metrics(source="update")
+    table = {(r["block"], r["measure"]): r["value"] for r in frame.iter_rows(named=True)}
+    found = {
+        kind: [table[name, measure] for measure in INTERFERENCE] for kind, name in names.items()
+    }
+    assert found["same"] == pytest.approx([1.0, 2.0, 0.0, 1.0, 1.0], abs=1e-9)
+    assert found["against"] == pytest.approx([-1.0, 1.0, 1.0, 1.0, 1.0], abs=1e-9)
+    assert found["apart"][0] == pytest.approx(0.0, abs=1e-9)
+    assert found["apart"][3:] == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert found["unmoved"][0] is None
+    assert table[names["against"], "frobenius_norm"] == pytest.approx(0.0, abs=1e-12)

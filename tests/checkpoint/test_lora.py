@@ -77,10 +77,11 @@ def test_kohya_keeps_alpha_beside(tmp_path: Path) -> None:
     assert torch.equal(product.left @ product.right, (0.5 * up @ down).double())
 
 
-def test_a_single_factor_stays_a_matrix(tmp_path: Path) -> None:
-    tensors = {f"{MODULE}.lora_A.weight": torch.ones(4, 20)}
-    (stored,) = open_checkpoint(save_safetensors(tmp_path / "m.safetensors", tensors)).tensors
-    assert stored.name == f"{MODULE}.lora_A.weight"
+def test_a_single_factor_is_missing(tmp_path: Path) -> None:
+    tensors = {f"{MODULE}.lora_A.weight": torch.ones(4, 20), "w.weight": torch.ones(3, 3)}
+    checkpoint = open_checkpoint(save_safetensors(tmp_path / "m.safetensors", tensors))
+    assert [tensor.name for tensor in checkpoint.tensors] == ["w.weight"]
+    assert [skip.parameter for skip in checkpoint.missing] == [f"{MODULE}.lora_A.weight"]
 
 
 @pytest.mark.parametrize("config", ["{", "[]", '{"lora_alpha": "x"}', '{"alpha_pattern": 3}'])

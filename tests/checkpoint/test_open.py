@@ -96,7 +96,7 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
         open_checkpoint(tmp_path / "absent.pt")
     with pytest.raises(InputError, match="null"):
         open_checkpoint("a\0b")
-    with pytest.raises(InputError, match="none"):
+    with pytest.raises(InputError, match="no checkpoint"):
         open_checkpoint(tmp_path)
 
 

@@ -75,5 +75,5 @@ def test_a_file_that_changes_is_not_read_on(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="changed while it was read"):
         stored.load()
     path.unlink()
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(InputError, match="No such file"):
         stored.load()

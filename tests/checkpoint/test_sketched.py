@@ -88,7 +88,9 @@ def test_a_matrix_that_a_sketch_does_not_suit_has_its_spectrum() -> None:
 def test_a_rule_within_the_error_is_undecided(run: Run) -> None:
     row = run.metrics(block="large.weight", measure="effective_rank").to_dicts()[0]
     for shift, broken, undecided in ((-0.5, 0, 1), (0.5, 0, 1), (4, 1, 0), (-4, 0, 0)):
-        rule = Rule.parse(f"effective_rank<{row['value'] + shift * row['error']}", MEASURES)
+        rule = Rule.parse(
+            f"effective_rank<{row['value'] + shift * row['error']}", dict.fromkeys(MEASURES, "")
+        )
         own = run.metrics(block="large.weight")
         assert (rule.broken_by(own).height, rule.undecided_by(own).height) == (broken, undecided)
 

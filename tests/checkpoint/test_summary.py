@@ -86,7 +86,7 @@ def test_the_odd_block_is_named(run: Run) -> None:
     ],
 )
 def test_rules(run: Run, text: str, broken: int) -> None:
-    rule = Rule.parse(text, list(MEASURES))
+    rule = Rule.parse(text, dict.fromkeys(MEASURES, ""))
     assert rule.broken_by(run.metrics()).height == broken
     assert rule.undecided_by(run.metrics()).height == 0
 
@@ -109,7 +109,7 @@ def test_rules(run: Run, text: str, broken: int) -> None:
 )
 def test_what_is_no_rule_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="rule"):
-        Rule.parse(text, list(MEASURES))
+        Rule.parse(text, dict.fromkeys(MEASURES, ""))
 
 
 def test_a_rule_without_values_is_undecided() -> None:

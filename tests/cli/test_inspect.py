@@ -108,7 +108,7 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     for arguments in (
         [str(path)],
         [str(tmp_path / "absent")],
-        [str(path)] * 3,
+        [str(path)] * 4,
         [str(path), "--workers", "0"],
         [str(path), str(path), "--weightwatcher"],
     ):

@@ -107,8 +107,8 @@ def test_a_run_without_with_is_closed_at_the_end_of_the_program(tmp_path: Path) 
 
 def test_a_run_that_dies_with_its_model_leaves_its_records(tmp_path: Path) -> None:
     model, optimizer = parts()
-    spectrain.watch(model, optimizer, tmp_path / "run", every=1)
-    for _ in range(3):
+    spectrain.watch(model, optimizer, tmp_path / "run", dense=2, every=1000)
+    for _ in range(4):
         step(model, optimizer)
     del model, optimizer
     gc.collect()

@@ -11,6 +11,7 @@ from spectrain.answers.audit import audit
 
 # isort: on
 from spectrain.answers.diagnose import diagnose
+from spectrain.answers.events import events
 from spectrain.answers.finding import Finding, Group, Label, Row, Sign, Status
 from spectrain.answers.question import QUESTIONS, Question
 from spectrain.answers.select import select_blocks
@@ -28,6 +29,7 @@ __all__ = [
     "audit",
     "descent",
     "diagnose",
+    "events",
     "noise",
     "plan_of",
     "randomness",

@@ -1,6 +1,6 @@
 """Checkpoints: their matrices streamed through the measures, without the model's code or data."""
 
-from spectrain.checkpoint.difference import compare_checkpoints
+from spectrain.checkpoint.differences import compare_changes, compare_checkpoints
 from spectrain.checkpoint.inspect import Inspection, inspect_checkpoints
 from spectrain.checkpoint.open import open_checkpoint
 from spectrain.checkpoint.stored import Checkpoint, Product, Stored
@@ -10,6 +10,7 @@ __all__ = [
     "Inspection",
     "Product",
     "Stored",
+    "compare_changes",
     "compare_checkpoints",
     "inspect_checkpoints",
     "open_checkpoint",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from spectrain.checkpoint.files import read_json
+from spectrain.core import InputError
+
 _NAMES = ("config.json", "params.json")
-_MAX = 1_000_000
+_MAX = 10_000_000
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -24,12 +26,10 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     folder = path if path.is_dir() else path.parent
     for name in _NAMES:
-        file = folder / name
-        try:
-            if file.is_file():
-                with file.open("rb") as stream:
-                    found = json.loads(stream.read(_MAX))
-                return found if isinstance(found, dict) else {}
-        except (OSError, ValueError, RecursionError):
-            return {}
+        if (folder / name).is_file():
+            try:
+                found = read_json(folder / name, _MAX)
+            except InputError:
+                return {}
+            return found if isinstance(found, dict) else {}
     return {}

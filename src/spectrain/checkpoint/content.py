@@ -7,8 +7,8 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from spectrain.checkpoint.architecture import read_config
 from spectrain.checkpoint.stored import Checkpoint, Stored
 from spectrain.core import Block, Skipped
 from spectrain.network import blocks_from_shapes
@@ -29,6 +29,12 @@ class Content:
     blocks: tuple[Block, ...]
     skipped: tuple[Skipped, ...]
     missing: tuple[Skipped, ...]
+
+    @property
+    def vectors(self) -> list[Stored]:
+        """Tensors of the model that hold numbers and no block: biases, scales, buffers."""
+        held = {block.parameter for block in self.blocks}
+        return [t for t in self.checkpoint.tensors if "float" in t.dtype and t.name not in held]
 
     @property
     def step(self) -> int:
@@ -62,9 +68,8 @@ def content_of(checkpoint: Checkpoint) -> Content:
             missing.append(Skipped(tensor.name, f"{tensor.dtype} numbers, which are not read yet"))
         else:
             skipped.append(Skipped(tensor.name, f"{tensor.dtype} numbers, no weights"))
-    network = blocks_from_shapes(
-        ((tensor.name, tensor.shape) for tensor in weights), config=read_config(checkpoint.path)
-    )
+    shapes = ((tensor.name, tensor.shape) for tensor in weights)
+    network = blocks_from_shapes(shapes, config=checkpoint.config)
     return Content(checkpoint, network.blocks, (*skipped, *network.skipped), tuple(missing))
 
 
@@ -82,7 +87,7 @@ def fingerprint(contents: Sequence[Content], settings: Sequence[object]) -> str:
     digest = hashlib.sha256(json.dumps([str(item) for item in settings]).encode())
     for content in contents:
         facts: list[object] = [content.checkpoint.format, content.step]
-        facts.append(read_config(content.checkpoint.path))
+        facts.append(dict(content.checkpoint.config))
         facts += [[t.name, list(t.shape), t.dtype, t.note] for t in content.checkpoint.tensors]
         facts += _files(content)
         digest.update(json.dumps(facts).encode())
@@ -92,4 +97,13 @@ def fingerprint(contents: Sequence[Content], settings: Sequence[object]) -> str:
 def _files(content: Content) -> list[object]:
     path = content.checkpoint.path
     files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
-    return [[f.name, (status := f.stat()).st_size, status.st_mtime_ns] for f in files]
+    return [_stamp(file) for file in files]
+
+
+def _stamp(file: Path) -> list[object]:
+    """Name, size and time of a file; its name alone once it is gone."""
+    try:
+        status = file.stat()
+    except OSError:
+        return [file.name]
+    return [file.name, status.st_size, status.st_mtime_ns]

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from spectrain.checkpoint.content import Content, content_of, fingerprint, union_of_blocks
+from spectrain.checkpoint.finite import not_finite
 from spectrain.checkpoint.measure import Extra, measure_stored
 from spectrain.checkpoint.stored import Checkpoint
 from spectrain.checkpoint.stream import Follow, Task, stream
@@ -88,14 +89,27 @@ def inspect_checkpoints(
         workers=workers,
         follow=follow,
     )
-    return Inspection(run, contents, incomplete(run, contents))
+    return Inspection(run, contents, (*not_finite(contents), *incomplete(run, contents)))
 
 
-def manifest_of(contents: Sequence[Content], config: dict[str, Any]) -> dict[str, Any]:
-    """The manifest of a run folder about these checkpoints."""
+def manifest_of(
+    contents: Sequence[Content],
+    config: dict[str, Any],
+    checkpoints: Sequence[Content] | None = None,
+) -> dict[str, Any]:
+    """The manifest of a run folder about these checkpoints.
+
+    Args:
+        contents: whose blocks are measured.
+        config: how.
+        checkpoints: what took part; ``contents`` if not given.
+    """
     skipped = (s for content in contents for s in (*content.skipped, *content.missing))
     return {
-        "config": {**config, "checkpoints": [_facts(content) for content in contents]},
+        "config": {
+            **config,
+            "checkpoints": [_facts(content) for content in checkpoints or contents],
+        },
         "dtypes": {t.name: t.dtype for content in contents for t in content.checkpoint.tensors},
         "blocks": union_of_blocks(contents),
         "skipped": tuple(dict.fromkeys(skipped)),

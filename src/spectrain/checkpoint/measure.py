@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from numpy.linalg import LinAlgError
 from torch import Tensor
 
 from spectrain.checkpoint.sketched import estimates, sketched, standard_error
@@ -36,9 +35,6 @@ SKETCH = "sketch/float32"
 NO_VALUES = "needs the singular values themselves, which --exact computes"
 
 QUANTITIES.add(quantities_of(MEASURES, Source.WEIGHT, Source.UPDATE))
-
-EXPECTED = (InputError, OSError, RuntimeError, MemoryError, LinAlgError)
-"""What reading or decomposing a matrix of a damaged file can raise."""
 
 Extra = Callable[[Tensor, str, int, Spectrum | None], list[Record]]
 """Further records of a dense stored tensor.
@@ -135,7 +131,7 @@ def measure_stored(
     result = Measured()
     try:
         whole = stored.load()
-    except EXPECTED as error:
+    except Exception as error:  # whatever one matrix does, the others are to be measured
         for block in blocks:
             result.add_failure(error, block.name, Source.WEIGHT, step)
         return result
@@ -146,14 +142,17 @@ def measure_stored(
                 result.add_sketch(found, block.name, Source.WEIGHT, step, stored.note)
                 continue
             s = block_spectrum(whole, block, method)
-        except EXPECTED as error:
+        except Exception as error:
             result.add_failure(error, block.name, Source.WEIGHT, step)
         else:
             result.add_spectrum(s, block.name, Source.WEIGHT, step, stored.note)
             if block.view in {View(), View(transpose=True)} and len(stored.shape) == 2:
                 own = s
     if extra and isinstance(whole, Tensor):
-        result.records.extend(extra(whole, stored.name, step, own))
+        try:
+            result.records.extend(extra(whole, stored.name, step, own))
+        except Exception as error:
+            result.add_failure(error, stored.name, Source.WEIGHT, step)
     return result
 
 

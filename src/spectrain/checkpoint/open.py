@@ -7,32 +7,20 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from spectrain.checkpoint.adapters import read_adapter_config, resolve_adapters
+from spectrain.checkpoint.architecture import read_config
 from spectrain.checkpoint.files import SourceFile
-from spectrain.checkpoint.lora import join_factors, read_scaling
+from spectrain.checkpoint.layouts import LAYOUTS
+from spectrain.checkpoint.layouts.candidates import SUFFIXES
+from spectrain.checkpoint.layouts.deepspeed import CONVERT
 from spectrain.checkpoint.quantized import resolve_quantized
-from spectrain.checkpoint.readers.gguf import MAGIC, read_gguf
-from spectrain.checkpoint.readers.safetensors import read_safetensors
-from spectrain.checkpoint.readers.sharded import are_numbered, read_index, read_numbered
-from spectrain.checkpoint.readers.torch_distributed import TABLE, read_torch_distributed
-from spectrain.checkpoint.readers.torch_file import read_torch
+from spectrain.checkpoint.readers import HEAD, READERS
+from spectrain.checkpoint.readers.foreign import refuse_foreign, refuse_foreign_folder
+from spectrain.checkpoint.readers.sharded import read_index
 from spectrain.checkpoint.stored import Checkpoint
 from spectrain.checkpoint.weight_norm import join_weight_norm
 from spectrain.core import InputError
 
-SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".gguf"})
-PREFERRED = (
-    "adapter_model.safetensors",
-    "adapter_model.bin",
-    "model.safetensors.index.json",
-    "pytorch_model.bin.index.json",
-    "model.safetensors",
-    "pytorch_model.bin",
-)
-"""Which file of a folder is the checkpoint, where several are there: the first of these."""
-
-_BESIDE = re.compile(
-    r"(optimizer|scheduler|training_args|rng_state|scaler|random_states)", re.ASCII
-)
 _STEP = re.compile(
     r"(?:step|checkpoint|ckpt|iter|iteration|epoch)s?[-_.=]?(\d{1,18})", re.I | re.ASCII
 )
@@ -59,13 +47,19 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         ('torch', 100, ['w'])
     """
     place = Path(path)
-    checkpoint = _open_folder(place) if _is_folder(place) else _open_file(place)
+    checkpoint = _open(place)
+    _refuse_empty(checkpoint)
     file = checkpoint.path
-    scaling = read_scaling(file if file.is_dir() else file.parent)
-    checkpoint = join_weight_norm(join_factors(resolve_quantized(checkpoint), scaling))
-    step = checkpoint.step if checkpoint.step is not None else step_of(file)
-    step = step_of(place) if step is None else step
-    return replace(checkpoint, path=place, step=step)
+    folder = file if file.is_dir() else file.parent
+    config = read_config(folder)
+    checkpoint = resolve_quantized(checkpoint, config)
+    checkpoint = join_weight_norm(resolve_adapters(checkpoint, read_adapter_config(folder)))
+    step = checkpoint.step
+    for part in (file, *file.parents):
+        step = step_of(part) if step is None else step
+        if part == place:
+            break
+    return replace(checkpoint, path=place, step=step, config=config)
 
 
 def step_of(path: Path) -> int | None:
@@ -81,16 +75,8 @@ def step_of(path: Path) -> int | None:
     return int(stem) if stem.isdecimal() and stem.isascii() and len(stem) < 19 else None
 
 
-def candidates(folder: Path) -> list[Path]:
-    """The files and folders in a folder that may be checkpoints of one run, by name."""
-    found = []
-    for entry in sorted(folder.iterdir()):
-        if entry.is_dir():
-            if entry.name != "__pycache__" and not entry.name.startswith("."):
-                found.append(entry)
-        elif entry.suffix in SUFFIXES and not _BESIDE.match(entry.name):
-            found.append(entry)
-    return found
+def _open(path: Path) -> Checkpoint:
+    return _open_folder(path) if _is_folder(path) else _open_file(path)
 
 
 def _is_folder(path: Path) -> bool:
@@ -101,23 +87,18 @@ def _is_folder(path: Path) -> bool:
 
 
 def _open_folder(folder: Path) -> Checkpoint:
-    if (folder / TABLE).is_file():
-        return read_torch_distributed(folder)
-    for name in PREFERRED:
-        if (folder / name).is_file():
-            return _open_file(folder / name)
-    files = [path for path in candidates(folder) if path.is_file()]
-    indices = sorted(folder.glob("*.index.json"))
-    if len(indices) == 1:
-        return _open_file(indices[0])
-    if len(files) == 1:
-        return _open_file(files[0])
-    if are_numbered(files):
-        return read_numbered(files, _open_file)
-    names = ", ".join(path.name for path in files[:4])
+    try:
+        refuse_foreign_folder(folder)
+        for open_layout in LAYOUTS.values():
+            if (found := open_layout(folder, _open)) is not None:
+                return found
+    except OSError as error:
+        raise InputError(
+            f"{str(folder)!r} cannot be read: {error.strerror}", remedy="check the rights"
+        ) from None
     raise InputError(
-        f"{str(folder)!r} holds " + (f"several checkpoints ({names}, …)" if files else "none"),
-        remedy="pass one of them" if files else f"pass a file: {', '.join(sorted(SUFFIXES))}",
+        f"{str(folder)!r} holds no checkpoint",
+        remedy=f"pass a file: {', '.join(sorted(SUFFIXES))}",
     )
 
 
@@ -125,13 +106,11 @@ def _open_file(path: Path) -> Checkpoint:
     if path.name.endswith(".index.json"):
         return read_index(path, _open_shard)
     source = SourceFile.at(path)
-    head = source.read(0, min(source.size, 9)).numpy().tobytes()
-    if path.suffix == ".safetensors" or head[8:9] == b"{":
-        return read_safetensors(path)
-    if path.suffix == ".gguf" or head[:4] == MAGIC:
-        return read_gguf(path)
-    if head[:2] == b"PK" or head[:1] == b"\x80":
-        return read_torch(path)
+    head = source.read(0, min(source.size, HEAD)).numpy().tobytes()
+    refuse_foreign(path, head)
+    for reader in READERS.values():
+        if reader.recognises(path, head):
+            return reader.read(path)
     raise InputError(
         f"{str(path)!r} is neither safetensors, nor of torch.save, nor GGUF",
         remedy="pass a checkpoint",
@@ -142,3 +121,14 @@ def _open_shard(path: Path) -> Checkpoint:
     if path.name.endswith(".json"):
         raise InputError(f"{path.name!r} is no shard", remedy="fetch the index again")
     return _open_file(path)
+
+
+def _refuse_empty(checkpoint: Checkpoint) -> None:
+    """Placeholders without numbers are left by programs that keep the weights elsewhere."""
+    several = len(checkpoint.tensors) > 1 and not checkpoint.missing
+    if several and all(0 in tensor.shape for tensor in checkpoint.tensors):
+        raise InputError(
+            f"all tensors of {checkpoint.path.name!r} are empty: the weights lie elsewhere, as "
+            "under ZeRO-3 of DeepSpeed",
+            remedy=CONVERT,
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,6 +16,9 @@ _RULE = re.compile(
     r"\s*(?P<limit>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*",
     re.ASCII,
 )
+
+Known = Mapping[str, str]
+"""Names that a rule may speak of, each with what it needs and is not there; empty where nothing."""
 
 _MARGIN = TWO_SIDED * pl.col("error").fill_null(0.0)
 
@@ -37,18 +40,19 @@ class Rule:
     limit: float
 
     @classmethod
-    def parse(cls, text: str, measures: Collection[str]) -> Rule:
+    def parse(cls, text: str, measures: Known) -> Rule:
         """Read a rule: a measure, a comparison, a number.
 
         Args:
             text: the rule.
-            measures: the names that it may speak of.
+            measures: the names that it may speak of, each with what it needs and is not there.
 
         Raises:
-            InputError: the text is no rule, or speaks of an unknown measure.
+            InputError: the text is no rule, or speaks of an unknown measure, or of one that needs
+                what is not there.
 
         Example:
-            >>> Rule.parse("stable_rank < 1.5", ["stable_rank"])
+            >>> Rule.parse("stable_rank < 1.5", {"stable_rank": ""})
             Rule(measure='stable_rank', sign='<', limit=1.5)
         """
         match = _RULE.fullmatch(text)
@@ -60,7 +64,12 @@ class Rule:
         if match["measure"] not in measures:
             raise InputError(
                 f"the rule {text!r} speaks of {match['measure']!r}, which is not measured",
-                remedy=f"choose among {', '.join(measures)}",
+                remedy=f"choose among {', '.join(n for n, needs in measures.items() if not needs)}",
+            )
+        if needs := measures[match["measure"]]:
+            raise InputError(
+                f"the rule {text!r} speaks of {match['measure']!r}, which needs {needs}",
+                remedy=f"inspect with {needs}, or leave the rule out",
             )
         return cls(match["measure"], match["sign"], float(match["limit"]))
 

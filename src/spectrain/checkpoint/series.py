@@ -6,13 +6,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from spectrain.checkpoint.open import PREFERRED, candidates, open_checkpoint, step_of
+from spectrain.checkpoint.layouts.candidates import candidates, is_part
+from spectrain.checkpoint.layouts.hugging_face import PREFERRED
+from spectrain.checkpoint.open import open_checkpoint, step_of
 from spectrain.checkpoint.stored import Checkpoint
 from spectrain.core import InputError
 
 _TRAILING = re.compile(r".*?(\d{1,18})", re.ASCII | re.DOTALL)
-_SHARD = re.compile(r".*-\d{5}-of-\d{5}|consolidated\.\d\d", re.ASCII | re.DOTALL)
-"""Parts of one checkpoint: of an index, or of tensor parallelism."""
 
 
 def find_series(folder: Path) -> dict[int, Path]:
@@ -63,5 +63,5 @@ def open_series(folder: Path, series: dict[int, Path]) -> list[Checkpoint]:
 
 def _trailing_number(path: Path) -> int | None:
     stem = path.stem if path.is_file() else path.name
-    match = None if _SHARD.fullmatch(stem) else _TRAILING.fullmatch(stem)
+    match = None if is_part(stem) else _TRAILING.fullmatch(stem)
     return int(match[1]) if match else None

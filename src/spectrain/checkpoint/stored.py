@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -108,6 +109,10 @@ class Checkpoint:
         missing: weights that belong to it and cannot be read, each with its reason.
         step: the optimizer's step at which it was taken, where file or name tell.
         notes: what a reader should know of how it was read.
+        metadata: what its own header says of it.
+        config: what ``config.json`` beside it says of the model.
+        onto: of an adapter, what makes the adapted weight out of the base model's, by its name,
+            where that is more than adding the change.
     """
 
     path: Path
@@ -117,3 +122,6 @@ class Checkpoint:
     missing: tuple[Skipped, ...] = ()
     step: int | None = None
     notes: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    onto: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)

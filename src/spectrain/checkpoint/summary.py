@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from statistics import median
 from typing import Literal
 
@@ -96,14 +98,14 @@ def lora_ranks(changes: pl.DataFrame, run: Run) -> dict[str, object]:
     """Ranks for an adapter of each matrix, in the words of PEFT's ``LoraConfig``.
 
     ``rank_pattern`` holds, for every linear module that moved, the least rank that keeps the share
-    of its change that was asked for (the largest, where several blocks share a parameter); ``r``
-    is their median.
+    of its change that was asked for: that of the whole module, where several blocks are its parts.
+    ``r`` is their median.
 
     Args:
         changes: of :func:`blocks_frame` with ``source="update"``.
         run: of the comparison.
     """
-    found = {row["block"]: row["lora_rank"] for row in changes.iter_rows(named=True)}
+    found = {row["block"]: row.get("module_rank") for row in changes.iter_rows(named=True)}
     ranks: dict[str, int] = {}
     for block in run.blocks:
         rank = int(found.get(block.name) or 0)
@@ -113,6 +115,20 @@ def lora_ranks(changes: pl.DataFrame, run: Run) -> dict[str, object]:
             ranks[module] = max(rank, ranks.get(module, 0))
     middle = round(median(ranks.values())) if ranks else 0
     return {"r": middle, "target_modules": list(ranks), "rank_pattern": ranks}
+
+
+def left_out_frame(run: Run) -> pl.DataFrame:
+    """What is no block, counted by its reason: the commonest first.
+
+    Numbers in a reason (of dimensions, of sides) do not tell reasons apart.
+    """
+    reasons = [re.sub(r"\bof shape \(.*\)|'[^']*'", "", skip.reason) for skip in run.skipped]
+    counts = Counter(" ".join(reason.split()).removesuffix(" of") for reason in reasons)
+    return pl.DataFrame(
+        counts.most_common(),
+        schema={"reason": pl.String, "tensors": pl.Int64},
+        orient="row",
+    )
 
 
 def weightwatcher_frame(run: Run) -> pl.DataFrame:

@@ -9,10 +9,10 @@ from typing import Annotated
 import tyro
 from rich.text import Text
 
-from spectrain.answers import Finding, OpenAs, descent, plan_of, select_blocks
+from spectrain.answers import Finding, OpenAs, descent, events, plan_of, select_blocks
 from spectrain.answers.descent import DescentGroup, DescentRow
 from spectrain.answers.descent.columns import fed_by, granularity, interval
-from spectrain.cli.terminal import console, plain, table, verdict, working
+from spectrain.cli.terminal import console, plain, show_events, table, verdict, working
 from spectrain.optim import write_plan
 from spectrain.page.format import MISSING, number
 from spectrain.records import open_run
@@ -53,8 +53,10 @@ def run(
     if plan is not None:
         write_plan(plan_of(finding, open_as=open_as), plan)
     if json:
-        print(dumps(finding.to_dict(), allow_nan=False))
+        told = {"events": events(opened), **finding.to_dict()}
+        print(dumps(told, allow_nan=False))
     else:
+        show_events(events(opened))
         show(finding)
 
 

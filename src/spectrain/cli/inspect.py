@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from json import dumps
 from pathlib import Path
@@ -14,13 +14,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from spectrain.answers import randomness
-from spectrain.checkpoint import compare_checkpoints, inspect_checkpoints, open_checkpoint
-from spectrain.checkpoint.difference import CHANGES
-from spectrain.checkpoint.inspect import Inspection
-from spectrain.checkpoint.rules import Rule
+from spectrain.checkpoint import (
+    compare_changes,
+    compare_checkpoints,
+    inspect_checkpoints,
+    open_checkpoint,
+)
+from spectrain.checkpoint.choose import choose
+from spectrain.checkpoint.differences import CHANGES, INTERFERENCE
+from spectrain.checkpoint.rules import Known, Rule
 from spectrain.checkpoint.series import find_series, open_series
 from spectrain.checkpoint.sketched import SKETCH_FROM
+from spectrain.checkpoint.stored import Checkpoint
 from spectrain.checkpoint.weightwatcher import COLUMNS, PREFIX, weightwatcher_records
+from spectrain.cli.inspect_list import show_listing
 from spectrain.cli.inspect_result import RANDOMNESS_RULES, Result, show
 from spectrain.core import InputError
 from spectrain.matrix import MEASURES
@@ -39,7 +46,11 @@ def run(
     random: bool = True,
     exact: bool = False,
     sketch_from: int = SKETCH_FROM,
+    list: bool = False,
+    include: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
     share: float = 0.9,
+    by_shape: bool = False,
     workers: int = 2,
     fail_on: tuple[str, ...] = (),
     csv: Path | None = None,
@@ -49,8 +60,10 @@ def run(
     """Measure the matrices of checkpoints, one at a time, without the model's code or data.
 
     One path is inspected; a folder of checkpoints at several steps is a series. Of two paths the
-    difference is measured. The exit status is 0 if every weight has an answer and no rule is
-    broken, 1 if a rule is broken, 2 if an input cannot be used, 3 if an answer is missing.
+    difference is measured, also of a base model and its adapter. Of three, a base and two that were
+    trained from it, it is measured how their changes meet. The exit status is 0 if every weight has
+    an answer and no rule is broken, 1 if a rule is broken, 2 if an input cannot be used, 3 if an
+    answer is missing.
 
     Args:
         paths: safetensors, files of torch.save, GGUF, an index of shards, or a folder.
@@ -61,7 +74,11 @@ def run(
         exact: singular values by SVD in float64 for every matrix, however large.
         sketch_from: estimate matrices whose shorter side has at least this many entries from
             products with vectors, with standard errors, where that is faster.
+        list: show what the checkpoint holds, from its headers alone.
+        include: measure the tensors whose names match one of these patterns, as "*.self_attn.*".
+        exclude: leave out those whose names match one of these.
         share: of a difference, the part that an adapter is to keep.
+        by_shape: of a difference, pair weights of unlike names by their shapes and order.
         workers: threads, each with one matrix in memory and its share of the cores.
         fail_on: rules that no block may fulfil, such as "stable_rank<1.5", "bulk_fraction>0.9" or
             "weightwatcher.alpha>6".
@@ -69,27 +86,58 @@ def run(
         html: write the page to this file.
         json: print everything as JSON.
     """
-    if not 1 <= len(paths) <= 2:
-        raise InputError(f"{len(paths)} paths are given", remedy="pass one checkpoint or two")
+    if not 1 <= len(paths) <= 3:
+        raise InputError(f"{len(paths)} paths are given", remedy="pass one, two or three")
     for name, count in (("workers", workers), ("sketch-from", sketch_from)):
         if count < 1:
             raise InputError(f"{name} is {count}", remedy="pass at least 1")
-    if len(paths) == 2 and weightwatcher:
+    if len(paths) > 1 and weightwatcher:
         raise InputError(
-            "WeightWatcher's columns are of one checkpoint", remedy="inspect the two one by one"
+            "WeightWatcher's columns are of one checkpoint", remedy="inspect them one by one"
         )
-    known = [*MEASURES, *(CHANGES if len(paths) == 2 else RANDOMNESS_RULES if random else ())]
-    known += [PREFIX + column for column in COLUMNS if weightwatcher]
-    rules = [Rule.parse(text, known) for text in fail_on]
+
+    def opened(path: Path) -> Checkpoint:
+        return choose(open_checkpoint(path), include, exclude)
+
+    if list:
+        return max(show_listing(opened(path), json=json) for path in paths)
+    rules = [Rule.parse(text, _known(len(paths), random, weightwatcher)) for text in fail_on]
+    method: Method = "exact" if exact else "auto"
     with ExitStack() as stack:
         folder = out or Path(stack.enter_context(TemporaryDirectory())) / "run"
-        if len(paths) == 2:
-            inspection = _compare(paths[0], paths[1], folder, exact, share, workers)
-        else:
-            whole = exact or weightwatcher  # whose columns need every singular value
-            method: Method = "exact" if exact else "auto"
-            sketches = None if whole else sketch_from
-            inspection = _inspect(paths[0], folder, method, sketches, weightwatcher, workers)
+        match paths:
+            case [path]:
+                inspection = inspect_checkpoints(
+                    _series(path, opened, include, exclude),
+                    folder,
+                    method=method,
+                    # WeightWatcher's columns need every singular value.
+                    sketch_from=None if exact or weightwatcher else sketch_from,
+                    workers=workers,
+                    extra=weightwatcher_records if weightwatcher else None,
+                    follow=_bar("measuring"),
+                )
+            case [before, after]:
+                inspection = compare_checkpoints(
+                    opened(before),
+                    opened(after),
+                    folder,
+                    share=share,
+                    method=method,
+                    by_shape=by_shape,
+                    workers=workers,
+                    follow=_bar("comparing"),
+                )
+            case [base, one, other]:
+                inspection = compare_changes(
+                    opened(base),
+                    opened(one),
+                    opened(other),
+                    folder,
+                    method=method,
+                    workers=workers,
+                    follow=_bar("comparing"),
+                )
         findings = []
         if random and len(paths) == 1:
             findings.append(randomness(inspection.run, follow=_bar("fitting random bulks")))
@@ -107,38 +155,26 @@ def run(
         return result.status
 
 
-def _inspect(
+def _known(paths: int, random: bool, weightwatcher: bool) -> Known:
+    """What rules may speak of, each with the flag that it needs where that is not given."""
+    known = dict.fromkeys(MEASURES, "")
+    known |= dict.fromkeys(RANDOMNESS_RULES, "" if random and paths == 1 else "no --no-random")
+    known |= {PREFIX + column: "" if weightwatcher else "--weightwatcher" for column in COLUMNS}
+    known |= dict.fromkeys(CHANGES, "" if paths == 2 else "two checkpoints")
+    known |= dict.fromkeys(INTERFERENCE, "" if paths == 3 else "three checkpoints")
+    return known
+
+
+def _series(
     path: Path,
-    folder: Path,
-    method: Method,
-    sketch_from: int | None,
-    weightwatcher: bool,
-    workers: int,
-) -> Inspection:
+    opened: Callable[[Path], Checkpoint],
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+) -> Sequence[Checkpoint]:
     series = find_series(path)
-    return inspect_checkpoints(
-        open_series(path, series) if series else [open_checkpoint(path)],
-        folder,
-        method=method,
-        sketch_from=sketch_from,
-        workers=workers,
-        extra=weightwatcher_records if weightwatcher else None,
-        follow=_bar("measuring"),
-    )
-
-
-def _compare(
-    before: Path, after: Path, folder: Path, exact: bool, share: float, workers: int
-) -> Inspection:
-    return compare_checkpoints(
-        open_checkpoint(before),
-        open_checkpoint(after),
-        folder,
-        share=share,
-        method="exact" if exact else "auto",
-        workers=workers,
-        follow=_bar("comparing"),
-    )
+    if not series:
+        return [opened(path)]
+    return [choose(one, include, exclude) for one in open_series(path, series)]
 
 
 def _bar(task: str) -> Callable[[Iterator[T], int], Iterator[T]]:

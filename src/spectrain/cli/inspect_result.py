@@ -10,14 +10,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
+from rich.text import Text
 
 from spectrain.answers import Finding
 from spectrain.answers.randomness.finding import LEAST_COLUMNS
+from spectrain.checkpoint.differences import INTERFERENCE
 from spectrain.checkpoint.inspect import Inspection
 from spectrain.checkpoint.odd import odd_blocks
 from spectrain.checkpoint.rules import Rule
-from spectrain.checkpoint.summary import groups_frame, lora_ranks, weightwatcher_frame
-from spectrain.cli.terminal import console, plain, table
+from spectrain.checkpoint.summary import (
+    groups_frame,
+    left_out_frame,
+    lora_ranks,
+    weightwatcher_frame,
+)
+from spectrain.cli.fitted_table import Row, fitted
+from spectrain.cli.terminal import console, printable, say, terminal_width
 from spectrain.core import InputError
 from spectrain.report.health import health_frame, is_difference, moved
 
@@ -27,11 +35,21 @@ INCOMPLETE = 3
 RANDOMNESS_RULES = ("bulk_fraction", "spikes", "exponent")
 """What of the finding *randomness* a rule may speak of."""
 
+MOST_STEPS = 5
+"""Of more checkpoints the table shows the last alone."""
+
 MOST_LINES = 20
 """Of what is listed below the table, so many lines are shown."""
 
 _WEIGHTS = ("operator_norm", "stable_rank", "nuclear_rank", "effective_rank")
-_CHANGES = ("relative_change", "stable_rank", "left_overlap", "right_overlap", "lora_rank")
+_CHANGES = (
+    "relative_change",
+    "signal_rank",
+    "lora_rank",
+    "stable_rank",
+    "left_overlap",
+    "right_overlap",
+)
 _WEIGHTWATCHER = (
     "alpha",
     "sigma",
@@ -134,6 +152,7 @@ class Result:
             "lora": lora_ranks(self.blocks, run) if self.is_difference else None,
             "odd": [] if self.is_difference else _plain(odd_blocks(self.blocks)),
             "weightwatcher": _plain(self.weightwatcher),
+            "left_out": _plain(left_out_frame(run)),
             "skipped": [asdict(skip) for skip in run.skipped],
             "incomplete": [asdict(skip) for skip in self.inspection.incomplete],
             "rules": self.verdicts,
@@ -148,7 +167,7 @@ class Result:
         """
         frame = self.weightwatcher if self.weightwatcher.height else self.blocks
         try:
-            frame.write_csv(path)
+            harmless(frame).write_csv(path)
         except OSError as error:
             raise InputError(
                 f"{str(path)!r} cannot be written: {error.strerror}", remedy="check the path"
@@ -157,25 +176,18 @@ class Result:
 
 def show(result: Result, by: Literal["block", "role", "depth"]) -> None:
     """Print the table and what there is to say about it."""
-    for facts in result.inspection.run.manifest["config"]["checkpoints"]:
-        notes = "".join(f"; {note}" for note in facts["notes"])
-        step = f", step {facts['step']:,}" if facts["step"] else ""
-        line = f"{facts['name']}: {facts['format']}{step}, {facts['blocks']} blocks{notes}"
-        console().print(plain(line), highlight=False)
-    if result.weightwatcher.height:
-        chosen = [name for name in _WEIGHTWATCHER if name in result.weightwatcher.columns]
-        _table(result.weightwatcher, ["name"], chosen)
-    elif by == "block":
-        shown = _shown(result) + (
-            ("bulk_fraction", "spikes", "exponent", "tail") if result.findings else ()
-        )
-        _table(result.blocks, ["block", "role", "method"], list(shown))
-    else:
-        groups = groups_frame(result.blocks, by)
-        stacks = by == "depth" and groups["stack"].str.len_chars().sum() > 0
-        _table(groups, [*["stack"][:stacks], by, "blocks"], list(_shown(result)))
+    facts = result.inspection.run.manifest["config"]["checkpoints"]
+    for one in facts if len(facts) <= MOST_STEPS else (facts[0], facts[-1]):
+        notes = "".join(f"; {note}" for note in one["notes"])
+        step = f", step {one['step']:,}" if one["step"] else ""
+        say(f"{one['name']}: {one['format']}{step}, {one['blocks']} blocks{notes}")
+    frame, described, measures = _chosen(result, by)
+    if len(facts) > MOST_STEPS:
+        frame = frame.filter(pl.col("step") == frame["step"].max())
+        say(f"the last of {len(facts):,} checkpoints is shown; --csv and --json have all")
+    _table(frame, described, measures)
     for finding in result.findings:
-        console().print(plain(f"{finding.question} {finding.statement}"), highlight=False)
+        say(f"{finding.question} {finding.statement}")
     if result.is_difference:
         far, still = moved(result.blocks)
         _list("moved most", [f"{block}: by {change:.2g} of its norm" for block, change in far])
@@ -185,22 +197,57 @@ def show(result: Result, by: Literal["block", "role", "depth"]) -> None:
     for verdict in result.verdicts:
         _list(f"breaks {verdict['rule']}", [_compared(row) for row in verdict["broken"]])
         _list(f"cannot be judged by {verdict['rule']}", [_why(r) for r in verdict["undecided"]])
-    skipped = len(result.inspection.run.skipped)
-    console().print(f"{skipped} tensors are no blocks; --json lists them with the reasons")
+    left_out = left_out_frame(result.inspection.run)
+    for row in left_out.iter_rows(named=True):
+        say(f"left out: {row['reason']}, {_count(row['tensors'], 'tensor')}")
+    if left_out.height:
+        say("--json lists each by name")
+
+
+def _count(number: int, of: str) -> str:
+    return f"{number:,} {of}{'' if number == 1 else 's'}"
 
 
 def _shown(result: Result) -> tuple[str, ...]:
+    if "change_cosine" in result.blocks.columns:
+        return INTERFERENCE
     return _CHANGES if result.is_difference else _WEIGHTS
 
 
+def _chosen(
+    result: Result, by: Literal["block", "role", "depth"]
+) -> tuple[pl.DataFrame, list[str], list[str]]:
+    """What the table shows: rows, columns that describe them, measures."""
+    if result.weightwatcher.height:
+        known = [name for name in _WEIGHTWATCHER if name in result.weightwatcher.columns]
+        return result.weightwatcher, ["name"], known
+    if by == "block":
+        random = ("bulk_fraction", "spikes", "exponent", "tail") if result.findings else ()
+        return result.blocks, ["block", "role", "method"], [*_shown(result), *random]
+    groups = groups_frame(result.blocks, by)
+    stacks = by == "depth" and groups["stack"].str.len_chars().sum() > 0
+    return groups, [*["stack"][:stacks], by, "blocks"], list(_shown(result))
+
+
 def _table(frame: pl.DataFrame, described: list[str], measures: list[str]) -> None:
+    title, *others = described
     series = ["step"] if frame["step"].n_unique() > 1 else []
-    made = table(*series, *described, *measures, "", numbers=(*series, *measures))
+    rows = []
     for row in frame.iter_rows(named=True):
-        cells = [_cell(row[name]) for name in (*series, *described)]
+        cells = [_cell(row[name]) for name in (*series, *others)]
         cells += [_cell(row[name], row.get(f"{name}_error")) for name in measures]
-        made.add_row(*map(plain, cells), plain(row.get("reason") or ""))
-    console().print(made)
+        reason = str(row.get("reason") or "")
+        rows.append(Row(printable(_cell(row[title])), cells, printable(reason)))
+    lines = fitted(
+        title,
+        [*series, *others, *measures],
+        rows,
+        width=terminal_width(),
+        numbers=frozenset((*series, *measures)),
+        last=("method", "role", "tail", "exponent", "spikes", "nuclear_rank"),
+    )
+    for line in lines:
+        console().print(Text(line), soft_wrap=True, highlight=False)
 
 
 def _cell(value: object, error: float | None = None) -> str:
@@ -229,9 +276,27 @@ def _why(row: dict[str, Any]) -> str:
 
 def _list(title: str, lines: Sequence[str]) -> None:
     for line in lines[:MOST_LINES]:
-        console().print(plain(f"{title}: {line}"), highlight=False)
+        say(f"{title}: {line}")
     if len(lines) > MOST_LINES:
-        console().print(f"{title}: and {len(lines) - MOST_LINES} more; --json lists all")
+        say(f"{title}: and {len(lines) - MOST_LINES:,} more; --json lists all")
+
+
+def harmless(frame: pl.DataFrame) -> pl.DataFrame:
+    r"""Texts that neither a spreadsheet takes for a formula nor a terminal for an order.
+
+    A text that begins with one of ``= + - @`` is preceded by an apostrophe; characters of control
+    are shown as ``�``.
+
+    Source:
+        OWASP, CSV Injection.
+
+    Example:
+        >>> harmless(pl.DataFrame({"a": ["=1+1", "b\x1b[2J"]})).to_series().to_list()
+        ["'=1+1", 'b�[2J']
+    """
+    text = pl.selectors.string().str.replace_all(r"\p{C}", "�")
+    guarded = text.str.replace(r"^\s*[=+\-@]", "'${0}")
+    return frame.with_columns(guarded)
 
 
 def _plain(frame: pl.DataFrame) -> list[dict[str, Any]]:

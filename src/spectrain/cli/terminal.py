@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -40,9 +40,30 @@ def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
     return made
 
 
-def plain(text: str) -> Text:
+def printable(text: str) -> str:
     """Text that a user chose, with nothing in it that a terminal would obey."""
-    return Text("".join(part if part.isprintable() else "�" for part in text), overflow="fold")
+    return "".join(part if part.isprintable() else "�" for part in text)
+
+
+def plain(text: str) -> Text:
+    """The same for a cell or a line, folded where it is too long."""
+    return Text(printable(text), overflow="fold")
+
+
+def say(text: str) -> None:
+    """Print a line that may hold what a user chose."""
+    console().print(plain(text), highlight=False)
+
+
+def terminal_width() -> int | None:
+    """Width of the terminal; ``None`` where the output is none, and lines may have any length."""
+    return console().width if sys.stdout.isatty() else None
+
+
+def show_events(sentences: Iterable[str]) -> None:
+    """Print what befell a run, before all else."""
+    for sentence in sentences:
+        console().print(Text.assemble(("! ", "bold red"), plain(sentence)))
 
 
 def verdict(name: str) -> Text:

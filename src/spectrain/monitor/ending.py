@@ -30,15 +30,15 @@ class Open(Protocol):
 _OPEN: WeakSet[Open] = WeakSet()
 
 
-def keep_open(run: Open, flush: Callable[[], None]) -> None:
+def keep_open(run: Open, abandon: Callable[[], None]) -> None:
     """Remember a run without keeping it alive: its hooks do that as long as the model lives.
 
     Args:
         run: to be closed at the end of the program.
-        flush: puts its records on disk where it dies before; must not hold the run.
+        abandon: puts its records on disk where it dies before; must not hold the run.
     """
     _OPEN.add(run)
-    finalize(run, flush).atexit = False
+    finalize(run, abandon).atexit = False
 
 
 @atexit.register

@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from spectrain.core import QUANTITIES, Block, Quantity, Record, Sink, Source
 from spectrain.monitor import taps
-from spectrain.monitor.closure import Arguments, announced, closure_of, with_closure
+from spectrain.monitor.closure import Arguments, Calls, announced, closure_of, with_closure
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.outbox import Outbox
 from spectrain.monitor.plan import Cadence, SamplePlan
@@ -83,14 +83,17 @@ class Observer:
         self._before_opening = 0.0
         self._last_end = perf_counter()
         self._stepped: set[int] = set()
+        self._by_hand = False
         self._receiver = self.begin
         self._key = taps.register(self._receiver)
         device = next((p.device for p in model.parameters()), None)
         opening = _opening(self.begin, self._key, device)
         self._handles: list[RemovableHandle] = [model.register_forward_pre_hook(opening)]
         for optimizer in self._optimizers:
-            self._handles.append(optimizer.register_step_pre_hook(self.before))
-            self._handles.append(optimizer.register_step_post_hook(self.after))
+            calls = Calls()
+            before, after = partial(self._enter, calls), partial(self._leave, calls)
+            self._handles.append(optimizer.register_step_pre_hook(before))
+            self._handles.append(optimizer.register_step_post_hook(after))
         schedule.watches(survey.works())
         self._prepare()
 
@@ -140,6 +143,18 @@ class Observer:
             self._before_opening = self._guard.seconds
             self._opened = perf_counter()
 
+    def _enter(
+        self, calls: Calls, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Arguments | None:
+        """The hook before a step: of calls within each other the outermost counts."""
+        outermost = calls.enter()
+        return self.before(optimizer, args, kwargs) if outermost and not self._by_hand else None
+
+    def _leave(self, calls: Calls, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """The hook after it."""
+        if calls.leave() and not self._by_hand:
+            self.after(optimizer)
+
     def before(
         self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Arguments | None:
@@ -156,7 +171,7 @@ class Observer:
         ready()
         return None
 
-    def after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def after(self, optimizer: Optimizer) -> None:
         """An optimizer has stepped."""
         if self._plan is not None:
             self._tell(optimizer, lambda probe: probe.after_update)
@@ -169,9 +184,13 @@ class Observer:
         """The weights are updated within, by other means than an optimizer's step."""
         for optimizer in self._optimizers:
             self.before(optimizer, (optimizer,), {})
-        yield
+        self._by_hand = True
+        try:
+            yield
+        finally:
+            self._by_hand = False
         for optimizer in self._optimizers:
-            self.after(optimizer, (optimizer,), {})
+            self.after(optimizer)
 
     def _tell(
         self,

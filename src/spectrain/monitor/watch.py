@@ -300,7 +300,7 @@ def watch(
         start_step,
     )
     watched = Watch(observer, guard, folder)
-    keep_open(watched, writer.flush)
+    keep_open(watched, writer.abandon)
     return watched
 
 

@@ -68,8 +68,8 @@ class Exchangeability:
             return
         x = x / energy.sqrt()
         before = self._sums.get(count)
-        if before is not None and bool(before.any()):
-            self._bet(x @ before.mT)
+        if before is not None and bool((products := x @ before.mT).any()):
+            self._bet(products)
         self._sums[count] = x if before is None else before + x
         self.steps += 1
 

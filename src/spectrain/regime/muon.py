@@ -10,6 +10,8 @@ overlap of two updates is
 
 All w_j ≥ 0, hence w₁ρ ≤ c(ρ) ≤ w₁ρ + (1−w₁)ρ³ for ρ ≥ 0: with w₁ near 0.7 for square matrices and
 near 0.9 for 4 : 1 this leaves S, which sums ρ = Cμᵏ over many lags, uncertain by a few per cent.
+What the bounds leave is taken as (1−w₁)ρᵖ, with the p ≥ 3 that gives the overlap of successive
+updates as drawn matrices of the same proportions have it.
 The exact polar factor of a large square matrix has w₁ = (8/3π)² = 0.72. Then
 
     ‖W‖² → ηκ² E‖O‖² S/(2λ),
@@ -19,7 +21,7 @@ and E‖O‖² is r for an exact polar factor, 0.7–0.8 r for five quintic step
 
 from __future__ import annotations
 
-from math import prod, sqrt
+from math import inf, log, prod, sqrt
 
 import torch
 from jaxtyping import Float
@@ -29,6 +31,9 @@ from spectrain.core.errors import InputError
 from spectrain.matrix.polar import QUINTIC, newton_schulz
 from spectrain.regime.equilibrium import NoiseUpdate
 from spectrain.rmt.ensembles import laguerre_eigenvalues
+
+SIDE = 48
+"""Longer side of the matrices that are drawn for the overlap of successive updates."""
 
 DRAWS = 64
 """Random spectra over which size and linear share of an update are averaged."""
@@ -46,8 +51,8 @@ def muon_noise(
 ) -> NoiseUpdate:
     """Muon's update on independent Gaussian gradients, as `torch.optim.Muon` takes it.
 
-    The overlap is taken in the middle of its bounds (see the module's text), their half distance is
-    the ``spread``.
+    The overlap is a sum of two powers of ρ (see the module's text); how far S lies above its lower
+    bound is the ``spread``.
 
     Args:
         shape: (rows, columns).
@@ -74,11 +79,14 @@ def muon_noise(
     kappa = sqrt(max(1.0, shape[0] / shape[1])) if scale is None else scale
     energy, linear = _size_and_share(shape, steps, coefficients, generator)
     first, rate = averaged_autocorrelation(momentum, nesterov=nesterov), momentum
-    low = ((linear * first, rate),) if momentum else ()
-    cubic = ((0.5 * (1 - linear) * first**3, rate**3),) if momentum else ()
-    middle = NoiseUpdate(kappa**2 * energy, low + cubic)
-    lowest = NoiseUpdate(kappa**2 * energy, low)
-    return NoiseUpdate(middle.energy, middle.terms, 1 - lowest.persistence() / middle.persistence())
+    size = kappa**2 * energy
+    if not momentum:
+        return NoiseUpdate(size)
+    low = ((linear * first, rate),)
+    power = _power(shape, first * rate, linear, steps, generator)
+    whole = (*low, ((1 - linear) * first**power, rate**power))
+    spread = 1 - NoiseUpdate(size, low).persistence() / NoiseUpdate(size, whole).persistence()
+    return NoiseUpdate(size, whole, spread)
 
 
 def averaged_autocorrelation(momentum: float, *, nesterov: bool) -> float:
@@ -129,6 +137,21 @@ def overlap_of_polars(
     size = 0.5 * (a.square() + b.square()).sum((-2, -1)).mean()
     overlaps = (a * b).sum((-2, -1)) / size
     return overlaps.mean().item(), overlaps.std().item() / sqrt(draws)
+
+
+def _power(
+    shape: tuple[int, int],
+    correlation: float,
+    linear: float,
+    steps: int,
+    generator: torch.Generator,
+) -> float:
+    """P of c(ρ) = w₁ρ + (1−w₁)ρᵖ, from drawn matrices of these proportions."""
+    larger = max(*shape, SIDE)
+    drawn = max(round(shape[0] * SIDE / larger), 1), max(round(shape[1] * SIDE / larger), 1)
+    overlap, _ = overlap_of_polars(drawn, correlation, generator=generator, draws=16, steps=steps)
+    share = (overlap - linear * correlation) / (1 - linear)
+    return max(log(share) / log(correlation), 3.0) if share > 0 else inf
 
 
 def _size_and_share(

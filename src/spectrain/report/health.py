@@ -56,14 +56,18 @@ def health_frame(run: Run, findings: Sequence[Finding[Any, Any]] = ()) -> pl.Dat
     frame = blocks_frame(run, Source.UPDATE if is_difference(run) else Source.WEIGHT)
     rows = [row for finding in findings if finding.name == "randomness" for row in finding.rows]
     found = pl.DataFrame(
-        [[row.step, row.block, *(getattr(row, name) for name in RANDOMNESS)] for row in rows],
-        schema={"step": pl.Int64, "block": pl.String, **RANDOMNESS},
+        [
+            [row.step, row.block, *(getattr(row, name) for name in RANDOMNESS), row.reason]
+            for row in rows
+        ],
+        schema={"step": pl.Int64, "block": pl.String, **RANDOMNESS, "unfitted": pl.String},
         orient="row",
     )
     share = pl.col("effective_rank") / pl.min_horizontal("rows", "columns")
-    return frame.with_columns(effective_share=share).join(
+    joined = frame.with_columns(effective_share=share).join(
         found, on=["step", "block"], how="left", maintain_order="left"
     )
+    return joined.with_columns(reason=pl.coalesce("reason", "unfitted")).drop("unfitted")
 
 
 def moved(frame: pl.DataFrame) -> tuple[list[tuple[str, float]], list[str]]:
@@ -74,6 +78,8 @@ def moved(frame: pl.DataFrame) -> tuple[list[tuple[str, float]], list[str]]:
         >>> moved(frame) == ([("c", 0.3), ("b", 0.1)], ["a"])
         True
     """
+    if "relative_change" not in frame.columns:  # of two changes of one base
+        return [], []
     known = frame.filter(pl.col("relative_change").is_not_null())
     far = known.filter(pl.col("relative_change") > 0).sort("relative_change", descending=True)
     still = known.filter(pl.col("relative_change") == 0)["block"].to_list()

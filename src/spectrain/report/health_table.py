@@ -73,6 +73,13 @@ WEIGHTS = (
 )
 CHANGES = (
     Column("relative_change", "relative change", "‖W₁ − W₀‖_F/‖W₀‖_F", share=True),
+    Column(
+        "signal_rank", "signal rank", "singular values that noise does not account for", count=True
+    ),
+    Column("change_cosine", "cosine", "⟨A, B⟩/(‖A‖‖B‖) of the two changes"),
+    Column("sign_conflict", "sign conflict", "where the changes have opposite signs", share=True),
+    Column("left_interference", "left overlap", "of the leading left directions of the changes"),
+    Column("right_interference", "right overlap", "of the leading right directions"),
     Column("stable_rank", "stable rank", "of the change"),
     Column("effective_share", "effective rank", "of the change, as a share of full", share=True),
     Column("left_overlap", "left overlap", "of the ten leading left directions, before and after"),

@@ -7,8 +7,9 @@ from typing import Any
 
 from spectrain.core import InputError
 from spectrain_studies.frame import Study
+from spectrain_studies.frame.discovery import studies
 
-STUDIES: tuple[str, ...] = ("descent", "noise", "randomness", "rank", "regime")
+STUDIES: tuple[str, ...] = studies()
 """Names of the studies; each is a package beside this file that offers ``STUDY``."""
 
 

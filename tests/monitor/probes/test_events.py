@@ -167,6 +167,38 @@ def test_a_closure_stays_what_it_was_between_samples(tmp_path: Path) -> None:
     assert [one is closure for one in seen] == [False, True, False, True]
 
 
+class Child(SGD):
+    """Calls its parent's step, whose hooks torch runs too once any SGD was made."""
+
+    def step(self, closure: Any = None) -> Any:
+        return super().step(closure)
+
+
+@pytest.mark.parametrize("kind", ["plain", "closure"])
+def test_a_step_within_a_step_is_one(kind: str, tmp_path: Path) -> None:
+    SGD([torch.zeros(1, requires_grad=True)])
+    train(tmp_path, kind, lambda p: Child(p, lr=0.1), every=1)
+    assert Diary.heard == ORDER * 3 + ["begin"]
+
+
+def test_a_step_that_an_exception_ends_is_none(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(4, 4, bias=False)
+    optimizer = Child(model.parameters(), lr=0.1)
+
+    def fails() -> Any:
+        raise RuntimeError("no data")
+
+    with spectrain.watch(model, optimizer, tmp_path / "run", probes=[Diary], every=1) as run:
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="no data"):
+                optimizer.step(fails)
+        assert run.step == 0
+        model(torch.ones(1, 4)).sum().backward()
+        optimizer.step()
+        assert run.step == 1
+
+
 class Rare(Diary):
     name = "rare"
     records = (Quantity(Source.GRADIENT, "rare", "1", "nothing"),)
@@ -228,9 +260,9 @@ def test_a_gradient_that_is_ready_too_late_is_caught(
 ) -> None:
     """Read when the step is over, as it once was with closures: the state is the new one."""
 
-    def after(self: Any, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def after(self: Any, optimizer: Optimizer) -> None:
         self._tell(optimizer, lambda probe: probe.gradient_ready)
-        original(self, optimizer, args, kwargs)
+        original(self, optimizer)
 
     original = observing.Observer.after
     monkeypatch.setattr(observing.Observer, "after", after)

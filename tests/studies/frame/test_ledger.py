@@ -16,3 +16,11 @@ def test_text_is_not_taken_for_markup(tmp_path):
     result = execute(toy_study(), "quick", tmp_path).to_dict()
     result["claims"][0]["statement"] = "<script>*a*[b](c)"
     assert r"\<script\>\*a\*\[b\](c)" in ledger([result])
+
+
+def test_claims_that_were_not_run_are_listed(tmp_path):
+    result = execute(toy_study(), "quick", tmp_path).to_dict()
+    claims = [*toy_study().claims.values()]
+    assert "Not run" not in ledger([result], {"toy": claims})
+    result["claims"] = result["claims"][:1]
+    assert f"- `{claims[1].id}`" in ledger([result], {"toy": claims})

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from spectrain_studies.rank import STUDY
-from spectrain_studies.rank.answers import MISSING, QUESTIONS, answers
+from spectrain_studies.rank.four_answers.page import MISSING, QUESTIONS, answers
 
 
 def row(name: str, **told) -> dict:

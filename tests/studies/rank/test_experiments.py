@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from spectrain_studies.rank.coherence import COHERENCE, run_coherence
-from spectrain_studies.rank.layers import LAYERS, run_layers
+from spectrain_studies.rank.coherence.experiment import COHERENCE, run_coherence
+from spectrain_studies.rank.interventions.experiment import ReinflationCase, run_reinflation
+from spectrain_studies.rank.layers.experiment import LAYERS, run_layers
 from spectrain_studies.rank.learning import DYNAMICS, best_size, run_arm
-from spectrain_studies.rank.orthonormalizing import (
+from spectrain_studies.rank.newton_schulz.experiment import (
     ORTHONORMALIZING,
     exact,
     iterated,
     realised,
     run_orthonormalizing,
 )
-from spectrain_studies.rank.reinflation import ReinflationCase, run_reinflation
 from spectrain_studies.rank.stack import Stack
 
 
@@ -120,7 +120,7 @@ def test_resetting_a_block_that_did_not_learn_costs_nothing(tiny) -> None:
 
 def test_coherence_of_repeated_minibatches_is_perfect(tiny, monkeypatch) -> None:
     """With one and the same minibatch there is no noise: the cosine of halves is 1."""
-    from spectrain_studies.rank import coherence
+    from spectrain_studies.rank.coherence import experiment as coherence
 
     drawn = coherence.draw
     monkeypatch.setattr(coherence, "draw", lambda task, seeds, step: drawn(task, seeds, 0))

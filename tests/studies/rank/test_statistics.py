@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from spectrain_studies.frame import Verdict
-from spectrain_studies.rank.prediction import skill
-from spectrain_studies.rank.statistics import change, differs, effect_size, mean_of, paired
+from spectrain_studies.frame import Differs, Verdict
+from spectrain_studies.frame.statistics import effect_size, over_seeds, paired
+from spectrain_studies.rank.causes.prediction import skill
+from spectrain_studies.rank.statistics import change
 
 
 def test_paired_is_the_paired_t_test() -> None:
     generator = np.random.default_rng(0)
     a, b = generator.standard_normal((2, 6))
-    estimate, told = paired(a, b)
+    found = paired(a, b)
+    estimate, told = found.value, found.details
     reference = ttest_rel(a, b)
     interval = reference.confidence_interval(0.95)
     assert told["p_value"] == pytest.approx(reference.pvalue)
@@ -32,15 +34,15 @@ def test_effect_intervals_cover() -> None:
 
 
 def test_a_difference_fails_only_where_it_is_shown_to_be_none() -> None:
-    sure, vague = mean_of(np.array([0.0, 0.001, -0.001])), mean_of(np.array([0.0, 1.0, -1.0]))
-    assert differs(sure, equal=0.1, details={}).verdict == Verdict.FAILS
-    assert differs(vague, equal=0.1, details={}).verdict == Verdict.UNDECIDED
-    assert differs(mean_of(np.array([1.0, 1.1, 0.9])), equal=0.1, details={}).verdict == "holds"
+    sure, vague = over_seeds(np.array([0.0, 0.001, -0.001])), over_seeds(np.array([0.0, 1.0, -1.0]))
+    assert Differs(equal=0.1).judge(sure).verdict == Verdict.FAILS
+    assert Differs(equal=0.1).judge(vague).verdict == Verdict.UNDECIDED
+    assert Differs(equal=0.1).judge(over_seeds(np.array([1.0, 1.1, 0.9]))).verdict == "holds"
 
 
 @pytest.mark.parametrize("values", [[1.0, np.inf], [0.5, 0.5, 0.5]])
 def test_diverged_runs_and_equal_seeds_leave_no_estimate(values) -> None:
-    assert mean_of(np.array(values)).value is None
+    assert over_seeds(np.array(values)).value is None
 
 
 def test_change_is_late_over_early() -> None:
@@ -60,6 +62,6 @@ def test_skill_is_that_of_arms_never_seen() -> None:
 
 
 def test_equal_seeds_say_what_a_sign_test_says() -> None:
-    assert mean_of(np.full(5, -1.0)).value is None
-    certain = mean_of(np.full(6, -1.0))
+    assert over_seeds(np.full(5, -1.0)).value is None
+    certain = over_seeds(np.full(6, -1.0))
     assert (certain.value, certain.low, certain.high) == (-1.0, -1.0, -1.0)

@@ -49,7 +49,7 @@ def test_models_without_data_are_left_out_and_said(tiny, tmp_path) -> None:
     result = execute(STUDY, "quick", tmp_path, config=config, claims=["angle-identity"])
     ((_, judgement),) = result.claims
     assert judgement.verdict == "holds"
-    assert judgement.note == "rests on gpt"
+    assert judgement.note == "Rests on gpt"
 
 
 def test_the_documents_own_numbers_are_the_defaults() -> None:

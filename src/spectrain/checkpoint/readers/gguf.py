@@ -9,16 +9,18 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from io import BufferedReader
 from math import prod
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from spectrain.checkpoint.files import SourceFile
+from spectrain.checkpoint.files import SourceFile, open_ordinary
+from spectrain.checkpoint.readers.registry import reader
 from spectrain.checkpoint.stored import Checkpoint, Stored
 from spectrain.core import InputError, Skipped
 
@@ -52,6 +54,11 @@ class _Info:
     offset: int
 
 
+def _recognises(path: Path, head: bytes) -> bool:
+    return path.suffix == ".gguf" or head[:4] == MAGIC
+
+
+@reader("gguf", recognises=_recognises)
 def read_gguf(path: Path) -> Checkpoint:
     """Open a GGUF file.
 
@@ -60,7 +67,7 @@ def read_gguf(path: Path) -> Checkpoint:
     """
     gguf = _package()
     source = SourceFile.at(path)
-    with path.open("rb") as file:
+    with BufferedReader(open_ordinary(path)) as file:
         cursor = _Cursor(file, source)
         infos, start = _header(cursor)
     tensors: list[Stored] = []
@@ -77,7 +84,7 @@ def read_gguf(path: Path) -> Checkpoint:
 class _Cursor:
     """Reads a header forwards, never beyond the end of the file."""
 
-    file: IO[bytes]
+    file: Any
     source: SourceFile
     position: int = 0
 

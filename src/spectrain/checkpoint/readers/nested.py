@@ -6,9 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
-from spectrain.core import InputError
+from spectrain.checkpoint.beside import (
+    AVERAGE,
+    OPTIMIZER,
+    TRAINING,
+    beside_the_model,
+    is_optimizer_state,
+)
+from spectrain.checkpoint.readers.inert import ArrayRecord, Fields, TensorRecord
+from spectrain.core import InputError, Skipped
 
 WEIGHTS = frozenset(
     {
@@ -21,15 +27,36 @@ WEIGHTS = frozenset(
         "network",
         "params",
         "weights",
+        "app",
     }
 )
 """Keys under which training programs keep the model beside other state."""
 
-STEPS = frozenset({"step", "global_step", "iteration", "iter", "num_steps", "steps"})
+STEPS = (
+    "step",
+    "global_step",
+    "global_steps",
+    "iteration",
+    "iter",
+    "iter_num",
+    "num_steps",
+    "steps",
+    "num_updates",
+    "train_step",
+    "current_step",
+    "total_steps",
+    "completed_steps",
+)
+"""Names of counters of optimizer steps; the first that is there counts."""
 
-BESIDE = "beside the model, no weight of it"
+_COUNTERS = frozenset({"train_state", "trainer", "trainer_state", "progress", "meta", "info"})
+"""Containers that hold such a counter."""
+
+_TEACHERS = frozenset({"teacher", "target", "key_encoder", "target_network", "target_net"})
 
 MAX_DEPTH = 64
+
+Record = TensorRecord | ArrayRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,88 +65,148 @@ class Contents:
 
     Attributes:
         tensors: of the model, by dotted name.
-        beside: dotted names of the other tensors: the optimizer's state and the like.
-        step: the step it tells, if any.
+        beside: the other tensors, each with what it is.
+        step: the step it tells, if any: a number, or the tensor that holds it.
+        notes: what a reader should know of how the model was found.
     """
 
-    tensors: dict[str, Tensor]
-    beside: tuple[str, ...]
-    step: int | None
+    tensors: dict[str, Record]
+    beside: tuple[Skipped, ...]
+    step: int | TensorRecord | None
+    notes: tuple[str, ...] = ()
 
 
 def contents_of(saved: Any) -> Contents:
     """Tensors of a saved object by dotted name.
 
     Where a key such as ``"model"`` or ``"state_dict"`` holds tensors, these are the model, under
-    their names in it, and all others lie beside it. A container that appears twice is read once, so
-    that no object takes longer to read than it is large.
+    their names in it. Else the model is what is neither an optimizer's state, known by its keys
+    ``state`` and ``param_groups`` or by its name, nor other state of the training program, nor a
+    moving average. Where nothing but a moving average is there, it is the model. A container that
+    appears twice is read once, so that no object takes longer to read than it is large.
 
     Raises:
         InputError: two tensors have one name, or containers are nested beyond reason.
 
     Example:
-        >>> import torch
-        >>> w = torch.zeros(2, 2)
+        >>> w = TensorRecord(None)
         >>> found = contents_of({"model": {"w": w}, "optimizer": {"state": {0: w}}, "step": 7})
-        >>> list(found.tensors), found.beside, found.step
-        (['w'], ('optimizer.state.0',), 7)
+        >>> list(found.tensors), [skip.parameter for skip in found.beside], found.step
+        (['w'], ['optimizer.state.0'], 7)
     """
-    step: int | None = None
-    beside: list[str] = []
+    step: int | TensorRecord | None = None
+    beside: list[Skipped] = []
+    notes: list[str] = []
     unwrapped: set[int] = set()
-    while isinstance(saved, Mapping) and id(saved) not in unwrapped:
+    while (keyed := _keyed(saved)) is not None and id(saved) not in unwrapped:
         unwrapped.add(id(saved))
-        if step is None:
-            step = next((whole_number(saved[key]) for key in saved if key in STEPS), None)
-        key = next((key for key in saved if key in WEIGHTS and _holds_tensors(saved[key])), None)
+        step = _step(keyed) if step is None else step
+        key = next((key for key in keyed if key in WEIGHTS and _holds_tensors(keyed[key])), None)
         if key is None:
             break
-        beside.extend(name for name, _ in _tensors({k: v for k, v in saved.items() if k != key}))
-        saved = saved[key]
-    tensors: dict[str, Tensor] = {}
-    for name, tensor in _tensors(saved):
-        if name in tensors:
+        for path, _, why in _tensors({k: v for k, v in keyed.items() if k != key}):
+            what = why or beside_the_model(path) or TRAINING
+            beside.append(Skipped(".".join(path), f"beside the model: {what}"))
+        saved = keyed[key]
+    found = list(_tensors(saved))
+    reasons = [why or beside_the_model(path) for path, _, why in found]
+    if AVERAGE in reasons and None not in reasons:
+        reasons = [None if reason == AVERAGE else reason for reason in reasons]
+        notes.append("the weights are a moving average")
+    twins = _twins([path for (path, *_), reason in zip(found, reasons, strict=True) if not reason])
+    if twins:
+        notes.append(f"parts: {', '.join(sorted(twins.values()))}; {', '.join(twins)} left out")
+    tensors: dict[str, Record] = {}
+    for (path, tensor, _), told in zip(found, reasons, strict=True):
+        reason = told
+        name = ".".join(path) or "tensor"
+        if reason is None and path[:1] and path[0] in twins:
+            reason = f"{AVERAGE} of {twins[path[0]]!r}"
+        if reason is not None:
+            beside.append(Skipped(name, f"beside the model: {reason}"))
+        elif name in tensors:
             raise InputError(
                 f"two tensors are named {name!r}", remedy="save it again under different names"
             )
-        tensors[name] = tensor
-    return Contents(tensors, tuple(beside), step)
+        else:
+            tensors[name] = tensor
+    return Contents(tensors, tuple(beside), step, tuple(notes))
 
 
-def model_prefix(names: Iterable[str]) -> str:
-    """The prefix, dot included, of the names of the model's tensors among those of a whole state.
+def _step(keyed: Mapping[Any, Any]) -> int | TensorRecord | None:
+    inner = (_keyed(keyed[key]) for key in keyed if key in _COUNTERS)
+    for mapping in (keyed, *filter(None, inner)):
+        for name in STEPS:
+            value = mapping.get(name)
+            if isinstance(value, TensorRecord) and value.shape in {(), (1,)}:
+                return value
+            if (number := whole_number(value)) is not None:
+                return number
+    return None
 
-    Example:
-        >>> model_prefix(["model.w", "optimizer.w.exp_avg"]), model_prefix(["h.0.w", "wte"])
-        ('model.', '')
-    """
-    first = {name.partition(".")[0] for name in names if "." in name}
-    beside = first - WEIGHTS
-    key = next((key for key in first if key in WEIGHTS), "")
-    return f"{key}." if beside and any("optim" in other for other in beside) else ""
+
+def _twins(paths: Iterable[tuple[str, ...]]) -> dict[str, str]:
+    """Parts that are moving averages of another: a teacher with the very names of its student."""
+    inside: dict[str, set[tuple[str, ...]]] = {}
+    for path in paths:
+        if len(path) > 1:
+            inside.setdefault(path[0], set()).add(path[1:])
+    found = {}
+    for teacher in inside.keys() & _TEACHERS:
+        for other, names in inside.items():
+            if other not in _TEACHERS and names == inside[teacher]:
+                found[teacher] = other
+    return found
+
+
+def _keyed(value: Any) -> Mapping[Any, Any] | None:
+    """The items of a container with keys: a mapping, or what a module holds."""
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, Fields):
+        if isinstance(parts := value.get("_parameters"), Mapping):
+            others = (value.get("_buffers"), value.get("_modules"))
+            held = {key: item for key, item in parts.items() if item is not None}
+            for other in others:
+                held |= {k: v for k, v in (_keyed(other) or {}).items() if v is not None}
+            return held
+        return value.items or None
+    return None
 
 
 def _holds_tensors(value: Any) -> bool:
-    return isinstance(value, Mapping) and next(_tensors(value), None) is not None
+    return _keyed(value) is not None and next(_tensors(value), None) is not None
 
 
-def _tensors(saved: Any) -> Iterator[tuple[str, Tensor]]:
+def _tensors(saved: Any) -> Iterator[tuple[tuple[str, ...], Record, str | None]]:
+    """Path, tensor, and why it is none of the model's where the structure around it tells."""
     seen: set[int] = set()
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), saved)]
+    waiting: list[tuple[tuple[str, ...], Any, str | None]] = [((), saved, None)]
     while waiting:
-        path, value = waiting.pop()
-        if isinstance(value, Tensor):
-            yield ".".join(path) or "tensor", value
-        elif isinstance(value, Mapping | list | tuple) and id(value) not in seen:
-            seen.add(id(value))
-            if len(path) == MAX_DEPTH:
-                raise InputError(
-                    f"containers are nested more than {MAX_DEPTH} deep",
-                    remedy="save the model's state_dict alone",
-                )
-            items = value.items() if isinstance(value, Mapping) else enumerate(value)
-            below = [((*path, _label(key, at)), inner) for at, (key, inner) in enumerate(items)]
-            waiting.extend(reversed(below))
+        path, value, why = waiting.pop()
+        if isinstance(value, TensorRecord):
+            yield path, value, why
+            continue
+        if isinstance(value, ArrayRecord):
+            if value.dtype.lstrip("<>=") in {"f2", "f4", "f8"} and len(value.shape) > 0:
+                yield path, value, why
+            continue
+        keyed = _keyed(value)
+        if keyed is None and not isinstance(value, list | tuple):
+            continue
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if len(path) == MAX_DEPTH:
+            raise InputError(
+                f"containers are nested more than {MAX_DEPTH} deep",
+                remedy="save the model's state_dict alone",
+            )
+        if why is None and is_optimizer_state(value):
+            why = OPTIMIZER
+        items = keyed.items() if keyed is not None else enumerate(value)
+        below = [((*path, _label(key, at)), inner, why) for at, (key, inner) in enumerate(items)]
+        waiting.extend(reversed(below))
 
 
 def _label(key: Any, position: int) -> str:

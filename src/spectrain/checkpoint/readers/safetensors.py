@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from spectrain.checkpoint.files import SourceFile
+from spectrain.checkpoint.readers.registry import reader
 from spectrain.checkpoint.stored import Checkpoint, Stored
 from spectrain.core import InputError, Skipped
 
@@ -39,6 +40,11 @@ MAX_HEADER = 100_000_000
 _FETCH = "the file is damaged or cut short: fetch or save it again"
 
 
+def _recognises(path: Path, head: bytes) -> bool:
+    return path.suffix == ".safetensors" or head[8:9] == b"{"
+
+
+@reader("safetensors", recognises=_recognises)
 def read_safetensors(path: Path) -> Checkpoint:
     """Open a ``.safetensors`` file.
 
@@ -47,7 +53,8 @@ def read_safetensors(path: Path) -> Checkpoint:
     """
     source = SourceFile.at(path)
     header, start = _header(source)
-    header.pop("__metadata__", None)
+    own = header.pop("__metadata__", None)
+    metadata = {str(k): str(v) for k, v in own.items()} if isinstance(own, dict) else {}
     try:
         with safe_open(path, framework="pt"):
             pass
@@ -62,7 +69,9 @@ def read_safetensors(path: Path) -> Checkpoint:
             tensors.append(Stored(name, shape, str(DTYPES[dtype]).removeprefix("torch."), load))
         else:
             missing.append(Skipped(name, f"stored as {dtype}, which is not read yet"))
-    return Checkpoint(path, "safetensors", tuple(tensors), missing=tuple(missing))
+    return Checkpoint(
+        path, "safetensors", tuple(tensors), missing=tuple(missing), metadata=metadata
+    )
 
 
 def _header(source: SourceFile) -> tuple[dict[str, Any], int]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from spectrain.checkpoint.files import open_ordinary
 from spectrain.checkpoint.stored import Checkpoint
 from spectrain.core import InputError, Skipped
 
@@ -42,7 +43,13 @@ def read_index(path: Path, read: Reader) -> Checkpoint:
         elif name not in held:
             missing.append(Skipped(name, f"the index places it in {file!r}, which lacks it"))
     return Checkpoint(
-        path, merged.format, merged.tensors, merged.skipped, tuple(missing), notes=merged.notes
+        path,
+        merged.format,
+        merged.tensors,
+        merged.skipped,
+        tuple(missing),
+        notes=merged.notes,
+        metadata=merged.metadata,
     )
 
 
@@ -78,9 +85,13 @@ def are_numbered(paths: Sequence[Path]) -> bool:
 def _weight_map(path: Path) -> dict[str, str]:
     name = path.name
     try:
-        if path.stat().st_size > MAX_INDEX:
+        with open_ordinary(path) as file:
+            text = file.read(MAX_INDEX + 1)
+        if len(text) > MAX_INDEX:
             raise ValueError(f"more than {MAX_INDEX} bytes")
-        index = json.loads(path.read_bytes(), object_pairs_hook=_unique)
+        index = json.loads(text, object_pairs_hook=_unique)
+    except InputError:
+        raise
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"the index {name!r} cannot be read ({error})", remedy="fetch it again"
@@ -145,4 +156,5 @@ def _merge(path: Path, shards: Sequence[Checkpoint]) -> Checkpoint:
         tuple(item for shard in shards for item in shard.missing),
         shards[0].step,
         tuple(dict.fromkeys(note for shard in shards for note in shard.notes)),
+        {key: text for shard in shards for key, text in shard.metadata.items()},
     )

@@ -1,15 +1,18 @@
 """Folders of ``torch.distributed.checkpoint``: a table of chunks, and files that hold them.
 
-The table is a pickle, and torch itself reads it with a full unpickler. Here it is read by one that
-knows the few classes of such tables as plain holders of fields and refuses everything else.
+The table is a pickle, and torch itself reads it with a full unpickler. Here it is read as data. The
+model is told from what lies beside it by the names, with or without a prefix of its own.
+
+Megatron-Core keeps all layers of one kind in a single tensor of shape layers × m × n, such as
+``decoder.layers.mlp.linear_fc1.weight``; such tensors are given as one a layer.
 """
 
 from __future__ import annotations
 
 import math
-import pickle
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -18,60 +21,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spectrain.checkpoint.beside import beside_the_model
 from spectrain.checkpoint.files import SourceFile
-from spectrain.checkpoint.readers.nested import BESIDE, STEPS, model_prefix, whole_number
-from spectrain.checkpoint.readers.torch_file import FETCH, load_item
+from spectrain.checkpoint.readers.inert import Fields, InertUnpickler
+from spectrain.checkpoint.readers.nested import STEPS, WEIGHTS, whole_number
+from spectrain.checkpoint.readers.torch_file import FETCH, load_item, read_saved
 from spectrain.checkpoint.stored import Checkpoint, Stored
 from spectrain.core import InputError, Skipped
 
 TABLE = ".metadata"
-
-
-class _Fields:
-    """Stands for an instance of a class of the table: keeps its fields, runs nothing."""
-
-    def __init__(self, *fields: Any) -> None:
-        self.fields = fields
-
-    def __setstate__(self, state: Any) -> None:
-        if isinstance(state, dict):
-            self.__dict__.update(state)
-        else:
-            self.fields = state
-
-
-def _names(module: str, names: str) -> dict[tuple[str, str], Any]:
-    return {(module, name): _Fields for name in names.split()}
-
-
-_ALLOWED: dict[tuple[str, str], Any] = {
-    **_names(
-        "torch.distributed.checkpoint.metadata",
-        "Metadata TensorStorageMetadata BytesStorageMetadata TensorProperties "
-        "ChunkStorageMetadata MetadataIndex StorageMeta _MEM_FORMAT_ENCODING",
-    ),
-    **_names("torch.distributed.checkpoint.filesystem", "_StorageInfo"),
-    **_names("torch.serialization", "_get_layout"),
-    **_names("pathlib", "PosixPath WindowsPath PurePosixPath PureWindowsPath"),
-    **_names("pathlib._local", "PosixPath WindowsPath"),
-    ("torch", "Size"): tuple,
-    ("collections", "OrderedDict"): dict,
-}
-
-
-class _Table(pickle._Unpickler):  # the one in C allocates memory as the file bids
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in _ALLOWED:
-            return _ALLOWED[module, name]
-        if module == "torch" and isinstance(dtype := getattr(torch, name, None), torch.dtype):
-            return dtype
-        raise InputError(
-            f"the table {TABLE!r} asks to run {module}.{name} when it is loaded: refused",
-            remedy="save the model's state_dict alone",
-        )
-
-    def persistent_load(self, _: Any) -> Any:
-        raise pickle.UnpicklingError("no persistent objects are expected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,50 +51,125 @@ def read_torch_distributed(folder: Path) -> Checkpoint:
     """
     table = _load_table(folder)
     try:
-        entries, files = dict(table.state_dict_metadata), dict(table.storage_data)
+        entries, files = dict(table["state_dict_metadata"]), dict(table["storage_data"])
         places = _places(folder, files)
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"the table of {folder.name!r} has an unknown form ({error})", remedy=FETCH
         ) from None
-    names = [str(name) for name, entry in entries.items() if hasattr(entry, "chunks")]
-    prefix = model_prefix(names)
     tensors, skipped, missing = [], [], []
-    for name in names:
-        if not name.startswith(prefix):
-            skipped.append(Skipped(name, BESIDE))
-            continue
+    held: dict[str, Any] = {}
+    for name, entry in entries.items():
+        if isinstance(entry, Fields) and "chunks" in _state(entry):
+            if reason := beside_the_model(str(name).split(".")):
+                skipped.append(Skipped(str(name), f"beside the model: {reason}"))
+            else:
+                held[str(name)] = _state(entry)
+    prefix = _common_prefix(held) if skipped else ""
+    stacked = any(skip.parameter.startswith("optimizer.state.") for skip in skipped) or (
+        (folder / "common.pt").is_file()
+    )
+    for name, entry in held.items():
         own = name.removeprefix(prefix)
         try:
-            tensors.append(_stored(own, name, entries[name], places))
-        except (InputError, AttributeError, TypeError, ValueError) as error:
+            whole = _stored(own, name, entry, places)
+        except (InputError, AttributeError, KeyError, TypeError, ValueError) as error:
             missing.append(Skipped(own, str(error)))
+            continue
+        layers = list(_layers(whole)) if stacked and _STACKED.search(own) else [whole]
+        tensors.extend(layers)
     return Checkpoint(
         folder,
         "torch distributed",
         tuple(tensors),
         tuple(skipped),
         tuple(missing),
-        _step(entries, places),
+        _step(folder, entries, places),
     )
 
 
-def _step(entries: Mapping[Any, Any], places: Mapping[Any, Any]) -> int | None:
-    for name in STEPS & entries.keys():
-        source, info = places.get((name, ()), (None, None))
+def _common_prefix(names: Iterable[str]) -> str:
+    """What all names of the model begin with, where that is a key that holds models.
+
+    Example:
+        >>> _common_prefix(["app.model.w", "app.model.v"]), _common_prefix(["layers.0.w"])
+        ('app.model.', '')
+    """
+    prefix, names = "", list(names)
+    while True:
+        first = {name.removeprefix(prefix).partition(".")[0::2] for name in names}
+        heads = {head for head, _ in first}
+        if len(heads) != 1 or not heads <= WEIGHTS or not all(rest for _, rest in first):
+            return prefix
+        head = heads.pop()
+        prefix += f"{head}."
+        if head != "app":  # a wrapper of the whole state; what others hold are the model's names
+            return prefix
+
+
+_STACKED = re.compile(r"(?:^|\.)layers\.(?!\d)")
+
+
+def _layers(whole: Stored) -> Iterator[Stored]:
+    """The layers of a tensor that stacks them, each read by itself."""
+    if len(whole.shape) < 2:
+        yield whole
+        return
+    head, _, tail = whole.name.rpartition("layers.")
+    for layer in range(whole.shape[0]):
+        assert isinstance(whole.load, partial)
+        load = partial(_one_layer, whole.load, layer)
+        yield replace(whole, name=f"{head}layers.{layer}.{tail}", shape=whole.shape[1:], load=load)
+
+
+def _one_layer(load: partial[Tensor], layer: int) -> Tensor:
+    chunks, shape, dtype = load.args
+    within = [c for c in chunks if c.start[0] <= layer < c.start[0] + c.size[0]]
+    one = (1, *shape[1:])
+    parts = [(c, load_item(c.source, c.offset, c.length)) for c in within]
+    hole = math.nan if dtype.is_floating_point else 0
+    whole = torch.full(one, hole, dtype=dtype)
+    for chunk, part in parts:
+        if not isinstance(part, Tensor) or tuple(part.shape) != chunk.size:
+            raise InputError("a chunk is not what the table says", remedy=FETCH)
+        sides = zip(chunk.start[1:], chunk.size[1:], strict=True)
+        place = tuple(slice(a, a + b) for a, b in sides)
+        whole[0][place] = part[layer - chunk.start[0]]
+    return whole[0]
+
+
+def _step(folder: Path, entries: Mapping[Any, Any], places: Mapping[Any, Any]) -> int | None:
+    found = [name for name in map(str, entries) if name.rpartition(".")[2] in STEPS]
+    found = [name for name in found if name.count(".") < 2 and "optim" not in name]
+    for name in sorted(found, key=lambda name: (name.count("."), name)):
+        source, info = places.get((name, ()), places.get((name, (0,)), (None, None)))
         if isinstance(source, SourceFile) and info is not None:
             try:
-                return whole_number(load_item(source, int(info.offset), int(info.length)))
-            except (InputError, AttributeError, TypeError, ValueError, RuntimeError):
-                return None
+                value = load_item(source, int(info["offset"]), int(info["length"]))
+                value = value.item() if isinstance(value, Tensor) else value
+            except (InputError, KeyError, TypeError, ValueError, RuntimeError):
+                continue
+            if (step := whole_number(value)) is not None:
+                return step
+    common = folder / "common.pt"
+    if common.is_file():
+        try:
+            return whole_number(read_saved(common).get("iteration"))
+        except (InputError, AttributeError):
+            return None
     return None
 
 
-def _load_table(folder: Path) -> Any:
+def _state(entry: Any) -> dict[str, Any]:
+    """The attributes of an object of the table."""
+    return entry.state if isinstance(entry, Fields) and isinstance(entry.state, dict) else {}
+
+
+def _load_table(folder: Path) -> dict[str, Any]:
     source = SourceFile.at(folder / TABLE)
     data = source.read(0, source.size).numpy().tobytes()
     try:
-        return _Table(BytesIO(data)).load()
+        return _state(InertUnpickler(BytesIO(data), f"the table {TABLE!r}").load())
     except InputError:
         raise
     except Exception as error:  # a damaged pickle can fail in any way
@@ -150,11 +183,11 @@ def _places(folder: Path, files: dict[Any, Any]) -> dict[tuple[str, tuple[int, .
     """(name, start of the chunk) → where it is."""
     sources: dict[str, SourceFile | InputError] = {}
     places = {}
-    for index, info in files.items():
-        path = info.relative_path
+    for index, info in ((_state(key), _state(value)) for key, value in files.items()):
+        path = info["relative_path"]
         if path not in sources:
             sources[path] = _source(folder, path)
-        places[index.fqn, tuple(getattr(index, "offset", None) or ())] = (sources[path], info)
+        places[str(index["fqn"]), tuple(index.get("offset") or ())] = (sources[path], info)
     return places
 
 
@@ -170,11 +203,11 @@ def _source(folder: Path, relative: str) -> SourceFile | InputError:
         return error
 
 
-def _stored(own: str, name: str, entry: Any, places: dict[Any, Any]) -> Stored:
-    shape, dtype = _sides(entry.size), _dtype(entry.properties)
+def _stored(own: str, name: str, entry: dict[str, Any], places: dict[Any, Any]) -> Stored:
+    shape, dtype = _sides(entry["size"]), _dtype(entry["properties"])
     chunks = []
-    for part in entry.chunks:
-        start, size = _sides(part.offsets), _sides(part.sizes)
+    for part in map(_state, entry["chunks"]):
+        start, size = _sides(part["offsets"]), _sides(part["sizes"])
         if len(start) != len(shape) or any(
             a + b > side for a, b, side in zip(start, size, shape, strict=True)
         ):
@@ -184,7 +217,7 @@ def _stored(own: str, name: str, entry: Any, places: dict[Any, Any]) -> Stored:
             raise source
         if source is None:
             raise InputError("the table does not tell where it is", remedy=FETCH)
-        chunks.append(_Chunk(source, int(info.offset), int(info.length), start, size))
+        chunks.append(_Chunk(source, int(info["offset"]), int(info["length"]), start, size))
     held = sum(torch.Size(chunk.size).numel() for chunk in chunks)
     if held != torch.Size(shape).numel():
         raise InputError(
@@ -220,7 +253,8 @@ def _sides(size: Iterable[Any]) -> tuple[int, ...]:
 
 
 def _dtype(properties: Any) -> torch.dtype:
-    found = getattr(properties, "dtype", None) or next(iter(properties.fields), None)
+    state = properties.state if isinstance(properties, Fields) else None
+    found = state.get("dtype") if isinstance(state, dict) else next(iter(state or ()), None)
     if not isinstance(found, torch.dtype):
         raise InputError("the table does not tell its dtype", remedy=FETCH)
     return found

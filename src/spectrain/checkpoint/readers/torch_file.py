@@ -1,19 +1,16 @@
-"""Files of ``torch.save``: zip archives, read tensor by tensor, and what came before them.
+"""Files of ``torch.save``: zip archives, what came before them, and plain pickles of arrays.
 
-Nothing is unpickled into code: ``torch.load(weights_only=True)`` makes tensors, containers and
-numbers only. It is asked for tensors on the ``meta`` device, which know their place in the file and
-hold no data.
+The pickle inside is read as data (:mod:`~spectrain.checkpoint.readers.inert`). It tells where the
+numbers of each tensor lie, and these are read when they are asked for.
 """
 
 from __future__ import annotations
 
 import io
 import pickle
-import re
-import warnings
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,64 +18,40 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spectrain.checkpoint.files import SourceFile
-from spectrain.checkpoint.readers.nested import BESIDE, Contents, contents_of
+from spectrain.checkpoint.files import SourceFile, open_ordinary
+from spectrain.checkpoint.readers.inert import (
+    SAVE_PLAIN,
+    ArrayRecord,
+    InertUnpickler,
+    Name,
+    Storage,
+    TensorRecord,
+)
+from spectrain.checkpoint.readers.nested import Contents, Record, contents_of, whole_number
+from spectrain.checkpoint.readers.registry import reader
 from spectrain.checkpoint.stored import Checkpoint, Stored
 from spectrain.core import InputError, Skipped
 
 FETCH = "the file is damaged or cut short: fetch or save it again"
-SAVE_PLAIN = "save model.state_dict() alone, or save as safetensors"
 
 _LOCAL_HEADER = 30  # bytes before name and extra field of a record in a zip archive
-
-
-def read_torch(path: Path) -> Checkpoint:
-    """Open a file of ``torch.save`` (``.pt``, ``.pth``, ``.bin``, ``.ckpt``).
-
-    Raises:
-        InputError: it is damaged, would have to run code, or holds no tensors.
-    """
-    source = SourceFile.at(path)
-    if source.read(0, min(source.size, 2)).numpy().tobytes() != b"PK":
-        contents = contents_of(load_tensors(path, path.name))
-        whole = f"from before torch 1.6, loaded whole: {source.size / 1e6:.1f} MB of memory"
-        return _checkpoint(path, "torch, legacy", contents, _load_held, (whole,))
-    records = _records(source)
-    try:
-        contents = contents_of(load_tensors(path, path.name, map_location="meta"))
-        told = all(_offset(tensor) is not None for tensor in contents.tensors.values())
-    except NotImplementedError:  # quantized tensors have no meta form
-        told = False
-    if told:
-        return _checkpoint(path, "torch", contents, partial(_load_range, source, records), ())
-    contents = contents_of(load_tensors(path, path.name, mmap=True))
-    return _checkpoint(path, "torch", contents, _load_held, ("memory-mapped as a whole",))
-
-
-def load_tensors(file: Path | io.BytesIO, name: str, **how: Any) -> Any:
-    """``torch.load(weights_only=True)``, with errors that name the file and the remedy.
-
-    Raises:
-        InputError: the file is damaged, or asks to run code.
-        NotImplementedError: it holds tensors that do not exist in the form asked for.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(file, weights_only=True, **{"map_location": "cpu", **how})
-    except NotImplementedError:
-        raise
-    except Exception as error:  # a damaged pickle can make any of torch's own functions fail
-        text = str(error).rpartition("WeightsUnpickler error:")[2].strip()
-        wanted = re.search(r"(?:GLOBAL|class|function) ([\w.]+)", text)
-        if isinstance(error, pickle.UnpicklingError) and wanted:
-            problem = f"{name!r} asks to run {wanted[1]} when it is loaded: refused"
-            raise InputError(problem, remedy=SAVE_PLAIN) from None
-        if text.startswith("Unsupported operand"):
-            problem = f"{name!r} is a pickle with instructions that only code needs: refused"
-            raise InputError(problem, remedy=SAVE_PLAIN) from None
-        reason = f"{type(error).__name__}: {text.partition(chr(10))[0][:200]}"
-        raise InputError(f"{name!r} does not load ({reason})", remedy=FETCH) from None
+_LEGACY = 0x1950A86A20F9469CFC6C
+_PICKLE = b"\x80"
+_DTYPES = {
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+    "ComplexFloatStorage": torch.complex64,
+    "ComplexDoubleStorage": torch.complex128,
+    "UntypedStorage": torch.uint8,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,97 +70,76 @@ class _Range:
         return flat.as_strided(self.shape, self.stride)
 
 
-def _load_range(
-    source: SourceFile, records: Mapping[int, int], tensor: Tensor
-) -> Callable[[], Tensor]:
-    if tensor.numel() == 0:
-        return partial(torch.empty, tuple(tensor.shape), dtype=tensor.dtype)
-    start, size = _offset(tensor), tensor.untyped_storage().nbytes()
-    if start is None or size > records.get(start, -1):
-        raise InputError("its data are not in the file", remedy=FETCH)
-    width = tensor.dtype.itemsize
-    pairs = zip(tensor.shape, tensor.stride(), strict=True)
-    span = int(1 + sum((side - 1) * step for side, step in pairs))
-    if (tensor.storage_offset() + span) * width > size:
-        raise InputError("it reaches beyond its data in the file", remedy=FETCH)
-    if tensor.numel() > span:
-        raise InputError("its elements overlap in the file", remedy="save a contiguous copy")
-    offset = start + int(tensor.storage_offset()) * width
-    return _Range(source, offset, span, tensor.dtype, tuple(tensor.shape), tensor.stride()).load
+Places = Mapping[str, tuple[int, int]]
+"""Where the numbers of a storage begin in the file, and how many bytes it has, by its key."""
 
 
-def _load_held(tensor: Tensor) -> Callable[[], Tensor]:
-    return tensor.detach
+def _recognises(path: Path, head: bytes) -> bool:
+    return head[:2] == b"PK" or head[:1] == _PICKLE
 
 
-def _checkpoint(
-    path: Path,
-    kind: str,
-    contents: Contents,
-    loader: Callable[[Tensor], Callable[[], Tensor]],
-    notes: tuple[str, ...],
-) -> Checkpoint:
+@reader("torch", recognises=_recognises)
+def read_torch(path: Path) -> Checkpoint:
+    """Open a file of ``torch.save`` (``.pt``, ``.pth``, ``.bin``, ``.ckpt``).
+
+    Raises:
+        InputError: it is damaged, would have to run code, or holds no tensors.
+    """
+    source = SourceFile.at(path)
+    saved, places, kind = _saved(source, 0, source.size)
+    contents = contents_of(saved)
     if not contents.tensors:
-        raise InputError(f"{path.name!r} holds no tensors", remedy=SAVE_PLAIN)
-    skipped = [Skipped(name, BESIDE) for name in contents.beside]
-    tensors, missing = [], []
-    first: dict[object, str] = {}
-    for name, tensor in contents.tensors.items():
-        if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_nested:
-            missing.append(Skipped(name, f"a {tensor.layout} tensor, which is not read yet"))
+        beside = f" but what lies {contents.beside[0].reason}" if contents.beside else ""
+        raise InputError(f"{path.name!r} holds no tensors{beside}", remedy=SAVE_PLAIN)
+    return _checkpoint(path, kind, contents, source, places)
+
+
+def read_saved(path: Path) -> Any:
+    """What a file of ``torch.save`` holds beside its tensors, as data.
+
+    Raises:
+        InputError: it is damaged, or would have to run code.
+    """
+    source = SourceFile.at(path)
+    return _saved(source, 0, source.size)[0]
+
+
+def load_tensors(path: Path) -> tuple[Any, Mapping[int, Stored]]:
+    """What a file of ``torch.save`` holds, and how each of its tensors is read, by identity.
+
+    Raises:
+        InputError: it is damaged, or would have to run code.
+    """
+    source = SourceFile.at(path)
+    saved, places, _ = _saved(source, 0, source.size)
+    found: dict[int, Stored] = {}
+    waiting, seen = [saved], set()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
             continue
-        place = _place(tensor)
-        if tensor.numel() and place in first:
-            skipped.append(Skipped(name, f"the same tensor as {first[place]!r}"))
-            continue
-        first[place] = name
-        try:
-            load = loader(tensor)
-        except InputError as error:
-            missing.append(Skipped(name, str(error)))
-        else:
-            dtype = str(tensor.dtype).removeprefix("torch.")
-            tensors.append(Stored(name, tuple(tensor.shape), dtype, load))
-    return Checkpoint(
-        path, kind, tuple(tensors), tuple(skipped), tuple(missing), contents.step, notes
-    )
+        seen.add(id(value))
+        if isinstance(value, TensorRecord):
+            try:
+                found[id(value)] = _stored("", value, source, places)
+            except InputError:
+                continue
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list | tuple):
+            waiting.extend(value)
+    return saved, found
 
 
-def _offset(tensor: Tensor) -> int | None:
-    """Where the data of a meta tensor begin in the file; torch before 2.10 does not tell."""
-    if tensor.layout is not torch.strided or tensor.numel() == 0:
-        return 0
-    offset: int | None = tensor.untyped_storage()._checkpoint_offset
-    return offset
-
-
-def _place(tensor: Tensor) -> tuple[object, ...]:
-    """What two names of one tensor have in common."""
-    storage = tensor.untyped_storage()
-    start = storage._checkpoint_offset or storage.data_ptr()
-    return start, tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype
-
-
-def _records(source: SourceFile) -> dict[int, int]:
-    """Where the data of the records of a zip archive begin, and how many bytes each has."""
-    name = source.path.name
-    try:
-        with zipfile.ZipFile(source.path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
-        raise InputError(f"{name!r} is no whole zip archive ({error})", remedy=FETCH) from None
-    if any("/code/" in entry.filename for entry in entries):
-        raise InputError(f"{name!r} is a TorchScript program: refused", remedy=SAVE_PLAIN)
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise InputError(
-            f"{name!r} is a compressed archive, not one of torch.save", remedy=SAVE_PLAIN
-        )
-    records = {}
-    for entry in entries:
-        lengths = source.read(entry.header_offset + _LOCAL_HEADER - 4, 4).view(torch.uint16)
-        start = entry.header_offset + _LOCAL_HEADER + int(lengths[0]) + int(lengths[1])
-        records[start] = entry.file_size
-    return records
+def part_of(flat: Stored, start: int, count: int) -> Tensor:
+    """Some elements of a flat tensor of :func:`load_tensors`, without reading the others."""
+    held = flat.load.__self__ if hasattr(flat.load, "__self__") else None
+    if isinstance(held, _Range) and held.stride == (1,):
+        offset = held.offset + start * held.dtype.itemsize
+        return held.source.tensor(offset, held.dtype, (count,))
+    whole = flat.load()
+    assert isinstance(whole, Tensor)
+    return whole[start : start + count]
 
 
 def load_item(source: SourceFile, offset: int, length: int) -> Any:
@@ -196,5 +148,207 @@ def load_item(source: SourceFile, offset: int, length: int) -> Any:
     Raises:
         InputError: it is damaged, or asks to run code.
     """
-    data = source.read(offset, length).numpy().tobytes()
-    return load_tensors(io.BytesIO(data), source.path.name)
+    saved, places, _ = _saved(source, offset, length)
+    return _stored("", saved, source, places).load() if isinstance(saved, TensorRecord) else saved
+
+
+def _saved(source: SourceFile, offset: int, length: int) -> tuple[Any, Places, str]:
+    """The object in a range of a file, where its storages lie, and the form of the file."""
+    head = source.read(offset, min(length, 2)).numpy().tobytes()
+    if head == b"PK":
+        return *_from_zip(source, offset, length), "torch"
+    return _from_pickles(source, offset, length)
+
+
+def _from_zip(source: SourceFile, offset: int, length: int) -> tuple[Any, Places]:
+    name, places, pickles = source.path.name, {}, []
+    order = "little"
+    with open_ordinary(source.path) as file:
+        window = _Window(file, offset, length)
+        try:
+            with zipfile.ZipFile(window) as archive:
+                entries = archive.infolist()
+        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+            raise InputError(f"{name!r} is no whole zip archive ({error})", remedy=FETCH) from None
+    if any("/code/" in entry.filename for entry in entries):
+        raise InputError(f"{name!r} is a TorchScript program: refused", remedy=SAVE_PLAIN)
+    for entry in entries:
+        if entry.compress_type != zipfile.ZIP_STORED:
+            raise InputError(
+                f"{name!r} is a compressed archive, not one of torch.save", remedy=SAVE_PLAIN
+            )
+        header = offset + entry.header_offset
+        lengths = source.read(header + _LOCAL_HEADER - 4, 4).view(torch.uint16)
+        start = header + _LOCAL_HEADER + int(lengths[0]) + int(lengths[1])
+        inner = entry.filename.partition("/")[2]
+        if inner.startswith("data/"):
+            places[inner.removeprefix("data/")] = (start, entry.file_size)
+        elif inner == "data.pkl":
+            pickles.append((start, entry.file_size))
+        elif inner == "byteorder":
+            order = source.read(start, min(entry.file_size, 8)).numpy().tobytes().decode("latin1")
+    if not pickles:
+        raise InputError(f"{name!r} is a zip archive and none of torch.save", remedy=FETCH)
+    if order == "big":
+        raise InputError(f"{name!r} has its numbers in big-endian order", remedy=SAVE_PLAIN)
+    data = source.read(*pickles[0]).numpy().tobytes()
+    return _unpickled(io.BytesIO(data), name, _storage), places
+
+
+def _from_pickles(source: SourceFile, offset: int, length: int) -> tuple[Any, Places, str]:
+    """A file from before torch 1.6 (five pickles, then the storages), or a single pickle."""
+    name = source.path.name
+    with open_ordinary(source.path) as raw, io.BufferedReader(_Window(raw, offset, length)) as file:
+        first = _unpickled(file, name, _storage)
+        if first != _LEGACY:
+            return first, {}, "pickle"
+        _unpickled(file, name, None)
+        _unpickled(file, name, None)
+        storages: dict[str, Storage] = {}
+
+        def remember(pid: Any) -> Storage:
+            found = _storage(pid)
+            storages.setdefault(found.key, replace(found, start=0))
+            return found
+
+        saved = _unpickled(file, name, remember)
+        keys = _unpickled(file, name, None)
+        at = offset + file.tell()
+    if not isinstance(keys, list):
+        raise InputError(f"{name!r} does not list its storages", remedy=FETCH)
+    places: dict[str, tuple[int, int]] = {}
+    for key in keys:
+        if not isinstance(key, str) or key not in storages or at + 8 > offset + length:
+            raise InputError(f"{name!r} lists a storage that no tensor uses", remedy=FETCH)
+        count = int(source.read(at, 8).view(torch.int64)[0])
+        size = count * storages[key].dtype.itemsize
+        if count < 0 or at + 8 + size > offset + length:
+            raise InputError(f"{name!r} is cut short", remedy=FETCH)
+        places[key] = (at + 8, size)
+        at += 8 + size
+    return saved, places, "torch, legacy"
+
+
+def _unpickled(file: io.BufferedIOBase, name: str, persistent: Any) -> Any:
+    try:
+        return InertUnpickler(file, repr(name), persistent).load()
+    except InputError:
+        raise
+    except Exception as error:  # a damaged pickle can fail in any way
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+        raise InputError(f"{name!r} does not load ({reason})", remedy=FETCH) from None
+
+
+def _storage(pid: Any) -> Storage:
+    match pid:
+        case ("storage", kind, str() as key, _, int() as count, *view):
+            start = 0
+            if view and isinstance(view[0], tuple) and len(view[0]) == 3:
+                key, start = str(key), int(view[0][1])
+            dtype = kind if isinstance(kind, torch.dtype) else None
+            if type(kind) is Name:
+                dtype = _DTYPES.get(kind.name)
+            if dtype is None:
+                raise pickle.UnpicklingError(f"storages of type {kind} are not known")
+            return Storage(key, dtype, count, start)
+        case _:
+            raise pickle.UnpicklingError("a storage is described in an unknown way")
+
+
+def _checkpoint(
+    path: Path, kind: str, contents: Contents, source: SourceFile, places: Places
+) -> Checkpoint:
+    skipped, tensors, missing = list(contents.beside), [], []
+    first: dict[object, str] = {}
+    for name, record in contents.tensors.items():
+        place = _place(record)
+        if place in first:
+            skipped.append(Skipped(name, f"the same tensor as {first[place]!r}"))
+            continue
+        if place is not None:
+            first[place] = name
+        try:
+            tensors.append(_stored(name, record, source, places))
+        except InputError as error:
+            missing.append(Skipped(name, str(error)))
+    step = contents.step
+    if isinstance(step, TensorRecord):
+        try:
+            value = _stored("step", step, source, places).load()
+            step = whole_number(value.sum().item()) if isinstance(value, Tensor) else None
+        except (InputError, RuntimeError):
+            step = None
+    return Checkpoint(
+        path, kind, tuple(tensors), tuple(skipped), tuple(missing), step, contents.notes
+    )
+
+
+def _stored(name: str, record: Record, source: SourceFile, places: Places) -> Stored:
+    """How a tensor is read.
+
+    Raises:
+        InputError: it cannot be read, or its numbers are not in the file.
+    """
+    if isinstance(record, ArrayRecord):
+        array = record.array()
+        if array is None:
+            raise InputError(f"an array of {record.dtype!r}", remedy="save it as a tensor")
+        array = array.astype(array.dtype.newbyteorder("="))
+        whole = torch.from_numpy(array)
+        return Stored(name, tuple(whole.shape), _said(whole.dtype), whole.detach)
+    if record.reason is not None or record.storage is None or record.dtype is None:
+        raise InputError(record.reason or "it has no numbers", remedy="save a dense copy")
+    shape, stride, dtype = record.shape, record.stride, record.dtype
+    if 0 in shape:
+        return Stored(name, shape, _said(dtype), partial(torch.empty, shape, dtype=dtype))
+    start, size = places.get(record.storage.key, (-1, -1))
+    begin = (record.storage.start * record.storage.dtype.itemsize) + record.offset * dtype.itemsize
+    span = 1 + sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
+    if start < 0:
+        raise InputError("its data are not in the file", remedy=FETCH)
+    if begin + span * dtype.itemsize > size:
+        raise InputError("it reaches beyond its data in the file", remedy=FETCH)
+    if torch.Size(shape).numel() > span:
+        raise InputError("its elements overlap in the file", remedy="save a contiguous copy")
+    held = _Range(source, start + begin, span, dtype, shape, stride)
+    return Stored(name, shape, _said(dtype), held.load)
+
+
+def _said(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _place(record: Record) -> tuple[object, ...] | None:
+    """What two names of one tensor have in common."""
+    if not isinstance(record, TensorRecord) or record.storage is None or 0 in record.shape:
+        return None
+    storage = (record.storage.key, record.storage.start)
+    return *storage, record.offset, record.shape, record.stride, record.dtype
+
+
+class _Window(io.RawIOBase):
+    """A range of a file as a file of its own."""
+
+    def __init__(self, file: io.FileIO, offset: int, length: int) -> None:
+        self._file, self._offset, self._length, self._at = file, offset, length, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = max(0, offset + (0, self._at, self._length)[whence])
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)[: max(0, self._length - self._at)]
+        self._file.seek(self._offset + self._at)
+        data = self._file.read(len(view)) or b""
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)

@@ -53,7 +53,7 @@ class IntendedProbe(Probe):
         for block in filter(self.scene.holdings.owns, blocks):
             parameter = self.scene.parameters[block.parameter]
             rule = resolve(optimizer, groups[id(parameter)], parameter)
-            if parameter.grad is None or not rule.orthogonalizes(tuple(parameter.shape)):
+            if parameter.grad is None or not rule.isometric(tuple(parameter.shape)):
                 continue
             shape = (parameter.shape[0], prod(parameter.shape[1:]))
             length = rule.intended(shape)

@@ -29,8 +29,8 @@ class NotFiniteProbe(Probe):
 
     name = "not_finite"
     records = tuple(
-        Quantity(source, NOT_FINITE, unit="1", formula=f"1 where an entry of {what} is NaN or ±∞")
-        for source, what in ((Source.GRADIENT, "the gradient"), (Source.WEIGHT, "the weights"))
+        Quantity(source, NOT_FINITE, unit="1", formula="1 where an entry is NaN or ±∞")
+        for source in (Source.GRADIENT, Source.WEIGHT)
     )
     cadence = Cadence.OFTEN
 

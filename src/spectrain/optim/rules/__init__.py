@@ -1,6 +1,27 @@
 """One registered rule for each family of optimizers: what the rest of the project knows of them."""
 
-from spectrain.optim.rules import adam, muon, orthogonal, sgd, spectral_descent
+from spectrain.optim.rules import (  # noqa: F401  (each registers its rules)
+    adafactor,
+    adam,
+    adamax,
+    asgd,
+    jordan,
+    lion,
+    muon,
+    nadam,
+    orthogonal,
+    partial,
+    radam,
+    rmsprop,
+    schedule_free,
+    scion,
+    sgd,
+    spectral_descent,
+    timm_muon,
+    unsettled,
+    whitened,
+    wrappers,
+)
 from spectrain.optim.rules.registry import RULES, plain_settings, recorded, resolve
 from spectrain.optim.rules.rule import UNKNOWN_LENGTH, Decay, Form, Length, Response, Rule
 
@@ -12,12 +33,7 @@ __all__ = [
     "Length",
     "Response",
     "Rule",
-    "adam",
-    "muon",
-    "orthogonal",
     "plain_settings",
     "recorded",
     "resolve",
-    "sgd",
-    "spectral_descent",
 ]

@@ -24,7 +24,7 @@ class FirstMoment(Rule):
         return float(betas[0]) if betas else None
 
     def average(self, state: Mapping[str, Any], parameter: Tensor) -> Tensor | None:
-        moment, steps = state.get("exp_avg"), state.get("step")
+        moment, steps = state.get("exp_avg"), state.get("step", self.settings.get("step"))
         if not isinstance(moment, Tensor) or steps is None or self.beta1 is None:
             return None
         correction = 1 - self.beta1 ** float(steps)
@@ -36,7 +36,7 @@ class FirstMoment(Rule):
         return -mean if self.settings.get("maximize") else mean
 
 
-@RULES.register(torch.optim.Adam, "adam")
+@RULES.register(torch.optim.Adam)
 class Adam(FirstMoment):
     """m̂/(√v̂ + ε); decay is coupled unless ``decoupled_weight_decay`` is set."""
 

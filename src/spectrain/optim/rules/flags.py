@@ -5,25 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 KEYS = (
     *("algorithm", "algo", "kind", "optim", "optimizer", "optimizer_type", "optim_type", "type"),
-    *("method", "rule", "update_rule", "update_type", "mode", "norm", "group_name", "name"),
+    *("method", "route", "rule", "update_rule", "update_type", "norm", "norm_factor", "lmo"),
+    *("group_name", "name"),
 )
 """Settings whose text may name the algorithm of a group; the first that does counts."""
 
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ORTHOGONAL = re.compile(
-    r"muon|orthogonal|orthonormal|newton_?schulz|zeropower|msign|polar|spectral(?!norm)"
-    r"|^(distributed|single_?device)?(dion|scion|sso)(?![a-z])",
+    r"\w*muon\w*|orthogonal\w*|orthonormal\w*|ortho|newtonschulz|schulz|zeropower|msign|polar"
+    r"|spectral|specgd|dion|scion|sso"
 )
 _EUCLIDEAN = re.compile(
-    r"(^|[^a-z])(adam(w|s)?|sgd|lion|adafactor|fallback|backup|scalars?)($|[^a-z])"
+    r"adam(w|s|h)?|sgd|lion|adafactor|fallback|backup|scalars?|sign|(col|row)norm|bias|rms"
 )
-_ORTHOGONAL_FLAG = re.compile(
-    r"^(is|use|apply|with)?_?(muon|orthogonal\w*|spectral|polar|dion|ns)$"
-)
-_EUCLIDEAN_FLAG = re.compile(r"^(is|use|apply|with)?_?(adamw?|fallback|backup|adamw?_fallback)$")
+_EUCLIDEAN_FLAG = re.compile(r"adamw?|(adamw?)?fallback|backup")
+_PREFIX = re.compile(r"^_?(is|use|apply|with)?_?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +51,33 @@ def plain(name: str) -> str:
 
 
 def claim_of(group: Mapping[str, Any], state: Mapping[str, Any]) -> Claim:
-    """What a group, or else the state of a parameter in it, says of itself.
+    """What the state of a parameter, or else its group says of itself.
+
+    Flags that are on or off come before names: they are set for the single group.
 
     Example:
         >>> claim_of({"algorithm": "adamw"}, {}).orthogonal
         False
         >>> claim_of({"use_muon": True}, {}).orthogonal
         True
-        >>> claim_of({"lr": 0.1}, {"use_muon": False}).orthogonal
+        >>> claim_of({"use_muon": True}, {"use_muon": False}).orthogonal
         False
     """
-    for place in (group, state):
-        for key in KEYS:
-            text = place.get(key)
-            if isinstance(text, str):
-                orthogonal = says_orthogonal(text)
-                if orthogonal is not None:
-                    return Claim(orthogonal, text)
+    for place in (state, group):
         for key, value in place.items():
             if isinstance(value, bool) and isinstance(key, str):
-                if _ORTHOGONAL_FLAG.match(key.lower()):
+                word = plain(_PREFIX.sub("", key.lower()))
+                if _ORTHOGONAL.fullmatch(word):
                     return Claim(orthogonal=value)
-                if _EUCLIDEAN_FLAG.match(key.lower()):
+                if _EUCLIDEAN_FLAG.fullmatch(word):
                     return Claim(orthogonal=not value)
+    for key in KEYS:
+        value = group.get(key)
+        text = value.name if isinstance(value, Enum) and not isinstance(value, str) else value
+        if isinstance(text, str):
+            said = says_orthogonal(text)
+            if said is not None:
+                return Claim(said, str(text))
     return Claim()
 
 
@@ -83,7 +88,7 @@ def says_orthogonal(text: str) -> bool | None:
         >>> [says_orthogonal(text) for text in ("NorMuon", "adamw", "encoder")]
         [True, False, None]
     """
-    lower = text.lower()
-    if _ORTHOGONAL.search(lower):
+    words = [plain(text), *(word.lower() for word in _WORD.findall(text))]
+    if any(_ORTHOGONAL.fullmatch(word) for word in words):
         return True
-    return False if _EUCLIDEAN.search(lower) else None
+    return False if any(_EUCLIDEAN.fullmatch(word) for word in words) else None

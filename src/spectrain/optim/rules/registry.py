@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from spectrain.core import InputError
-from spectrain.optim.rules.flags import Claim, claim_of, plain
-from spectrain.optim.rules.rule import Rule
+from spectrain.optim.rules.flags import Claim, claim_of, plain, says_orthogonal
+from spectrain.optim.rules.rule import Form, Rule
 
 R = TypeVar("R", bound=type[Rule])
 
@@ -31,7 +31,8 @@ class Rules(Mapping[str, type[Rule]]):
 
         Of several rules for one optimizer that one speaks for a group which is registered first
         among those that say of it that they apply. Names are compared without case, ``_`` and
-        ``-``; flags of groups (``algorithm="lion"``) are understood by them too.
+        ``-``, and may begin with the package (``"timm.Muon"``), which then goes before the bare
+        name; flags of groups (``algorithm="lion"``) are understood by them too.
 
         Args:
             optimizers: classes, or names.
@@ -45,9 +46,7 @@ class Rules(Mapping[str, type[Rule]]):
 
         def add(rule: R) -> R:
             first = optimizers[0]
-            key = (
-                plain(name) if name else plain(first if isinstance(first, str) else first.__name__)
-            )
+            key = name or plain(first if isinstance(first, str) else first.__name__)
             if key in self._rules:
                 raise InputError(f"a rule {key!r} is registered already", remedy="pass name=...")
             rule.name = key
@@ -74,6 +73,11 @@ class Rules(Mapping[str, type[Rule]]):
         """Rules of exactly this class."""
         return self._classes.get(kind, [])
 
+    def of_own_name(self, kind: type) -> list[type[Rule]]:
+        """Rules of optimizers that are named like this class, with its package or without."""
+        package = kind.__module__.split(".")[0]
+        return self.of_name(f"{package}.{kind.__name__}") or self.of_name(kind.__name__)
+
     def of_name(self, name: str) -> list[type[Rule]]:
         """Rules of optimizers with this name."""
         return self._names.get(plain(name), [])
@@ -88,10 +92,10 @@ def resolve(
 ) -> Rule:
     """The rule of a parameter group, bound to its settings.
 
-    In this order: rules of the optimizer's own class; what the group (or the parameter's state)
-    says of itself, as ``use_muon=True`` or ``algorithm="adamw"``; rules of the class's name, and of
-    the classes that it derives from unless it takes its steps otherwise. Where nothing is known the
-    rule says so of everything.
+    In this order: rules of the optimizer's own class, or of its name as long as the group does not
+    contradict them; what the group (or the parameter's state) says of itself, as ``use_muon=True``
+    or ``algorithm="adamw"``; rules of the classes that it derives from, unless it takes its steps
+    otherwise. Where nothing is known the rule says so of everything.
 
     Args:
         optimizer: any.
@@ -106,13 +110,16 @@ def resolve(
         ('adamw', 'decoupled', 0.999)
     """
     kind = type(optimizer)
-    found = _first(RULES.of_class(kind), group, parameter)
-    if found is None:
-        state = {} if parameter is None else optimizer.state.get(parameter, {})
-        found = _flagged(kind, group, parameter, claim_of(group, state))
-    if found is None:
-        found = _inherited(kind, group, parameter)
-    return (found or Rule)(group, label=kind.__name__)
+    state = {} if parameter is None else optimizer.state.get(parameter, {})
+    claim = claim_of(group, state)
+    found = (
+        _first(RULES.of_class(kind), group, parameter)
+        or _first(_agreeing(RULES.of_own_name(kind), claim), group, parameter)
+        or _flagged(kind, group, parameter, claim)
+        or _inherited(kind, group, parameter)
+        or RULES["unknown"]
+    )
+    return found.of(optimizer, group, parameter)
 
 
 def recorded(name: str, settings: Mapping[str, Any], *, label: str) -> Rule:
@@ -127,8 +134,8 @@ def recorded(name: str, settings: Mapping[str, Any], *, label: str) -> Rule:
         >>> recorded("adamw", {"lr": 0.1, "weight_decay": 0.5}, label="Mine").decay_factor()
         0.95
     """
-    found = RULES.get(plain(name)) or _first(RULES.of_name(name), settings, None)
-    return (found or Rule)(settings, label=label)
+    found = RULES.get(name) or RULES.get(plain(name)) or _first(RULES.of_name(name), settings, None)
+    return (found or RULES["unknown"])(settings, label=label)
 
 
 def plain_settings(group: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,27 +166,35 @@ def _first(
     return next((rule for rule in rules if rule.applies(group, parameter)), None)
 
 
+def _agreeing(rules: list[type[Rule]], claim: Claim) -> list[type[Rule]]:
+    """The rules that a group's own word does not contradict."""
+    if claim.orthogonal is None:
+        return rules
+    return [rule for rule in rules if (rule.form is Form.ORTHOGONAL) is claim.orthogonal]
+
+
 def _flagged(
     kind: type, group: Mapping[str, Any], parameter: Tensor | None, claim: Claim
 ) -> type[Rule] | None:
     """The rule that a group asks for by its flags."""
-    if claim.algorithm is not None:
-        found = _first(RULES.of_name(claim.algorithm), group, parameter)
-        return found or (RULES["orthogonal"] if claim.orthogonal else None)
     if claim.orthogonal is None:
         return None
-    if claim.orthogonal:
-        own = _inherited(kind, group, parameter)
-        return own if own is not None and own.form == "orthogonal" else RULES["orthogonal"]
-    return RULES["fallback"]
+    if claim.algorithm is not None:
+        named = _first(_agreeing(RULES.of_name(claim.algorithm), claim), group, parameter)
+        if named is not None:
+            return named
+    if not claim.orthogonal:
+        return RULES["fallback"]
+    own = _inherited(kind, group, parameter)
+    return own if own is not None and own.form is Form.ORTHOGONAL else RULES["orthogonal"]
 
 
 def _inherited(kind: type, group: Mapping[str, Any], parameter: Tensor | None) -> type[Rule] | None:
     for parent in kind.__mro__:
-        found = _first(RULES.of_class(parent) or RULES.of_name(parent.__name__), group, parameter)
+        found = _first(RULES.of_class(parent) or RULES.of_own_name(parent), group, parameter)
         if found is not None:
             return found
-        if claim_of({"name": parent.__name__}, {}).orthogonal:
+        if says_orthogonal(parent.__name__):
             return RULES["orthogonal"]
         if not calls_on(parent):
             return None

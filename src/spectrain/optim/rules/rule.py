@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from torch import Tensor
+from torch.optim import Optimizer
 
 from spectrain.regime import NoiseUpdate
 
@@ -114,6 +115,11 @@ class Rule:
         self.label = label or self.name
 
     @classmethod
+    def of(cls, optimizer: Optimizer, group: Mapping[str, Any], parameter: Tensor | None) -> Rule:
+        """The rule, bound to a group; a rule of wrappers asks the optimizer inside."""
+        return cls(group, label=type(optimizer).__name__)
+
+    @classmethod
     def applies(cls, group: Mapping[str, Any], parameter: Tensor | None) -> bool:
         """Whether the rule is about this group of its optimizer, where several are registered."""
         return True
@@ -126,6 +132,10 @@ class Rule:
     def orthogonalizes(self, shape: tuple[int, ...]) -> bool:
         """Whether the step of a parameter of this shape is a polar factor."""
         return self.form is Form.ORTHOGONAL
+
+    def isometric(self, shape: tuple[int, ...]) -> bool:
+        """Whether all singular values of the step are meant to be alike."""
+        return self.orthogonalizes(shape)
 
     def parts(self, shape: tuple[int, ...]) -> int:
         """Into how many equal parts along its first dimension a parameter is cut beforehand."""

@@ -14,7 +14,7 @@ from spectrain.optim.rules.rule import Decay, Form, Response, Rule
 from spectrain.regime.muon import averaged_autocorrelation
 
 
-@RULES.register(torch.optim.SGD, "sgd")
+@RULES.register(torch.optim.SGD)
 class SGD(Rule):
     """b ← μb + (1−d)g with step ηb, or η(g + μb) with Nesterov; decay is coupled: g + λW for g.
 

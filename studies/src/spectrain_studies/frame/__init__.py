@@ -16,6 +16,7 @@ from spectrain_studies.frame.criteria import (
     Within,
 )
 from spectrain_studies.frame.direct import above, below, within
+from spectrain_studies.frame.discovery import discover
 from spectrain_studies.frame.execute import execute
 from spectrain_studies.frame.experiment import Experiment, Result, Results
 from spectrain_studies.frame.judgement import Judgement, Verdict, undecided, untestable
@@ -52,6 +53,7 @@ __all__ = [
     "above",
     "below",
     "combined",
+    "discover",
     "execute",
     "ledger",
     "override",

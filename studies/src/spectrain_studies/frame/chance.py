@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 
@@ -64,6 +66,12 @@ def chance(criterion: Criterion, *, seeds: int, members: int = 1, level: float =
     for false_fail, _ in pairs:
         kept *= 1 - false_fail
     return Chance(1 - kept, max((false_pass for _, false_pass in pairs), default=0.0))
+
+
+def members_of(row: Mapping[str, Any]) -> int:
+    """How large the family of a claim was in a run, out of its entry in a ledger."""
+    parts = [part for part in row.get("details", {}).values() if isinstance(part, Mapping)]
+    return max(sum("verdict" in part for part in parts), 1)
 
 
 def _leaves(criterion: Criterion, members: int) -> list[Simple]:

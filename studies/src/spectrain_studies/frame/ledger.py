@@ -83,12 +83,21 @@ def tally(verdicts: Iterable[str]) -> str:
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
 
 
-def ledger(results: Sequence[Mapping[str, Any]]) -> str:
-    """The page of all claims, out of :meth:`StudyResult.to_dict` of each study."""
-    return "\n".join(_section(result) for result in results)
+def ledger(
+    results: Sequence[Mapping[str, Any]], stated: Mapping[str, Sequence[Claim]] | None = None
+) -> str:
+    """The page of all claims.
+
+    Args:
+        results: :meth:`StudyResult.to_dict` of each study.
+        stated: the claims of each study as they are now, by its name; those that the results lack
+            are listed as not run.
+    """
+    stated = stated or {}
+    return "\n".join(_section(one, stated.get(one["study"], ())) for one in results)
 
 
-def _section(result: Mapping[str, Any]) -> str:
+def _section(result: Mapping[str, Any], stated: Sequence[Claim]) -> str:
     environment = ", ".join(f"{key} {value}" for key, value in result["environment"].items())
     lines = [
         f"## {result['study']}\n",
@@ -102,6 +111,15 @@ def _section(result: Mapping[str, Any]) -> str:
         lines.append("")
     for row in result["claims"]:
         lines.append(_entry(row))
+    told = {row["id"] for row in result["claims"]}
+    waiting = [claim for claim in stated if claim.id not in told]
+    if waiting:
+        lines.append("Not run at this scale since they were last changed:\n")
+        lines += [
+            f"- `{claim.id}`: {_safe(claim.statement)}; criterion: {_safe(str(claim.criterion))}."
+            for claim in waiting
+        ]
+        lines.append("")
     return "\n".join(lines)
 
 

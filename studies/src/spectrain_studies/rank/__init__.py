@@ -4,24 +4,9 @@ The five experiments of “Information Flow & Gradient Quality Hypothesis”, it
 and what it leaves open: which aspect of orthonormalizing matters, and what else may explain it.
 """
 
-from spectrain_studies.rank import (
-    claims_answers,
-    claims_causes,
-    claims_dynamics,
-    claims_interventions,
-    claims_newton_schulz,
-    claims_places,
-    figures,
-)
+from spectrain_studies.frame import discover
 from spectrain_studies.rank.study import STUDY
 
-__all__ = [
-    "STUDY",
-    "claims_answers",
-    "claims_causes",
-    "claims_dynamics",
-    "claims_interventions",
-    "claims_newton_schulz",
-    "claims_places",
-    "figures",
-]
+__all__ = ["STUDY"]
+
+discover(__name__)

@@ -8,12 +8,13 @@ import numpy as np
 
 from spectrain.core.student import t_quantile
 from spectrain_studies.frame import Results
+from spectrain_studies.frame.statistics import LEVEL, over_seeds
 from spectrain_studies.rank.arms import ARMS
-from spectrain_studies.rank.claims_newton_schulz import at, benefit, share
-from spectrain_studies.rank.claims_places import per_seed, shares
-from spectrain_studies.rank.coherence import COHERENCE
+from spectrain_studies.rank.coherence.claims import per_seed
+from spectrain_studies.rank.coherence.experiment import COHERENCE
 from spectrain_studies.rank.config import RankConfig
-from spectrain_studies.rank.layers import LAYERS
+from spectrain_studies.rank.layers.claims import shares
+from spectrain_studies.rank.layers.experiment import LAYERS
 from spectrain_studies.rank.learning import (
     ADAM_UPDATES,
     AS_PRINTED,
@@ -21,12 +22,11 @@ from spectrain_studies.rank.learning import (
     DYNAMICS,
     MOMENTUM_UPDATES,
 )
-from spectrain_studies.rank.orthonormalizing import ORTHONORMALIZING
+from spectrain_studies.rank.newton_schulz.claims import at, benefit, share_of_rank
+from spectrain_studies.rank.newton_schulz.experiment import ORTHONORMALIZING
 from spectrain_studies.rank.statistics import (
-    LEVEL,
     final_loss,
     joined,
-    mean_of,
     rank_course,
     result_of,
 )
@@ -92,8 +92,8 @@ def newton_schulz(config: RankConfig, runs: Results) -> Figure:
     left.plot(line, np.degrees(np.arccos(np.sqrt(line))), "k", linewidth=1, label="arccos √(nr/r)")
     for result in runs:
         name = TITLES[result.case.model]
-        left.plot(share(result), at(config, result, "angle"), ".", markersize=3, label=name)
-        middle.plot(share(result), np.exp(benefit(result)), ".", markersize=3, label=name)
+        left.plot(share_of_rank(result), at(config, result, "angle"), ".", markersize=3, label=name)
+        middle.plot(share_of_rank(result), np.exp(benefit(result)), ".", markersize=3, label=name)
         for style, method in zip(
             ("-", "--", ":"), ("quintic", "polar_express", "cubic"), strict=True
         ):
@@ -129,7 +129,7 @@ def interventions(config: RankConfig, *groups: Results) -> Figure:
                 if arm in (base, "adamw"):
                     continue
                 difference = final_loss(runs, model, arm) - final_loss(runs, model, base)
-                estimate = mean_of(difference)
+                estimate = over_seeds(difference)
                 labels.append(f"{arm} − {base}")
                 if estimate.value is not None and estimate.low is not None:
                     reach = estimate.value - estimate.low

@@ -1,129 +1,61 @@
-"""From results to numbers per seed, and from those to verdicts."""
+"""From results to numbers per seed, on every model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float64
-from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import nct, ttest_1samp
 
 from spectrain.matrix import MEASURES, diagonal_spectrum
-from spectrain.noise.estimate import Estimate, mean_estimate
-from spectrain_studies.frame import Judgement, Result, Results, Verdict, combined, undecided
+from spectrain_studies.frame import Measured, Result, Results
+from spectrain_studies.frame.statistics import Seeds, paired
 
-LEVEL = 0.95
-"""Coverage of every interval of the study."""
-
-SIGNED = 6
-"""Fewest equal signs that a two-sided sign test at 5 % rejects: 2^(1 − 6) = 0.03."""
-
-Seeds = Float64[np.ndarray, " seeds"]
-Judge = Callable[[str], Judgement]
+LOSS = (
+    "final held-out loss in nats, each arm at its own best step size of one sweep, paired over "
+    "seeds"
+)
+T = TypeVar("T")
 
 
-def per_model(results: Results, judge: Judge) -> Judgement:
-    """The claim on every model that was run: holds, or fails, only where it does so on all.
+def on_models(results: Results, measure: Callable[[str], T]) -> dict[str, T]:
+    """What is measured on every model that was run, by its name."""
+    return {model: measure(model) for model in dict.fromkeys(r.case.model for r in results)}
 
-    Args:
-        results: their cases have a ``model``.
-        judge: the judgement of one model, by name.
+
+def on_results(results: Results, measure: Callable[[Result], T]) -> dict[str, T]:
+    """The same where every model has one result."""
+    return {result.case.model: measure(result) for result in results}
+
+
+def loss_difference(results: Results, arm: str, base: str) -> dict[str, Measured]:
+    """Final held-out loss of an arm minus that of its base, paired over seeds, on every model."""
+
+    def on(model: str) -> Measured:
+        found = paired(final_loss(results, model, arm), final_loss(results, model, base))
+        return with_arms(found, results, model, arm, base)
+
+    return on_models(results, on)
+
+
+def with_arms(found: Measured, results: Results, model: str, *arms: str) -> Measured:
+    """A comparison of arms with their losses and step sizes.
+
+    It is unsettled where a best step size lies at an end of the sweep: beyond, an arm could do
+    better.
     """
-    models = list(dict.fromkeys(result.case.model for result in results))
-    if not models:
-        return undecided("no model was run")
-    parts = {model: judge(model) for model in models}
-    whole = combined(parts) if len(parts) > 1 else next(iter(parts.values()))
-    seeds = [part.seeds for part in parts.values() if part.seeds is not None]
-    told = f"rests on {', '.join(models)}"
-    note = f"{whole.note}; {told}" if whole.note else told
-    return replace(whole, seeds=min(seeds, default=None), note=note)
-
-
-def mean_of(values: NDArray[Any]) -> Estimate:
-    """Mean over seeds with its 95 % t interval.
-
-    Missing where a value is not finite, and where fewer than :data:`SIGNED` are all equal: a spread
-    of 0 is a coarse statistic's, and says no more than a sign test does.
-    """
-    finite = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(finite).all():
-        return Estimate.missing("a run diverged", replicas=len(finite), level=LEVEL)
-    if np.ptp(finite) == 0 and len(finite) < SIGNED:
-        reason = f"the seeds do not differ, and fewer than {SIGNED} of one sign tell nothing"
-        return Estimate.missing(reason, replicas=len(finite), level=LEVEL)
-    return mean_estimate(torch.from_numpy(finite), level=LEVEL)
-
-
-def paired(first: Seeds, second: Seeds) -> tuple[Estimate, dict[str, Any]]:
-    """Mean of first − second over seeds, and its p-value and standardized effect with interval."""
-    differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
-    estimate = mean_of(differences)
-    if estimate.value is None or np.ptp(differences) == 0:
-        return estimate, {}
-    effect, low, high = effect_size(differences)
-    return estimate, {
-        "p_value": float(ttest_1samp(differences, 0.0).pvalue),
-        "effect_size": effect,
-        "effect_low": low,
-        "effect_high": high,
-    }
-
-
-def effect_size(differences: Seeds) -> tuple[float, float, float]:
-    """Mean over standard deviation of paired differences, with its exact 95 % interval.
-
-    The interval inverts the noncentral t distribution of √n·d.
-
-    Source:
-        Cohen 1988, §2.2 (d_z); Steiger & Fouladi 1997 for the interval.
-
-    Example:
-        >>> d, low, high = effect_size(np.array([1.0, 2.0, 3.0, 2.0]))
-        >>> round(d, 3), low < d < high
-        (2.449, True)
-    """
-    count = len(differences)
-    d = float(np.mean(differences) / np.std(differences, ddof=1))
-    t = np.sqrt(count) * d
-
-    def cdf(noncentrality: float) -> float:
-        value = float(nct.cdf(t, count - 1, noncentrality))
-        limit = 1.0 if noncentrality < t else 0.0  # which SciPy gives as NaN far from t
-        return limit if np.isnan(value) else value
-
-    def end(tail: float) -> float:
-        reach = 10.0 + 3 * abs(t)
-        found = brentq(lambda x: cdf(x) - tail, t - reach, t + reach)
-        return float(found / np.sqrt(count))
-
-    return d, end((1 + LEVEL) / 2), end((1 - LEVEL) / 2)
-
-
-def differs(estimate: Estimate, *, equal: float, details: Mapping[str, Any]) -> Judgement:
-    """Claim "the statistic is not 0": fails only where the interval lies within ±``equal``."""
-    low, high = estimate.low, estimate.high
-    if estimate.value is None or low is None or high is None:
-        return undecided(estimate.reason or "no interval", seeds=estimate.replicas)
-    verdict = Verdict.UNDECIDED
-    if low > 0 or high < 0:
-        verdict = Verdict.HOLDS
-    elif -equal < low and high < equal:
-        verdict = Verdict.FAILS
-    return Judgement(
-        verdict,
-        estimate.value,
-        estimate.error,
-        low,
-        high,
-        estimate.replicas,
-        details=dict(details),
-    )
+    told, edges = dict(found.details), []
+    for arm in arms:
+        result = result_of(results, model, arm)
+        told[f"{arm}: loss"] = float(final_loss(results, model, arm).mean())
+        told[f"{arm}: step size"] = float(result["size"])
+        if result["edge"]:
+            edges.append(arm)
+    why = f"The best step size of {' and '.join(edges)} is at an end of the sweep" if edges else ""
+    return replace(found, details=told, unsettled=why)
 
 
 def result_of(results: Results, model: str, arm: str) -> Result:
@@ -160,18 +92,6 @@ def change(course: Float64[np.ndarray, "samples seeds"]) -> Seeds:
     third = max(len(later) // 3, 1)
     early, late = np.median(later[:third], axis=0), np.median(later[-third:], axis=0)
     return np.asarray(np.log(late / early))
-
-
-def learning_details(results: Results, model: str, *arms: str) -> dict[str, Any]:
-    """Losses and tuned step sizes of arms, and where the sweep was too narrow."""
-    found: dict[str, Any] = {}
-    for arm in arms:
-        result = result_of(results, model, arm)
-        found[f"{arm}: loss"] = float(final_loss(results, model, arm).mean())
-        found[f"{arm}: step size"] = float(result["size"])
-        if result["edge"]:
-            found[f"{arm}: note"] = "the best step size is at an end of the sweep"
-    return found
 
 
 def joined(*groups: Results) -> Results:

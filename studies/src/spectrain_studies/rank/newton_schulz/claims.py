@@ -8,10 +8,21 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from spectrain.noise.estimate import Estimate
-from spectrain_studies.frame import Judgement, Result, Results, above, below, within
+from spectrain_studies.frame import (
+    Above,
+    AllOf,
+    Below,
+    Found,
+    Measured,
+    Near,
+    OnEvery,
+    Result,
+    Results,
+)
+from spectrain_studies.frame.statistics import over_seeds
 from spectrain_studies.rank.config import RankConfig
-from spectrain_studies.rank.orthonormalizing import METHODS, ORTHONORMALIZING, PRECISIONS
-from spectrain_studies.rank.statistics import mean_of, per_model
+from spectrain_studies.rank.newton_schulz.experiment import METHODS, ORTHONORMALIZING, PRECISIONS
+from spectrain_studies.rank.statistics import on_results
 from spectrain_studies.rank.study import STUDY
 
 STEPS = 5
@@ -39,7 +50,7 @@ def at(
 def by_seed(result: Result, values: np.ndarray, statistic: Any = np.median) -> Estimate:
     """The statistic of every seed's matrices, and its mean over seeds."""
     seeds = np.asarray(result["seed"])
-    return mean_of(np.array([statistic(values[seeds == seed]) for seed in np.unique(seeds)]))
+    return over_seeds(np.array([statistic(values[seeds == seed]) for seed in np.unique(seeds)]))
 
 
 def correlation(result: Result, first: np.ndarray, second: np.ndarray) -> Estimate:
@@ -49,10 +60,10 @@ def correlation(result: Result, first: np.ndarray, second: np.ndarray) -> Estima
         spearmanr(first[seeds == seed], second[seeds == seed]).statistic
         for seed in np.unique(seeds)
     ]
-    return mean_of(np.array(found))
+    return over_seeds(np.array(found))
 
 
-def share(result: Result) -> np.ndarray:
+def share_of_rank(result: Result) -> np.ndarray:
     """Nuclear rank over rank."""
     return np.asarray(result["nuclear_rank"]) / np.asarray(result["full"])
 
@@ -70,20 +81,19 @@ def benefit(result: Result) -> np.ndarray:
     source=f"{PLACE}, metrics and pseudocode",
     statement="After five Newton-Schulz steps all singular values are 1 (“should be ~1.0”).",
     statistic=f"largest |σ − 1| over {GRADIENTS}, quintic, float32",
-    criterion="below 0.05 on every model",
+    criterion=OnEvery("model", Below(0.05)),
     needs=(ORTHONORMALIZING,),
 )
-def newton_schulz_gives_ones(config: RankConfig, runs: Results) -> Judgement:
+def newton_schulz_gives_ones(config: RankConfig, runs: Results) -> Found:
     """As printed."""
 
-    def judge(model: str) -> Judgement:
-        result = runs.where(model=model).only()
+    def on(result: Result) -> Measured:
         low, high = at(config, result, "smallest"), at(config, result, "largest")
         worst = float(max(np.max(high) - 1, 1 - np.min(low)))
         told = {"smallest σ": float(low.min()), "largest σ": float(high.max())}
-        return below(worst, 0.05, seeds=config.probing.seeds, details=told)
+        return Measured(worst, seeds=config.probing.seeds, details=told)
 
-    return per_model(runs, judge)
+    return on_results(runs, on)
 
 
 @STUDY.claim(
@@ -91,18 +101,17 @@ def newton_schulz_gives_ones(config: RankConfig, runs: Results) -> Judgement:
     source=f"{PLACE}, corrected",
     statement="Five quintic steps bring no singular value above 1.25; small ones may stay small.",
     statistic=f"largest σ over {GRADIENTS}, quintic, float32",
-    criterion="below 1.25 on every model",
+    criterion=OnEvery("model", Below(1.25)),
     needs=(ORTHONORMALIZING,),
 )
-def newton_schulz_bounds_above(config: RankConfig, runs: Results) -> Judgement:
+def newton_schulz_bounds_above(config: RankConfig, runs: Results) -> Found:
     """As corrected."""
 
-    def judge(model: str) -> Judgement:
-        result = runs.where(model=model).only()
+    def on(result: Result) -> Measured:
         largest = float(at(config, result, "largest").max())
-        return below(largest, 1.25, seeds=config.probing.seeds)
+        return Measured(largest, seeds=config.probing.seeds)
 
-    return per_model(runs, judge)
+    return on_results(runs, on)
 
 
 @STUDY.claim(
@@ -112,14 +121,13 @@ def newton_schulz_bounds_above(config: RankConfig, runs: Results) -> Judgement:
     "matrix (in the number of steps the document uses).",
     statistic=f"median over {GRADIENTS} of 1 − σ_r after 5 cubic steps of the normalised gradient, "
     "mean over seeds",
-    criterion="below 0.05 by its 95 % interval on every model",
+    criterion=OnEvery("model", Below(0.05)),
     needs=(ORTHONORMALIZING,),
 )
-def cubic_converges(config: RankConfig, runs: Results) -> Judgement:
+def cubic_converges(config: RankConfig, runs: Results) -> Found:
     """The limit is right; five steps are not the limit."""
 
-    def judge(model: str) -> Judgement:
-        result = runs.where(model=model).only()
+    def on(result: Result) -> Measured:
         told = {
             f"median smallest σ after {steps} steps": float(
                 np.median(at(config, result, "smallest", method="cubic", steps=steps))
@@ -127,9 +135,9 @@ def cubic_converges(config: RankConfig, runs: Results) -> Judgement:
             for steps in config.probing.iterations
         }
         left = 1 - at(config, result, "smallest", method="cubic")
-        return below(by_seed(result, left), 0.05, details=told)
+        return Measured(by_seed(result, left), details=told)
 
-    return per_model(runs, judge)
+    return on_results(runs, on)
 
 
 @STUDY.claim(
@@ -138,14 +146,13 @@ def cubic_converges(config: RankConfig, runs: Results) -> Judgement:
     statement="Orthonormalizing preserves the gradient's direction: how much does it change?",
     statistic=f"median angle in degrees between gradient and NS5(gradient) over {GRADIENTS}, "
     "mean over seeds",
-    criterion="below 45° by its 95 % interval on every model",
+    criterion=OnEvery("model", Below(45, "°")),
     needs=(ORTHONORMALIZING,),
 )
-def direction_preserved(config: RankConfig, runs: Results) -> Judgement:
+def direction_preserved(config: RankConfig, runs: Results) -> Found:
     """The answer to key question 1 is the angle itself."""
 
-    def judge(model: str) -> Judgement:
-        result = runs.where(model=model).only()
+    def on(result: Result) -> Measured:
         angle = at(config, result, "angle")
         told = {
             "10 % of angles below": float(np.quantile(angle, 0.1)),
@@ -155,9 +162,9 @@ def direction_preserved(config: RankConfig, runs: Results) -> Judgement:
             f"median angle, {method}": float(np.median(at(config, result, "angle", method=method)))
             for method in METHODS
         }
-        return below(by_seed(result, angle), 45.0, details=told)
+        return Measured(by_seed(result, angle), details=told)
 
-    return per_model(runs, judge)
+    return on_results(runs, on)
 
 
 @STUDY.claim(
@@ -166,18 +173,17 @@ def direction_preserved(config: RankConfig, runs: Results) -> Judgement:
     statement="The angle to the exact polar factor follows from the nuclear rank alone: "
     "cos = √(nr/r).",
     statistic=f"largest difference in degrees over {GRADIENTS}",
-    criterion="below 0.01° on every model",
+    criterion=OnEvery("model", Below(0.01, "°")),
     needs=(ORTHONORMALIZING,),
 )
-def angle_identity(config: RankConfig, runs: Results) -> Judgement:
+def angle_identity(config: RankConfig, runs: Results) -> Found:
     """An identity: checked where it is used."""
 
-    def judge(model: str) -> Judgement:
-        result = runs.where(model=model).only()
+    def on(result: Result) -> Measured:
         gap = np.abs(np.asarray(result["angle_exact"]) - np.asarray(result["angle_identity"]))
-        return below(float(gap.max()), 0.01, seeds=config.probing.seeds)
+        return Measured(float(gap.max()), seeds=config.probing.seeds)
 
-    return per_model(runs, judge)
+    return on_results(runs, on)
 
 
 @STUDY.claim(
@@ -185,18 +191,17 @@ def angle_identity(config: RankConfig, runs: Results) -> Judgement:
     source=f"{PLACE}, information loss, corrected",
     statement="The scale-free information loss min_c‖G − cP‖/‖G‖ is √(1 − nr/r).",
     statistic=f"largest difference over {GRADIENTS}",
-    criterion="below 10⁻³ on every model",
+    criterion=OnEvery("model", Below(1e-3)),
     needs=(ORTHONORMALIZING,),
 )
-def information_loss_identity(config: RankConfig, runs: Results) -> Judgement:
+def information_loss_identity(config: RankConfig, runs: Results) -> Found:
     """As corrected."""
 
-    def judge(model: str) -> Judgement:
-        result = runs.where(model=model).only()
+    def on(result: Result) -> Measured:
         gap = np.abs(np.asarray(result["loss_exact"]) - np.asarray(result["loss_identity"]))
-        return below(float(gap.max()), 1e-3, seeds=config.probing.seeds)
+        return Measured(float(gap.max()), seeds=config.probing.seeds)
 
-    return per_model(runs, judge)
+    return on_results(runs, on)
 
 
 @STUDY.claim(
@@ -205,19 +210,18 @@ def information_loss_identity(config: RankConfig, runs: Results) -> Judgement:
     statement="‖G − NS(G)‖/‖G‖ measures what is lost.",
     statistic=f"median over {GRADIENTS} of the printed loss over the scale-free one, mean over "
     "seeds",
-    criterion="between 0.9 and 1.1 by its 95 % interval on every model",
+    criterion=OnEvery("model", Near(1, 0.1)),
     needs=(ORTHONORMALIZING,),
 )
-def printed_information_loss(config: RankConfig, runs: Results) -> Judgement:
+def printed_information_loss(config: RankConfig, runs: Results) -> Found:
     """As printed: it depends on the scale of G, which means nothing to what is lost."""
 
-    def judge(model: str) -> Judgement:
-        result = runs.where(model=model).only()
+    def on(result: Result) -> Measured:
         ratio = at(config, result, "printed_loss") / at(config, result, "information_loss")
         told = {"median printed loss": float(np.median(at(config, result, "printed_loss")))}
-        return within(by_seed(result, ratio), 0.9, 1.1, details=told)
+        return Measured(by_seed(result, ratio), details=told)
 
-    return per_model(runs, judge)
+    return on_results(runs, on)
 
 
 @STUDY.claim(
@@ -226,17 +230,16 @@ def printed_information_loss(config: RankConfig, runs: Results) -> Judgement:
     statement="Near-orthogonal gradients are transformed less.",
     statistic=f"Spearman correlation of nr/r with the angle to NS5(gradient) over {GRADIENTS}, "
     "mean over seeds",
-    criterion="below 0 by its 95 % interval on every model (the exact factor has −1 by identity)",
+    criterion=OnEvery("model", Below(0)),
     needs=(ORTHONORMALIZING,),
 )
-def near_orthogonal_changes_less(config: RankConfig, runs: Results) -> Judgement:
+def near_orthogonal_changes_less(config: RankConfig, runs: Results) -> Found:
     """Key question 3, of the iteration that is used."""
 
-    def judge(model: str) -> Judgement:
-        result = runs.where(model=model).only()
-        return below(correlation(result, share(result), at(config, result, "angle")), 0.0)
+    def on(result: Result) -> Measured:
+        return Measured(correlation(result, share_of_rank(result), at(config, result, "angle")))
 
-    return per_model(runs, judge)
+    return on_results(runs, on)
 
 
 @STUDY.claim(
@@ -245,18 +248,17 @@ def near_orthogonal_changes_less(config: RankConfig, runs: Results) -> Judgement
     statement="Orthonormalizing raises the effective rank.",
     statistic=f"median over {GRADIENTS} of the effective rank after NS5 over that before, mean "
     "over seeds",
-    criterion="above 1 by its 95 % interval on every model",
+    criterion=OnEvery("model", Above(1)),
     needs=(ORTHONORMALIZING,),
 )
-def rank_is_raised(config: RankConfig, runs: Results) -> Judgement:
+def rank_is_raised(config: RankConfig, runs: Results) -> Found:
     """By how much depends on what was there."""
 
-    def judge(model: str) -> Judgement:
-        result = runs.where(model=model).only()
+    def on(result: Result) -> Measured:
         ratio = at(config, result, "rank_ratio")
-        return above(by_seed(result, ratio), 1.0, details={"largest": float(ratio.max())})
+        return Measured(by_seed(result, ratio), details={"largest": float(ratio.max())})
 
-    return per_model(runs, judge)
+    return on_results(runs, on)
 
 
 @STUDY.claim(
@@ -265,55 +267,44 @@ def rank_is_raised(config: RankConfig, runs: Results) -> Judgement:
     statement="Iterating in bfloat16 turns the result by less than a degree.",
     statistic=f"median over {GRADIENTS} of |angle in bfloat16 − angle in float32|, five quintic "
     "steps, mean over seeds",
-    criterion="below 1° by its 95 % interval on every model",
+    criterion=OnEvery("model", Below(1, "°")),
     needs=(ORTHONORMALIZING,),
 )
-def bfloat16_suffices(config: RankConfig, runs: Results) -> Judgement:
+def bfloat16_suffices(config: RankConfig, runs: Results) -> Found:
     """Between angles to the gradient."""
 
-    def judge(model: str) -> Judgement:
-        result = runs.where(model=model).only()
+    def on(result: Result) -> Measured:
         half = at(config, result, "angle", precision="bfloat16")
-        return below(by_seed(result, np.abs(half - at(config, result, "angle"))), 1.0)
+        return Measured(by_seed(result, np.abs(half - at(config, result, "angle"))))
 
-    return per_model(runs, judge)
+    return on_results(runs, on)
 
 
 @STUDY.claim(
     "sweet-spot",
     source=f"{PLACE}, key question 2",
     statement="There is a sweet spot of input rank where orthonormalizing helps most.",
-    statistic="quadratic term of ln(realised decrease along −polar(G)/along −G) in nr/r, "
-    f"standardised, over {GRADIENTS}, block by block line search on the gradient's own batch; "
-    "mean over seeds, with the vertex",
-    criterion="holds on a model if the 95 % interval lies below 0 and the mean vertex between the "
-    "10th and 90th percentile of nr/r; fails if it lies above 0",
+    statistic="slopes, at the 10th and the 90th percentile of nr/r, of the parabola through "
+    f"ln(realised decrease along −polar(G)/along −G) over nr/r, standardised, over {GRADIENTS}, "
+    "block by block line search on the gradient's own batch; mean over seeds",
+    criterion=OnEvery("model", AllOf({"low": Above(0), "high": Below(0)})),
     needs=(ORTHONORMALIZING,),
 )
-def sweet_spot(config: RankConfig, runs: Results) -> Judgement:
-    """A maximum inside the range that occurs, not at its end."""
+def sweet_spot(config: RankConfig, runs: Results) -> Found:
+    """A maximum inside the range that occurs: it rises at one end and falls at the other."""
 
-    def judge(model: str) -> Judgement:
-        result = runs.where(model=model).only()
-        x, y, seeds = share(result), benefit(result), np.asarray(result["seed"])
+    def on(result: Result) -> dict[str, Measured]:
+        x, y, seeds = share_of_rank(result), benefit(result), np.asarray(result["seed"])
         z = (x - x.mean()) / x.std()
         fits = np.array([np.polyfit(z[seeds == s], y[seeds == s], 2) for s in np.unique(seeds)])
-        estimate = mean_of(fits[:, 0])
-        quadratic, slope = fits[:, 0].mean(), fits[:, 1].mean()
-        vertex = float(x.mean() - x.std() * slope / (2 * quadratic))
-        low, high = np.quantile(x, [0.1, 0.9])
-        told = {
-            "vertex, nr/r": vertex,
-            "10th percentile of nr/r": float(low),
-            "90th percentile of nr/r": float(high),
-            "median benefit, ratio": float(np.exp(np.median(y))),
-        }
-        bent = below(estimate, 0.0, details=told)
-        if bent.verdict == "holds" and not low <= vertex <= high:
-            return above(estimate, 0.0, details=told, note="bent, with its top outside the range")
-        return bent
+        found = {}
+        for end, quantile in (("low", 0.1), ("high", 0.9)):
+            place = float(np.quantile(z, quantile))
+            told = {"nr/r": float(np.quantile(x, quantile))}
+            found[end] = Measured(over_seeds(2 * fits[:, 0] * place + fits[:, 1]), details=told)
+        return found
 
-    return per_model(runs, judge)
+    return on_results(runs, on)
 
 
 @STUDY.claim(
@@ -321,14 +312,13 @@ def sweet_spot(config: RankConfig, runs: Results) -> Judgement:
     source=f"{PLACE}, key question 2 (the other possibility)",
     statement="The flatter the gradient's spectrum, the more orthonormalizing helps.",
     statistic=f"Spearman correlation of nr/r with the benefit over {GRADIENTS}, mean over seeds",
-    criterion="above 0 by its 95 % interval on every model",
+    criterion=OnEvery("model", Above(0)),
     needs=(ORTHONORMALIZING,),
 )
-def benefit_grows_with_rank(config: RankConfig, runs: Results) -> Judgement:
+def benefit_grows_with_rank(config: RankConfig, runs: Results) -> Found:
     """The hypothesis in the document would have low ranks profit most."""
 
-    def judge(model: str) -> Judgement:
-        result = runs.where(model=model).only()
-        return above(correlation(result, share(result), benefit(result)), 0.0)
+    def on(result: Result) -> Measured:
+        return Measured(correlation(result, share_of_rank(result), benefit(result)))
 
-    return per_model(runs, judge)
+    return on_results(runs, on)

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from spectrain_studies.frame import Judgement, Results, above, below, within
+from spectrain_studies.frame import (
+    Above,
+    AllOf,
+    Always,
+    Below,
+    Found,
+    Measured,
+    OnEvery,
+    Results,
+    Within,
+)
+from spectrain_studies.frame.statistics import over_seeds, paired, violations
 from spectrain_studies.rank.config import RankConfig
 from spectrain_studies.rank.learning import DYNAMICS
 from spectrain_studies.rank.statistics import (
     change,
-    mean_of,
     measured,
-    paired,
-    per_model,
+    on_models,
     rank_course,
     result_of,
 )
 from spectrain_studies.rank.study import STUDY
 
-STABLE = float(np.log(1.1))
+TENTH = float(np.log(1.1))
 """A rank is stable if it moves by less than a tenth."""
 
 COURSE = (
     "ln of late over early effective rank of the median hidden matrix (medians of last and first "
     "third of the samples, the first sample left out), mean over seeds"
 )
-ALL_BELOW_0 = "95 % t interval over seeds below 0 on every model"
-WITHIN = "95 % interval within ±ln 1.1 on every model"
+FALLS, RISES = OnEvery("model", Below(0)), OnEvery("model", Above(0))
+STABLE = OnEvery("model", Within(-TENTH, TENTH))
 EXPERIMENT = "Experiment 1, hypothesis predictions"
 
 
@@ -38,25 +48,25 @@ EXPERIMENT = "Experiment 1, hypothesis predictions"
     source=EXPERIMENT,
     statement="Under Adam, the effective rank of the raw gradient decreases over training.",
     statistic=f"raw gradient, AdamW: {COURSE}",
-    criterion=ALL_BELOW_0,
+    criterion=FALLS,
     needs=(DYNAMICS,),
 )
-def adam_rank_falls(config: RankConfig, runs: Results) -> Judgement:
+def adam_rank_falls(config: RankConfig, runs: Results) -> Found:
     """The raw gradient of AdamW's run."""
 
-    def judge(model: str) -> Judgement:
+    def on(model: str) -> Found:
         result = result_of(runs, model, "adamw")
-        return below(mean_of(change(rank_course(result, "gradient"))), 0.0, details=_told(result))
+        return Measured(over_seeds(change(rank_course(result, "gradient"))), details=_told(result))
 
-    return per_model(runs, judge)
+    return on_models(runs, on)
 
 
-def _stable(runs: Results, source: str) -> Judgement:
-    def judge(model: str) -> Judgement:
+def _stable(runs: Results, source: str) -> Found:
+    def on(model: str) -> Found:
         result = result_of(runs, model, "muon")
-        return within(mean_of(change(rank_course(result, source))), -STABLE, STABLE)
+        return over_seeds(change(rank_course(result, source)))
 
-    return per_model(runs, judge)
+    return on_models(runs, on)
 
 
 @STUDY.claim(
@@ -65,10 +75,10 @@ def _stable(runs: Results, source: str) -> Judgement:
     statement="Under Muon, the effective rank (of the gradient, as the experiment measures it) "
     "remains stable.",
     statistic=f"raw gradient, Muon: {COURSE}",
-    criterion=WITHIN,
+    criterion=STABLE,
     needs=(DYNAMICS,),
 )
-def muon_rank_stable(config: RankConfig, runs: Results) -> Judgement:
+def muon_rank_stable(config: RankConfig, runs: Results) -> Found:
     """As printed: the experiment measures the gradient."""
     return _stable(runs, "gradient")
 
@@ -78,10 +88,10 @@ def muon_rank_stable(config: RankConfig, runs: Results) -> Judgement:
     source=EXPERIMENT,
     statement="Under Muon, the effective rank of the momentum remains stable.",
     statistic=f"momentum, Muon: {COURSE}",
-    criterion=WITHIN,
+    criterion=STABLE,
     needs=(DYNAMICS,),
 )
-def muon_momentum_rank_stable(config: RankConfig, runs: Results) -> Judgement:
+def muon_momentum_rank_stable(config: RankConfig, runs: Results) -> Found:
     """What is orthonormalized."""
     return _stable(runs, "momentum")
 
@@ -92,10 +102,10 @@ def muon_momentum_rank_stable(config: RankConfig, runs: Results) -> Judgement:
     statement="Under Muon, the effective rank of the applied update remains stable, “since updates "
     "are always full-rank orthonormal”.",
     statistic=f"update, Muon: {COURSE}",
-    criterion=WITHIN,
+    criterion=STABLE,
     needs=(DYNAMICS,),
 )
-def muon_update_rank_stable(config: RankConfig, runs: Results) -> Judgement:
+def muon_update_rank_stable(config: RankConfig, runs: Results) -> Found:
     """What the reason given in the document speaks of."""
     return _stable(runs, "update")
 
@@ -105,20 +115,21 @@ def muon_update_rank_stable(config: RankConfig, runs: Results) -> Judgement:
     source="Core hypothesis, observation 2",
     statement="Orthonormalized updates maintain a higher effective rank than raw gradients "
     "throughout training.",
-    statistic="least ln of the update's over the gradient's effective rank over the samples of a "
-    "Muon run (median hidden matrix), mean over seeds",
-    criterion="95 % t interval over seeds above 0 on every model",
+    statistic="share of the samples of a Muon run in which the update's effective rank does not "
+    "exceed the gradient's (median hidden matrix), over seeds",
+    criterion=OnEvery("model", Always()),
     needs=(DYNAMICS,),
 )
-def muon_updates_keep_rank(config: RankConfig, runs: Results) -> Judgement:
+def muon_updates_keep_rank(config: RankConfig, runs: Results) -> Found:
     """Throughout: the worst sample counts."""
 
-    def judge(model: str) -> Judgement:
+    def on(model: str) -> Found:
         result = result_of(runs, model, "muon")
         ratio = np.log(rank_course(result, "update") / rank_course(result, "gradient"))
-        return above(mean_of(ratio.min(0)), 0.0, details=_told(result))
+        found = violations(ratio.T <= 0)
+        return replace(found, details={**found.details, **_told(result)})
 
-    return per_model(runs, judge)
+    return on_models(runs, on)
 
 
 @STUDY.claim(
@@ -127,30 +138,19 @@ def muon_updates_keep_rank(config: RankConfig, runs: Results) -> Judgement:
     statement="Raw gradients become increasingly low-rank, “especially late-stage”.",
     statistic="slope of ln effective rank of the raw gradient in the last third of the run minus "
     "the slope in the third before, per run length, AdamW, mean over seeds; and the last slope",
-    criterion="both below 0 by their 95 % intervals on every model",
+    criterion=OnEvery("model", AllOf({"last slope": Below(0), "minus that before": Below(0)})),
     needs=(DYNAMICS,),
 )
-def late_stage_decline(config: RankConfig, runs: Results) -> Judgement:
+def late_stage_decline(config: RankConfig, runs: Results) -> Found:
     """A decline that is steeper at the end."""
 
-    def judge(model: str) -> Judgement:
+    def on(model: str) -> Found:
         course = np.log(rank_course(result_of(runs, model, "adamw"), "gradient"))
         third = len(course) // 3
         last, before = _slope(course[-third:]), _slope(course[-2 * third : -third])
-        parts = (mean_of(last), mean_of(last - before))
-        judged = [below(part, 0.0) for part in parts]
-        worst = max(judged, key=lambda one: _order(str(one.verdict)))
-        return Judgement(
-            worst.verdict,
-            worst.measured,
-            worst.error,
-            worst.low,
-            worst.high,
-            worst.seeds,
-            details={"last slope": parts[0].value, "steeper by": parts[1].value},
-        )
+        return {"last slope": over_seeds(last), "minus that before": over_seeds(last - before)}
 
-    return per_model(runs, judge)
+    return on_models(runs, on)
 
 
 @STUDY.claim(
@@ -158,21 +158,21 @@ def late_stage_decline(config: RankConfig, runs: Results) -> Judgement:
     source="Core hypothesis, observation 3",
     statement="Gradient rank collapse goes with learning stagnation.",
     statistic="Spearman correlation, within a run, of the change of ln effective rank of the raw "
-    "gradient (median hidden matrix) with the change of ln progress (fall of the training loss) "
+    "gradient (median hidden matrix) with the change of progress (fall of the training loss) "
     "over the next stretch between samples; mean over AdamW, Muon and SGD, then over seeds",
-    criterion="95 % t interval over seeds above 0 on every model",
+    criterion=RISES,
     needs=(DYNAMICS,),
 )
-def collapse_precedes_stagnation(config: RankConfig, runs: Results) -> Judgement:
+def collapse_precedes_stagnation(config: RankConfig, runs: Results) -> Found:
     """Differences, since two courses that both fall correlate whatever their cause."""
 
-    def judge(model: str) -> Judgement:
+    def on(model: str) -> Found:
         per_arm = [_lagged(result_of(runs, model, arm)) for arm in ("adamw", "muon", "sgd")]
         names = ("adamw", "muon", "sgd")
         told = {name: float(np.mean(v)) for name, v in zip(names, per_arm, strict=True)}
-        return above(mean_of(np.mean(per_arm, axis=0)), 0.0, details=told)
+        return Measured(over_seeds(np.mean(per_arm, axis=0)), details=told)
 
-    return per_model(runs, judge)
+    return on_models(runs, on)
 
 
 @STUDY.claim(
@@ -181,21 +181,20 @@ def collapse_precedes_stagnation(config: RankConfig, runs: Results) -> Judgement
     statement="Muon's applied updates have a higher effective rank than Adam's.",
     statistic="ln effective rank of the update, Muon minus AdamW, median hidden matrix, averaged "
     "over the samples; paired over seeds",
-    criterion="95 % t interval over seeds above 0 on every model",
+    criterion=RISES,
     needs=(DYNAMICS,),
 )
-def adam_updates_below_muon_updates(config: RankConfig, runs: Results) -> Judgement:
+def adam_updates_below_muon_updates(config: RankConfig, runs: Results) -> Found:
     """Adam's division raises ranks too, though less."""
 
-    def judge(model: str) -> Judgement:
+    def on(model: str) -> Found:
         muon, adam = (
             np.log(rank_course(result_of(runs, model, arm), "update")).mean(0)
             for arm in ("muon", "adamw")
         )
-        estimate, told = paired(muon, adam)
-        return above(estimate, 0.0, details=told)
+        return paired(muon, adam)
 
-    return per_model(runs, judge)
+    return on_models(runs, on)
 
 
 def _told(result: Any) -> dict[str, float]:
@@ -230,7 +229,3 @@ def _lagged(result: Any) -> np.ndarray:
     return np.array(
         [spearmanr(moved[:count, s], pace[-count:, s]).statistic for s in range(moved.shape[1])]
     )
-
-
-def _order(verdict: str) -> int:
-    return ("holds", "undecided", "fails").index(verdict)

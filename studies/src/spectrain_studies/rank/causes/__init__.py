@@ -1,0 +1,1 @@
+"""If not rank, what; and what is as good and cheaper."""

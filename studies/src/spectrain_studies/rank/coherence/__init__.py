@@ -1,0 +1,1 @@
+"""Experiment 5: how reproducible gradients are."""

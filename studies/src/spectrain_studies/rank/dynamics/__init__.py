@@ -1,0 +1,1 @@
+"""Experiment 1: how effective rank moves through training."""

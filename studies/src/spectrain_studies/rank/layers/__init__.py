@@ -1,0 +1,1 @@
+"""Experiment 4: rank by layer type and depth."""

@@ -1,0 +1,1 @@
+"""Experiment 2: a gradient before and after orthonormalizing."""

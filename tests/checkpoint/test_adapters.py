@@ -1,0 +1,303 @@
+"""Every method of adaptation against its definition, and against PEFT's own merge."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from spectrain.checkpoint import Checkpoint, open_checkpoint
+from spectrain.checkpoint.adapters import METHODS
+from spectrain.checkpoint.adapters.config import AdapterConfig
+from spectrain.checkpoint.adapters.oft import rotations
+from spectrain.checkpoint.adapters.thin import dense
+from spectrain.checkpoint.stored import Stored
+from support.sample_checkpoints import save_safetensors
+
+M = "base_model.model.layers.0.q_proj"
+Case = tuple[dict[str, Tensor], dict[str, Any], dict[str, Tensor]]
+"""Factors, configuration, and the changes by the names of their weights."""
+
+
+def r(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def lora_names(down: str, up: str) -> Case:
+    a, b = r(3, 10, seed=1), r(8, 3, seed=2)
+    return {f"{M}{down}": a, f"{M}{up}": b}, {"lora_alpha": 6}, {f"{M}.weight": 2 * b @ a}
+
+
+def mlx() -> Case:
+    a, b = r(10, 3, seed=1), r(3, 8, seed=2)
+    config = {"lora_parameters": {"rank": 3, "scale": 5.0}}
+    return {f"{M}.lora_a": a, f"{M}.lora_b": b}, config, {f"{M}.weight": 5 * (a @ b).T}
+
+
+def convolution(cored: bool) -> Case:
+    if not cored:
+        a, b = r(3, 4, 2, 2, seed=1), r(8, 3, 1, 1, seed=2)
+        change = b.flatten(1) @ a.flatten(1)
+        return {f"{M}.lora_A.weight": a, f"{M}.lora_B.weight": b}, {}, {f"{M}.weight": change}
+    down, mid, up = r(3, 4, 1, 1, seed=1), r(3, 3, 2, 2, seed=2), r(8, 3, 1, 1, seed=3)
+    change = torch.einsum("or,rskl,si->oikl", up.flatten(1), mid, down.flatten(1)).flatten(1)
+    parts = {"lora_down.weight": down, "lora_mid.weight": mid, "lora_up.weight": up}
+    alpha = {f"{M}.alpha": torch.tensor(6.0)}
+    return {**{f"{M}.{k}": v for k, v in parts.items()}, **alpha}, {}, {f"{M}.weight": 2 * change}
+
+
+def adalora() -> Case:
+    a, b, e = r(3, 10, seed=1), r(8, 3, seed=2), r(3, 1, seed=3)
+    change = b @ (e * a) * (6 / (3 + 1e-5))
+    return (
+        {f"{M}.lora_A": a, f"{M}.lora_B": b, f"{M}.lora_E": e},
+        {"peft_type": "ADALORA", "r": 8, "lora_alpha": 6},
+        {f"{M}.weight": change},
+    )
+
+
+def stacked() -> Case:
+    a, b = r(2 * 3, 10, seed=1), r(8, 2 * 3, seed=2)
+    up = b.reshape(8, 2, 3)
+    module = "base_model.model.mlp.experts"
+    config = {"r": 2, "lora_alpha": 4, "target_parameters": ["mlp.experts.gate_up_proj"]}
+    changes = {
+        f"{module}.{e}.gate_up_proj": 2 * up[..., e] @ a[2 * e : 2 * e + 2] for e in range(3)
+    }
+    return {f"{module}.lora_A.weight": a, f"{module}.lora_B.weight": b}, config, changes
+
+
+def loha(rank: int) -> Case:
+    w = [r(8, rank, seed=1), r(rank, 10, seed=2), r(8, rank, seed=3), r(rank, 10, seed=4)]
+    change = (w[0] @ w[1]) * (w[2] @ w[3]) * 6 / rank
+    names = ("w1_a", "w1_b", "w2_a", "w2_b")
+    tensors = {f"{M}.hada_{name}": factor for name, factor in zip(names, w, strict=True)}
+    return tensors, {"alpha": 6, "r": rank}, {f"{M}.weight": change}
+
+
+def lokr(whole: bool) -> Case:
+    w1, a, b = r(2, 5, seed=1), r(4, 3, seed=2), r(3, 2, seed=3)
+    tensors = {f"{M}.lokr_w1": w1}
+    tensors |= {f"{M}.lokr_w2": a @ b} if whole else {f"{M}.lokr_w2_a": a, f"{M}.lokr_w2_b": b}
+    return tensors, {"alpha": 6, "r": 3}, {f"{M}.weight": 2 * torch.kron(w1, a @ b)}
+
+
+def vera() -> Case:
+    a, b, low, high = r(3, 10, seed=1), r(12, 3, seed=2), r(3, seed=3), r(8, seed=4)
+    tensors = {f"{M}.vera_lambda_d": low, f"{M}.vera_lambda_b": high}
+    tensors |= {"base_model.vera_A": a, "base_model.vera_B": b}
+    change = high[:, None] * (b[:8] @ (low[:, None] * a))
+    return tensors, {"peft_type": "VERA", "r": 3}, {f"{M}.weight": change}
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "LoRA of PEFT": lambda: lora_names(".lora_A.weight", ".lora_B.weight"),
+    "LoRA with the adapter's name": lambda: lora_names(
+        ".lora_A.default.weight", ".lora_B.default.weight"
+    ),
+    "LoRA of torchtune": lambda: lora_names(".lora_a.weight", ".lora_b.weight"),
+    "LoRA of Diffusers": lambda: lora_names(".lora.down.weight", ".lora.up.weight"),
+    "LoRA of older Diffusers": lambda: lora_names("_lora.down.weight", "_lora.up.weight"),
+    "LoRA of linear layers of Diffusers": lambda: lora_names(
+        ".lora_linear_layer.down.weight", ".lora_linear_layer.up.weight"
+    ),
+    "LoRA of MLX": mlx,
+    "LoRA of a convolution": lambda: convolution(False),
+    "LoRA of a convolution with a core": lambda: convolution(True),
+    "AdaLoRA": adalora,
+    "LoRA of parameters": stacked,
+    "LoHa": lambda: loha(2),
+    "LoHa of high rank": lambda: loha(4),
+    "LoKr": lambda: lokr(False),
+    "LoKr, whole": lambda: lokr(True),
+    "VeRA": vera,
+}
+
+
+def opened(folder: Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> Checkpoint:
+    save_safetensors(folder / "adapter_model.safetensors", tensors)
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    return open_checkpoint(folder)
+
+
+def changes(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    return {stored.name: whole(stored) for stored in checkpoint.tensors}
+
+
+def whole(stored: Stored) -> Tensor:
+    return dense(stored.load()).reshape(stored.shape)
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_a_method_against_its_definition(kind: str, tmp_path: Path) -> None:
+    tensors, config, wanted = CASES[kind]()
+    checkpoint = opened(tmp_path, tensors, config)
+    found = changes(checkpoint)
+    assert found.keys() == wanted.keys()
+    for name, change in wanted.items():
+        # float32 products against float64 ones: measured at most 2e-7 of the largest number.
+        close = (found[name] - change).abs().max()
+        assert close <= 2e-6 * change.abs().max()
+    assert not checkpoint.missing
+    assert {skip.parameter for skip in checkpoint.skipped} == tensors.keys()
+
+
+ALONE = {
+    "OFT": {f"{M}.oft_R.weight": r(2, 3, seed=1)},
+    "IA3": {f"{M}.ia3_l": r(8, 1, seed=1)},
+    "VeRA without projections": {
+        f"{M}.vera_lambda_d": r(3, seed=3),
+        f"{M}.vera_lambda_b": r(8, seed=4),
+    },
+    "half a LoHa": {f"{M}.hada_w1_a": r(8, 2, seed=1), f"{M}.hada_w1_b": r(2, 8, seed=2)},
+    "BOFT": {f"{M}.boft_R": r(1, 2, 4, 4, seed=1)},
+    "VBLoRA": {f"{M}.vblora_vector_bank": r(9, 8, seed=1)},
+}
+
+
+@pytest.mark.parametrize("kind", ALONE)
+def test_what_cannot_be_told_is_missing_and_no_factor_is_a_weight(
+    kind: str, tmp_path: Path
+) -> None:
+    checkpoint = opened(tmp_path, ALONE[kind], {"peft_type": kind})
+    assert not checkpoint.tensors
+    assert checkpoint.missing
+
+
+def test_every_method_is_tested() -> None:
+    said = " ".join([*CASES, *ALONE])
+    assert all(name in said for name in METHODS if name != "unknown")
+
+
+def test_dora_is_told_and_measured_onto_the_base(tmp_path: Path) -> None:
+    a, b, m = r(3, 10, seed=1), r(8, 3, seed=2), r(8, seed=3).abs() + 1
+    pair = {f"{M}.lora_A.weight": a, f"{M}.lora_B.weight": b}
+    config = {"lora_alpha": 6, "use_dora": True}
+    checkpoint = opened(tmp_path, pair | {f"{M}.lora_magnitude_vector": m}, config)
+    (stored,) = checkpoint.tensors
+    assert "DoRA" in (stored.note or "")
+    weight = r(8, 10, seed=4)
+    whole = weight + 2 * b @ a
+    wanted = m[:, None] * whole / whole.norm(dim=1, keepdim=True)
+    found = checkpoint.onto[stored.name](weight)
+    assert (found - wanted).abs().max() < 1e-5
+
+
+def test_whole_weights_of_an_adapter_are_told(tmp_path: Path) -> None:
+    tensors, config, _ = CASES["LoRA of PEFT"]()
+    tensors["base_model.model.score.weight"] = torch.ones(2, 8)
+    checkpoint = opened(tmp_path, tensors, config)
+    assert any("1 tensors are whole weights" in note for note in checkpoint.notes)
+    assert "base_model.model.score.weight" in {stored.name for stored in checkpoint.tensors}
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(a*)*b", "x" * 2000])
+def test_a_costly_pattern_is_refused(pattern: str, tmp_path: Path) -> None:
+    tensors, config, _ = CASES["LoRA of PEFT"]()
+    with pytest.raises(ValueError, match="costly"):
+        opened(tmp_path, tensors, config | {"alpha_pattern": {pattern: 3}})
+
+
+def test_the_first_pattern_that_matches_counts() -> None:
+    config = AdapterConfig(alpha=1, alphas={r".*\.0\..*": 2, "q_proj": 3, "[": 4})
+    assert config.factor("base_model.model.layers.0.q_proj", 1) == 2
+    assert config.factor("base_model.model.layers.1.q_proj", 1) == 3
+    assert config.factor("base_model.model.layers.1.v_proj", 1) == 1
+
+
+def test_rotations_are_orthogonal() -> None:
+    blocks = rotations(r(3, 6, seed=1), None)
+    assert torch.allclose(blocks @ blocks.mT, torch.eye(4).double().expand(3, 4, 4), atol=1e-12)
+
+
+class Model(torch.nn.Module):
+    """Linear layers of several shapes, a convolution and a stack of experts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.config = {"model_type": "custom"}
+        self.layers = torch.nn.ModuleList(
+            torch.nn.ModuleDict(
+                {"q_proj": torch.nn.Linear(16, 16), "v_proj": torch.nn.Linear(16, 16)}
+            )
+            for _ in range(2)
+        )
+        self.score = torch.nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = x + layer["v_proj"](layer["q_proj"](x))
+        return self.score(x)
+
+
+def peft_configs() -> dict[str, Callable[[Any], Any]]:
+    both: dict[str, Any] = {"target_modules": ["q_proj", "v_proj"]}
+    return {
+        "LoRA": lambda peft: peft.LoraConfig(r=4, lora_alpha=8, **both),
+        "rsLoRA": lambda peft: peft.LoraConfig(r=4, lora_alpha=8, use_rslora=True, **both),
+        "patterns": lambda peft: peft.LoraConfig(
+            r=4,
+            lora_alpha=8,
+            rank_pattern={"0.q_proj": 2},
+            alpha_pattern={r"layers\.\d+\.v_proj": 32},
+            **both,
+        ),
+        "modules to save": lambda peft: peft.LoraConfig(
+            r=4, lora_alpha=8, modules_to_save=["score"], **both
+        ),
+        "DoRA": lambda peft: peft.LoraConfig(r=4, lora_alpha=8, use_dora=True, **both),
+        "AdaLoRA": lambda peft: peft.AdaLoraConfig(
+            init_r=4, target_r=2, lora_alpha=8, total_step=10, **both
+        ),
+        "LoHa": lambda peft: peft.LoHaConfig(r=3, alpha=6, **both),
+        "LoKr": lambda peft: peft.LoKrConfig(r=2, alpha=6, **both),
+        "VeRA": lambda peft: peft.VeraConfig(r=4, **both),
+        "OFT": lambda peft: peft.OFTConfig(r=0, oft_block_size=4, **both),
+        "OFT by Cayley": lambda peft: peft.OFTConfig(
+            r=0, oft_block_size=4, use_cayley_neumann=False, **both
+        ),
+        "IA3": lambda peft: peft.IA3Config(feedforward_modules=["v_proj"], **both),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", peft_configs())
+def test_a_method_against_pefts_own_merge(kind: str, tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    base = Model()
+    before = {name: weight.clone() for name, weight in base.state_dict().items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = peft.get_peft_model(base, peft_configs()[kind](peft))
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.requires_grad and "ranknum" not in name:
+                weight.add_(0.1 * torch.randn(weight.shape, generator=generator))
+    model.save_pretrained(tmp_path)
+    merged = model.merge_and_unload().state_dict()
+    checkpoint = open_checkpoint(tmp_path)
+    found = {stored.name.removeprefix("base_model.model."): stored for stored in checkpoint.tensors}
+    compared = 0
+    for name, weight in before.items():
+        if not name.startswith("layers.") or not name.endswith(".weight"):
+            continue
+        change = (merged[name] - weight).double()
+        told = f"base_model.model.{name}"
+        onto = checkpoint.onto.get(told)
+        mine = onto(weight) - weight if onto else whole(found[name])
+        assert float(change.norm()) > 0
+        # PEFT merges in float32: measured at most 3e-7 of the norm of the weight.
+        assert float((mine - change).norm()) < 1e-6 * float(weight.norm() + change.norm())
+        compared += 1
+    assert compared == 4
+    if kind == "modules to save":
+        assert torch.equal(whole(found["score.weight"]).float(), merged["score.weight"])
