@@ -50,7 +50,7 @@ OUTSIDE: dict[str, list[Role]] = {
     "llama": [EMBEDDING, NORM, HEAD],
     "phi3": [EMBEDDING, NORM, HEAD],
     "neox": [EMBEDDING, NORM, HEAD],
-    "bert": [*3 * [EMBEDDING], NORM, OTHER, HEAD],
+    "bert": [*3 * [EMBEDDING], NORM, HIDDEN, HEAD],
     "vit": [EMBEDDING, CONV, NORM, HEAD],
     "t5": [EMBEDDING, NORM, HEAD],
     "torch_encoder": [],

@@ -8,8 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectrain.core import InputError
-from spectrain.noise import echo, echo_estimate, echo_uncorrected, pooled_echo, reverb
-from spectrain.noise.echo import without_each
+from spectrain.noise import (
+    echo,
+    echo_estimate,
+    echo_uncorrected,
+    pair_energy,
+    pooled_echo,
+    reverb,
+)
+from spectrain.noise.echo import root_estimate, without_each
+from spectrain.noise.estimate import symmetric
 
 
 def rank_one(zeta: torch.Tensor) -> torch.Tensor:
@@ -65,6 +73,46 @@ def test_leaving_out() -> None:
     rest = without_each(z)
     assert rest.shape == (4, 3, 3)
     torch.testing.assert_close(rest[1], z[[0, 2, 3]][:, [0, 2, 3]])
+
+
+class TestPairs:
+    """The echo: signed, unbiased, its interval that of the square."""
+
+    def test_is_the_mean_over_pairs(self, generator: torch.Generator) -> None:
+        x = torch.randn(2, 6, 6, generator=generator, dtype=torch.float64)
+        pairs = [(a, b) for a in range(6) for b in range(6) if a != b]
+        naive = [sum(z[a, b].item() for a, b in pairs) / len(pairs) for z in x]
+        assert pair_energy(x).tolist() == pytest.approx(naive)
+
+    def test_unbiased_where_little_is_shared(self, generator: torch.Generator) -> None:
+        """ζ = .1 in 64 × 64: pairs .100, the triples of before .03 to .05."""
+        shared, squares = 0.1, []
+        for _ in range(200):
+            u, v = torch.randn(2, 16, 64, generator=generator, dtype=torch.float64)
+            pairs = (x / x.norm(dim=1, keepdim=True) for x in (u, v))
+            noise = torch.einsum("ai,aj->aij", *pairs).flatten(1)
+            noise[:, 0] = 0
+            t = (1 - shared**2) ** 0.5 * noise
+            t[:, 0] = shared
+            squares.append(pair_energy(t @ t.mT))
+        told = torch.stack(squares)
+        assert told.mean().item() == pytest.approx(
+            shared**2, abs=3 * told.std().item() / len(told) ** 0.5
+        )
+
+    def test_noise_of_changing_sign_has_none(self, generator: torch.Generator) -> None:
+        signs = torch.randn(400, 16, generator=generator).sign()
+        z = signs.unsqueeze(2) * signs.unsqueeze(1)
+        assert abs(pair_energy(z).mean().item()) < 3 * pair_energy(z).std().item() / 20
+        assert pooled_echo(z - torch.diag_embed(z.diagonal(dim1=-2, dim2=-1))).min() > 0.99
+        held = sum(echo_estimate(one).low <= 0 for one in z)
+        assert held >= 0.85 * 400  # nominal .95; measured .94
+
+    def test_a_root_keeps_its_interval_in_order(self) -> None:
+        found = root_estimate(symmetric(-0.01, 0.02, replicas=8))
+        assert found.value == 0.0
+        assert found.low < 0 < found.high
+        assert 0 < found.error < 0.2
 
 
 def test_reverb_ignores_signs_and_joint_rotations() -> None:

@@ -23,7 +23,15 @@ def naive_energy_fraction(g: torch.Tensor) -> torch.Tensor:
     return (count * mean_energy - energy) / ((count - 1) * energy)
 
 
+def naive_evenness(g: torch.Tensor) -> torch.Tensor:
+    """Least participation ratio of row and column sums of the variances."""
+    noise = g.var(0)
+    sides = [noise.sum(1), noise.sum(0)]
+    return min(s.sum() ** 2 / (len(s) * (s**2).sum()) for s in sides)
+
+
 NAIVE = {
+    "noise_evenness": naive_evenness,
     "snr_unbiased": lambda g: (g.mean(0).square().sum() - g.var(0).sum() / len(g)) / g.var(0).sum(),
     "snr_power": lambda g: g.mean(0).square().sum() / g.var(0).sum(),
     "snr_whole_tensor": lambda g: g.mean(0).norm() / g.std(0).norm(),

@@ -15,6 +15,7 @@ from spectrain.core import Block, InputError, Record, Role, Skipped, Source
 from spectrain.monitor.progress import bar
 from spectrain.network import find_blocks
 from spectrain.noise import (
+    NOT_FINITE,
     Deviations,
     DeviationStream,
     DirectionalNoise,
@@ -240,6 +241,8 @@ class _SecondPass:
             summary = summaries[block.name]
             if block.view.diagonal:
                 self.reasons[block.name] = "a vector has no singular directions"
+            elif not bool(summary.scatter.isfinite()):
+                self.reasons[block.name] = NOT_FINITE
             elif not bool(summary.mean.any()):
                 self.reasons[block.name] = "zero gradient"
             elif summary.count < 2:

@@ -14,6 +14,7 @@ from torch import Tensor
 from spectrain.core import Block, Record, Source
 from spectrain.monitor.order import ORDERED, OrderedStep
 from spectrain.noise import NO_BATCH_SIZE, HeldNoise, Power, directional_records, scalar_measures
+from spectrain.noise.snr import NEED_ENTRIES
 
 
 @dataclass(slots=True)
@@ -79,7 +80,7 @@ def _power_records(
         reason = "the replicas are identical"
     rows = []
     for name, value in scalar_measures(power).items():
-        if name == "snr_per_parameter":  # needs entries
+        if name in NEED_ENTRIES:
             continue
         told = reason
         if name == "noise_scale":

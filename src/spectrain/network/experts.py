@@ -56,7 +56,7 @@ def experts_and_routers(matrices: Sequence[Matrix]) -> tuple[Pieces, list[Skippe
     for group in experts.values():
         for matrix in group:
             pieces[matrix.name] = [replace(matrix, role=Role.EXPERT)]
-            if rows_of(matrix.stem, matrix.model_type) is Rows.ALTERNATING:
+            if rows_of(matrix.address, matrix.model_type) is Rows.ALTERNATING:
                 unsplit[matrix.weight.parameter] = Skipped(
                     matrix.weight.parameter, "gate and input take turns in its rows"
                 )

@@ -12,6 +12,7 @@ from spectrain.network.names import HEAD, HEADS
 from spectrain.network.site import Matrix
 from spectrain.network.split import Pieces
 
+_OUTPUTS = {Role.ATTENTION_O, Role.MLP_OUT, Role.EXPERT_OUT, Role.SSM_OUT}
 _LINEAR = {None, *Role} - {Role.EMBEDDING, Role.NORM, Role.MULTIPLIER}
 
 
@@ -30,7 +31,7 @@ def head_roles(
         matrices: whose roles are open.
         vocabulary: number of tokens.
         layering: a head lies outside the layers.
-        everything: all matrices of the network: a tied one may be the last in a head's module.
+        everything: all matrices of the network: a tied table may be the one that ends it.
     """
     outside = [
         matrix
@@ -38,25 +39,28 @@ def head_roles(
         if not matrix.bare and (layering.plain or layering.layer(matrix.path) is None)
     ]
     found = {matrix.name: Role.HEAD for matrix in outside if matrix.stem in HEAD}
-    modules: defaultdict[str, list[str]] = defaultdict(list)
+    modules: defaultdict[str, list[Matrix]] = defaultdict(list)
     for matrix in outside:
         if module := _module(matrix.address):
-            modules[module].append(matrix.name)
-    tied = {_module(alias) for matrix in everything for alias in matrix.weight.aliases}
-    for module, names in modules.items():
-        found |= dict.fromkeys(names, Role.HIDDEN)
-        if module not in tied:
-            found[names[-1]] = Role.HEAD
+            modules[module].append(matrix)
+    tied = [matrix for matrix in everything if matrix.weight.aliases]
+    endings = {_module(alias) for matrix in tied for alias in matrix.weight.aliases}
+    taken = {matrix.shape[0] for matrix in tied if matrix.role is Role.EMBEDDING}
+    for module, members in modules.items():
+        found |= {matrix.name: Role.HIDDEN for matrix in members}
+        if module not in endings and members[-1].shape[0] not in taken:
+            found[members[-1].name] = Role.HEAD
     if vocabulary is not None and (last := _last(outside, vocabulary)) is not None:
         found[last.name] = Role.HEAD
     return {m.name: [replace(m, role=found[m.name])] for m in outside if m.name in found}
 
 
 def chain_roles(matrices: Sequence[Matrix], pieces: Pieces) -> Pieces:
-    """Linear layers of a network without blocks: those that lead on, and the one that ends it.
+    """Linear layers of a network without blocks: those that lead on, and what ends it.
 
     A matrix leads on where a later one takes as many inputs as it has outputs. The last of all,
-    where it takes what an earlier one yields and yields fewer numbers, is a head.
+    where it takes what an earlier one yields and yields fewer numbers, is a head, and so are those
+    of its shape.
 
     Args:
         matrices: of the whole network, in its order.
@@ -69,11 +73,32 @@ def chain_roles(matrices: Sequence[Matrix], pieces: Pieces) -> Pieces:
         if roles[matrix.name] is not None or matrix.bare:
             continue
         rows, columns = matrix.shape
-        if rows in (other.shape[1] for other in linear[at + 1 :]):
+        yielded = {other.shape[0] for other in linear[:at]}
+        after = {other.name for other in linear[at + 1 :]}
+        after |= {name for name, role in roles.items() if role is Role.HEAD}
+        if rows in (other.shape[1] for other in linear if other.name in after):
             found[matrix.name] = [replace(matrix, role=Role.HIDDEN)]
-        elif matrix is linear[-1] and rows < columns in {other.shape[0] for other in linear[:at]}:
+        elif matrix.shape == linear[-1].shape and rows < columns in yielded:
             found[matrix.name] = [replace(matrix, role=Role.HEAD)]
     return found
+
+
+def leading_roles(matrices: Sequence[Matrix], layering: Layering, pieces: Pieces) -> Pieces:
+    """Linear layers between the blocks and a head: a pooler, a transform, a last projection.
+
+    They take what the blocks yield and yield what a head takes; the head may be a tied table.
+    """
+    roles = {m.name: {piece.role for piece in pieces.get(m.name, ())} for m in matrices}
+    inside = [m for m in matrices if layering.layer(m.path) is not None]
+    stream = {m.shape[0] for m in inside if roles[m.name] & _OUTPUTS}
+    taken = {m.shape[1] for m in matrices if Role.HEAD in roles[m.name]}
+    taken |= {m.shape[0] for m in matrices if Role.EMBEDDING in roles[m.name] and m.weight.aliases}
+    return {
+        m.name: [replace(m, role=Role.HIDDEN)]
+        for m in matrices
+        if m.name not in pieces and not m.bare and layering.layer(m.path) is None
+        if m.shape[0] in taken and m.shape[1] in stream
+    }
 
 
 def _last(matrices: Sequence[Matrix], rows: int) -> Matrix | None:

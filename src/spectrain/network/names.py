@@ -66,17 +66,18 @@ WEIGHTS = frozenset({"weight", "parametrizations.weight.original", *DIRECTION})
 """Names under which a module holds what it multiplies by, or what that is made from."""
 
 
-def rows_of(stem: str, model_type: str | None) -> Rows:
+def rows_of(address: str, model_type: str | None) -> Rows:
     """The order of the rows of a fused projection.
 
     Example:
         >>> rows_of("query_key_value", None).name, rows_of("query_key_value", "chatglm").name
         ('GROUPED', 'QKV')
     """
-    for family in FAMILIES:
-        if found := family.rows_of_type.get(model_type or "", {}).get(stem):
-            return found
-    return next((f.rows[stem] for f in FAMILIES if stem in f.rows), Rows.QKV)
+    stem = stem_of(address)
+    names = (f"{parent_of(address).rpartition('.')[2]}.{stem}", stem)
+    tables = [family.rows_of_type.get(model_type or "", {}) for family in FAMILIES]
+    tables += [family.rows for family in FAMILIES]
+    return next((table[n] for table in tables for n in names if n in table), Rows.QKV)
 
 
 GAINS = frozenset({"weight", "scale", "gamma", "gain", "g"})

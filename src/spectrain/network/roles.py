@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from spectrain.core import Role, Skipped, Tap
@@ -11,7 +11,7 @@ from spectrain.network.attention import find_attentions
 from spectrain.network.composed import factor_roles
 from spectrain.network.depth import Layering
 from spectrain.network.experts import experts_and_routers
-from spectrain.network.heads import chain_roles, head_roles
+from spectrain.network.heads import chain_roles, head_roles, leading_roles
 from spectrain.network.mlp import mlp_by_name, mlp_of
 from spectrain.network.names import BESIDE, IN_MLP, PATCH
 from spectrain.network.site import Matrix
@@ -59,10 +59,22 @@ def assign_roles(
         pieces |= mlp_by_name(group)
     patches = [m for m in remaining() if PATCH.search(m.address) and not layering.layer(m.path)]
     pieces |= _as(Role.EMBEDDING, patches)
-    if layering.plain:
+    if layering.plain or _one_map_a_layer(remaining(), layering, pieces):
         pieces |= chain_roles(matrices, pieces)
+    else:
+        pieces |= leading_roles(matrices, layering, pieces)
     pieces |= _as(Role.OTHER, remaining())
     return pieces, unsplit
+
+
+def _one_map_a_layer(
+    matrices: Sequence[Matrix], layering: Layering, pieces: Mapping[str, Sequence[Matrix]]
+) -> bool:
+    """Whether the layers are single linear maps, perhaps with a second one beside, as on graphs."""
+    layers = _grouped(matrices, lambda matrix: layering.layer(matrix.path))
+    alike = all(len({m.shape for m in layer}) == 1 and len(layer) < 3 for layer in layers)
+    known = {piece.role for parts in pieces.values() for piece in parts}
+    return len(layers) > 1 and alike and known <= {Role.EMBEDDING, Role.NORM, Role.HEAD}
 
 
 def _as(role: Role, matrices: Iterable[Matrix]) -> Pieces:

@@ -56,9 +56,12 @@ def split_attention(attention: Attention, heads: bool | int) -> tuple[Pieces, li
 def split_gate(matrix: Matrix) -> list[Matrix]:
     """Gate and input matrix of an MLP out of their fusion; the gate comes first, as in Llama."""
     half = matrix.shape[0] // 2
+    parts = [("gate", Role.MLP_GATE), ("in", Role.MLP_IN)]
+    if rows_of(matrix.address, matrix.model_type) is Rows.INPUT_FIRST:
+        parts.reverse()
     return [
-        matrix.take_rows(((0, half),), "gate", Role.MLP_GATE),
-        matrix.take_rows(((half, 2 * half),), "in", Role.MLP_IN),
+        matrix.take_rows(((at * half, (at + 1) * half),), name, role)
+        for at, (name, role) in enumerate(parts)
     ]
 
 
@@ -77,7 +80,7 @@ def _fused_rows(fused: Matrix, attention: Attention, heads: int | None) -> list[
     The output matrix takes as many inputs as there are query rows; keys and values share the rest,
     so that grouped queries need no configuration.
     """
-    order = rows_of(fused.stem, fused.model_type)
+    order = rows_of(fused.address, fused.model_type)
     outputs = sum(output.shape[1] for output in attention.outputs)
     if fused.role is Role.ATTENTION_KV:
         return _key_value_rows(fused.shape[0], outputs, order, heads)

@@ -12,8 +12,15 @@ from spectrain.noise.directions import (
     directions,
     without_reference_noise,
 )
-from spectrain.noise.echo import echo, echo_estimate, echo_uncorrected, pooled_echo, reverb
-from spectrain.noise.estimate import Estimate
+from spectrain.noise.echo import (
+    echo,
+    echo_estimate,
+    echo_uncorrected,
+    pair_energy,
+    pooled_echo,
+    reverb,
+)
+from spectrain.noise.estimate import NOT_FINITE, Estimate
 from spectrain.noise.exchangeability import Exchangeability
 from spectrain.noise.held import HeldNoise, held_noise
 from spectrain.noise.intervals import (
@@ -35,9 +42,11 @@ from spectrain.noise.perturbation import (
     structured_variance,
 )
 from spectrain.noise.plateau import Plateaus, plateaus
+from spectrain.noise.pooling import pooled_count, pooled_kind
 from spectrain.noise.power import Power
 from spectrain.noise.quantities import NOISE_QUANTITIES
 from spectrain.noise.replicas import ReplicaGradients
+from spectrain.noise.signal import SIGNAL_LEVEL, SignalTest, signal_test
 from spectrain.noise.snr import NOISE_MEASURES
 from spectrain.noise.summary import (
     NO_BATCH_SIZE,
@@ -48,15 +57,19 @@ from spectrain.noise.summary import (
     scalar_measures,
     scalar_records,
 )
+from spectrain.noise.tradeoff import Cost, batch_cost
 from spectrain.noise.triples import Triples, top_triples
 
 __all__ = [
     "NOISE_MEASURES",
     "NOISE_MODELS",
     "NOISE_QUANTITIES",
+    "NOT_FINITE",
     "NO_BATCH_SIZE",
+    "SIGNAL_LEVEL",
     "Alignment",
     "Comparison",
+    "Cost",
     "Coupling",
     "DeviationStream",
     "Deviations",
@@ -75,10 +88,12 @@ __all__ = [
     "ScalarNoise",
     "ScatterStream",
     "SignStatistics",
+    "SignalTest",
     "Triples",
     "additive",
     "additive_overlaps",
     "align",
+    "batch_cost",
     "compare_noise_models",
     "coupling",
     "degenerate_groups",
@@ -98,8 +113,11 @@ __all__ = [
     "multiplicative_overlaps",
     "noise_components",
     "noise_scale_of_two_batches",
+    "pair_energy",
     "plateaus",
+    "pooled_count",
     "pooled_echo",
+    "pooled_kind",
     "product_coupling",
     "proportional",
     "reverb",
@@ -107,6 +125,7 @@ __all__ = [
     "scalar_measures",
     "scalar_records",
     "sign_statistics",
+    "signal_test",
     "signal_to_noise",
     "simple_noise_scale",
     "structured_variance",

@@ -67,6 +67,12 @@ class Deviations:
         """Unbiased ‖E g‖², ‖ḡ‖² − tr Ĉ/W."""
         return self.mean_square - self.variance / self.weight
 
+    @property
+    def finite(self) -> bool:
+        """Whether every replica is finite; the products of pairs not held at one time aside."""
+        told = (self.mean_square.reshape(1), self.projections, self.products.diagonal())
+        return bool(torch.cat(told).isfinite().all())
+
     def leave_one_out(self) -> tuple[Float[Tensor, " replicas"], Float[Tensor, " replicas"]]:
         """Signal and variance without each replica in turn; needs three replicas.
 

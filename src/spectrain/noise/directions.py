@@ -15,6 +15,7 @@ from spectrain.noise.alignment import Groups, align, degenerate_groups
 from spectrain.noise.coupling import Coupling, coupling
 from spectrain.noise.echo import reverb
 from spectrain.noise.moments import Moments, moments, weighted
+from spectrain.noise.signal import SignalTest, signal_test
 from spectrain.noise.triples import Triples, top_triples
 
 TOP = 8
@@ -38,11 +39,14 @@ class Directions:
         left: squared left overlaps c_L² of each replica with its reference.
         right: squared right overlaps c_R².
         values: singular values of the replicas, in the mean's order.
+        agreement: ⟨T_r, T⟩ of each replica's pairs with its reference, T = ûv̂ᵀ, or ÛV̂ᵀ/√p in a
+            subspace: negative where the replica's pair has the opposite sign.
         reverb: Z_ab of every direction.
         projections: UᵀG_rV in the mean's basis.
         couplings: inner products for :func:`~spectrain.noise.product_coupling` in the basis of the
             :data:`COUPLED` leading directions; empty where a reference was given.
         held_out: the references are leave-one-out means; otherwise a given one.
+        test: which of the directions are more than chance, in the mean's order.
     """
 
     mean: Triples
@@ -51,10 +55,12 @@ class Directions:
     left: Float[Tensor, "replicas k"]
     right: Float[Tensor, "replicas k"]
     values: Float[Tensor, "replicas k"]
+    agreement: Float[Tensor, "replicas k"]
     reverb: Float[Tensor, "k replicas replicas"]
     projections: Float[Tensor, "replicas k k"]
     couplings: tuple[Coupling, ...]
     held_out: bool
+    test: SignalTest
 
     @property
     def count(self) -> int:
@@ -142,6 +148,7 @@ class DirectionStream:
         self.generator = generator
         self._mean: Triples | None = None
         self._replicas: list[Triples] = []
+        self._weights: list[float] = []
         self._references: list[Triples] = []
         self._projections: list[Tensor] = []
         self._couplings: list[Coupling] = []
@@ -151,6 +158,7 @@ class DirectionStream:
         g = replica.detach().float() if replica.dtype.itemsize < 4 else replica.detach()
         mean = self._mean = self._mean or self._top(self.summary.mean.to(g.dtype), None)
         self._replicas.append(self._top(g, mean))
+        self._weights.append(weight)
         if self.reference is None and self.summary.count > 1:
             total = self.summary.weight
             others = ((self.summary.mean * total - g * weight) / (total - weight)).to(g.dtype)
@@ -176,10 +184,11 @@ class DirectionStream:
         groups = tuple((a, min(b, self.k)) for a, b in every if a < self.k)
         mean = self._mean.head(self.k)
         truth = align(self.reference, mean, groups=groups).triples if self.reference else None
-        aligned = []
+        aligned, agreement = [], []
         for index, replica in enumerate(self._replicas):
             target = truth or align(self._references[index], mean, groups=groups).triples
             aligned.append(align(replica, target, groups=groups))
+            agreement.append(_agreement(aligned[-1].triples, target, groups))
         overlaps = [one.overlaps() for one in aligned]
         return Directions(
             mean=mean,
@@ -188,6 +197,7 @@ class DirectionStream:
             left=torch.stack([left for left, _ in overlaps]).double(),
             right=torch.stack([right for _, right in overlaps]).double(),
             values=torch.stack([one.triples.values for one in aligned]).double(),
+            agreement=torch.stack(agreement).double(),
             reverb=reverb(
                 torch.stack([one.triples.left for one in aligned]),
                 torch.stack([one.triples.right for one in aligned]),
@@ -196,7 +206,16 @@ class DirectionStream:
             projections=projections[:, : self.k, : self.k].double(),
             couplings=tuple(self._couplings),
             held_out=truth is None,
+            test=self._test(mean),
         )
+
+    def _test(self, mean: Triples) -> SignalTest:
+        """The test of signal directions, each moved to where the mean has it."""
+        found = signal_test(
+            self._replicas, k=self.k, weights=self._weights, generator=self.generator
+        )
+        same = align(found.directions.to(mean.left.dtype), mean)
+        return SignalTest(same.triples, found.statistic[same.order], found.p[same.order])
 
     def _top(self, matrix: Tensor, start: Triples | None) -> Triples:
         extra = min(CANDIDATES, min(matrix.shape) - self.k)
@@ -237,6 +256,16 @@ def directions(
     for replica, weight in weighted(replicas, weights):
         stream.update(replica, weight=weight)
     return stream.result()
+
+
+def _agreement(replica: Triples, reference: Triples, groups: Groups) -> Float[Tensor, " k"]:
+    """Inner products of aligned pairs; of a subspace, that of the whole for each member."""
+    parts = []
+    for a, b in groups:
+        left = replica.left[:, a:b].mT @ reference.left[:, a:b]
+        right = replica.right[:, a:b].mT @ reference.right[:, a:b]
+        parts.append(((left * right).sum() / (b - a)).expand(b - a))
+    return torch.cat(parts)
 
 
 def _perturbation(

@@ -1,8 +1,10 @@
 """Spectral echo: how much of each replica's singular direction the other replicas confirm.
 
-With T_a = û_a v̂_aᵀ the rank-one direction of replica a, the reverb matrix is Z_ab = ⟨T_a, T_b⟩, and
-the echo of replica p is the cosine between T_p and the direction that the replicas share. No
-reference enters: three replicas are enough, and fewer hold no answer.
+With T_a = û_a v̂_aᵀ the rank-one direction of replica a, the reverb matrix is Z_ab = ⟨T_a, T_b⟩,
+and the echo is the length ‖E T‖ of what the replicas have in common. Its square is the mean of Z_ab
+over pairs, with its sign: noise that pushes now one way along u vᵀ and now the other has no echo.
+No reference enters. The published estimators take triples of replicas, whose product has no sign:
+they give zero-mean noise along one direction an echo near 1, and stand here for comparison.
 """
 
 from __future__ import annotations
@@ -51,11 +53,62 @@ def reverb(
     return torch.cat(parts)
 
 
+def pair_energy(z: Float[Tensor, "*k replicas replicas"]) -> Float[Tensor, "*k"]:
+    """ζ² = ‖E T‖_F², the mean of Z_ab over the pairs a ≠ b: unbiased, below 0 by chance.
+
+    E Z_ab = ⟨E T_a, E T_b⟩ for independent replicas (Hoeffding 1948: a U-statistic of order two).
+
+    Example:
+        >>> import torch
+        >>> signs = torch.tensor([1.0, -1.0, 1.0, -1.0])   # ± the same: nothing is shared
+        >>> pair_energy(signs.outer(signs).fill_diagonal_(0)).item()
+        -0.3333333432674408
+    """
+    count = z.shape[-1]
+    off = z.sum((-2, -1)) - z.diagonal(dim1=-2, dim2=-1).sum(-1)
+    return off / (count * (count - 1))
+
+
+def signed_root(x: Tensor) -> Tensor:
+    """sign(x)√|x|, which keeps the side on which an estimate of a square fell.
+
+    Example:
+        >>> import torch
+        >>> signed_root(torch.tensor([4.0, -4.0]))
+        tensor([ 2., -2.])
+    """
+    return x.sign() * x.abs().sqrt()
+
+
+def root_estimate(square: Estimate) -> Estimate:
+    """√θ of an estimated θ ≥ 0, its interval mapped end by end by the signed root.
+
+    The value is 0 where the square is estimated below 0; the error is half the width of the mapped
+    interval of one standard error, which stays finite at 0.
+
+    Example:
+        >>> found = root_estimate(Estimate(0.25, 0.11, -0.01, 0.49, replicas=8))
+        >>> found.value, found.low, found.high
+        (0.5, -0.1, 0.7)
+    """
+    if square.value is None or square.error is None or square.low is None or square.high is None:
+        return square
+    ends = torch.tensor(
+        [square.low, square.high, square.value - square.error, square.value + square.error],
+        dtype=torch.float64,
+    )
+    low, high, below, above = signed_root(ends).tolist()
+    value = max(square.value, 0.0) ** 0.5
+    return Estimate(
+        value, (above - below) / 2, low, high, square.replicas, square.level, square.reason
+    )
+
+
 def echo(z: Float[Tensor, "*k replicas replicas"]) -> Float[Tensor, "*k replicas"]:
     """Echo ζ_p of each replica by triples: ζ_p² = Σ_ab Z_pa Z_ab Z_bp / Σ_{a,b≠p} Z_ab².
 
-    Exact for Z = ζζᵀ off the diagonal, whatever the number of replicas. Negative estimates of ζ²
-    are set to 0.
+    Without regard to signs. Exact for Z = ζζᵀ off the diagonal, whatever the number of replicas.
+    Negative estimates of ζ² are set to 0.
 
     Raises:
         InputError: there are fewer than 3 replicas.
@@ -89,7 +142,7 @@ def echo_uncorrected(z: Float[Tensor, "*k replicas replicas"]) -> Float[Tensor, 
 
 
 def pooled_echo(z: Float[Tensor, "*k replicas replicas"]) -> Float[Tensor, "*k"]:
-    """One echo for each direction: ζ² = tr Z³ / ((R−2)‖Z‖_F²).
+    """One echo for each direction by triples, without regard to signs: ζ² = tr Z³/((R−2)‖Z‖_F²).
 
     Numerators and denominators of :func:`echo` summed over replicas. With K = E[T ⊗ T] it estimates
     tr K³/tr K², which is E⟨T, T̄⟩² where the replicas share one direction T̄.
@@ -107,7 +160,10 @@ def pooled_echo(z: Float[Tensor, "*k replicas replicas"]) -> Float[Tensor, "*k"]
 
 
 def echo_estimate(z: Float[Tensor, "replicas replicas"], *, level: float = LEVEL) -> Estimate:
-    """Pooled echo of one direction with its jackknife interval; needs three replicas, error four.
+    """Echo ζ = ‖E T‖_F of one direction; needs three replicas, error four.
+
+    The jackknife interval is that of ζ² (:func:`pair_energy`), mapped by the root: its lower end is
+    below 0 where chance alone could give the pairs what they have in common.
 
     Example:
         >>> import torch
@@ -117,11 +173,11 @@ def echo_estimate(z: Float[Tensor, "replicas replicas"], *, level: float = LEVEL
     count = z.shape[-1]
     if count < 3:
         return Estimate.missing("fewer than 3 replicas", replicas=count, level=level)
-    value = pooled_echo(z).item()
+    value = pair_energy(z).item()
     if count == 3:
         reason = "no interval from 3 replicas"
-        return Estimate(value, None, None, None, count, level, reason)
-    return jackknife(value, pooled_echo(without_each(z)).cpu(), level=level)
+        return Estimate(max(value, 0.0) ** 0.5, None, None, None, count, level, reason)
+    return root_estimate(jackknife(value, pair_energy(without_each(z)).cpu(), level=level))
 
 
 def without_each(

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from spectrain.core.student import t_quantile
 
+NOT_FINITE = "not finite"
+"""Why there is no estimate where an observation is infinite or undefined: no mean exists."""
+
 LEVEL = 0.9
 """Coverage of the intervals where none is asked for."""
 
@@ -67,6 +70,8 @@ def mean_estimate(samples: Float[Tensor, " replicas"], *, level: float = LEVEL) 
     if count < 2:
         return Estimate.missing("fewer than 2 replicas", replicas=count, level=level)
     x = samples.double()
+    if not bool(x.isfinite().all()):
+        return Estimate.missing(NOT_FINITE, replicas=count, level=level)
     return symmetric(x.mean().item(), (x.std() / count**0.5).item(), replicas=count, level=level)
 
 
@@ -93,6 +98,8 @@ def jackknife(
     count = leave_one_out.numel()
     if count < 2:
         return Estimate.missing("fewer than 2 replicas", replicas=count, level=level)
+    if not (math.isfinite(value) and bool(leave_one_out.isfinite().all())):
+        return Estimate.missing(NOT_FINITE, replicas=count, level=level)
     error = jackknife_covariance(leave_one_out.unsqueeze(0)).sqrt().item()
     return symmetric(value, error, replicas=count, level=level)
 
@@ -112,6 +119,8 @@ def jackknife_log(
         >>> round(estimate.low * estimate.high, 6)
         16.0
     """
+    if not (math.isfinite(value) and bool(leave_one_out.isfinite().all())):
+        return Estimate.missing(NOT_FINITE, replicas=leave_one_out.numel(), level=level)
     if value <= 0 or not bool((leave_one_out > 0).all()):
         return Estimate.missing("not positive", replicas=leave_one_out.numel(), level=level)
     log = jackknife(math.log(value), leave_one_out.double().log(), level=level)
@@ -165,6 +174,8 @@ def fieller(
         (2.0, 1.88, 2.13)
     """
     (nn, nd), (_, dd) = covariance.tolist()
+    if not all(map(math.isfinite, (numerator, denominator, nn, nd, dd))):
+        return Estimate.missing(NOT_FINITE, replicas=replicas, level=level)
     t2 = t_quantile(level, replicas - 1) ** 2
     ratio = numerator / denominator
     error = math.sqrt(max(nn - 2 * ratio * nd + ratio**2 * dd, 0.0)) / abs(denominator)

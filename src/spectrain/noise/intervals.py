@@ -12,6 +12,7 @@ from spectrain.core.errors import InputError
 from spectrain.noise.deviations import Deviations
 from spectrain.noise.estimate import (
     LEVEL,
+    NOT_FINITE,
     Estimate,
     fieller,
     jackknife_covariance,
@@ -48,6 +49,8 @@ def signal_to_noise(deviations: Deviations, *, level: float = LEVEL) -> Estimate
     count = deviations.count
     if count < 3:
         return Estimate.missing("fewer than 3 replicas", replicas=count, level=level)
+    if not deviations.finite:
+        return Estimate.missing(NOT_FINITE, replicas=count, level=level)
     signal, variance = deviations.signal.item(), deviations.variance.item()
     if variance == 0:
         silent = signal == 0
@@ -112,6 +115,8 @@ def entry_noise(deviations: Deviations, *, level: float = LEVEL) -> Estimate:
     """
     if deviations.count < 3:
         return Estimate.missing("fewer than 3 replicas", replicas=deviations.count, level=level)
+    if not deviations.finite:
+        return Estimate.missing(NOT_FINITE, replicas=deviations.count, level=level)
     _, left_out = deviations.leave_one_out()
     trace = jackknife_log(deviations.variance.item(), left_out.cpu(), level=level)
     return trace.scaled(1 / (_draws(deviations) * deviations.entries))
@@ -129,6 +134,7 @@ def noise_scale_of_two_batches(
 
     |G|² = (B‖g_B‖² − b‖g_b‖²)/(B − b) and S = (‖g_b‖² − ‖g_B‖²)/(1/b − 1/B) are each averaged over
     the n observations before they are divided: the average of ratios is biased and may not exist.
+    With an observation that is not finite there is no mean, and the reason says which one it is.
 
     Args:
         small: ‖g_b‖², such as the mean over ranks of the squared norm before the reduction.
@@ -159,6 +165,9 @@ def noise_scale_of_two_batches(
     if count < 2:
         return Estimate.missing("fewer than 2 observations", replicas=count, level=level)
     at_small, at_large = small.double(), large.double()
+    if lost := (~(at_small.isfinite() & at_large.isfinite())).nonzero().flatten().tolist():
+        reason = f"{NOT_FINITE}: {len(lost)} of {count} observations, first number {lost[0] + 1}"
+        return Estimate.missing(reason, replicas=count, level=level)
     signal = (large_batch * at_large - small_batch * at_small) / (large_batch - small_batch)
     noise = (at_small - at_large) / (1 / small_batch - 1 / large_batch)
     covariance = torch.stack([signal, noise]).cov() / count

@@ -19,6 +19,9 @@ NOISE_MEASURES = Registry()
 """All scalar statistics of replicas by name: functions of merged :class:`Moments`, or of their
 :class:`Power`, which leaves the entrywise ratio undefined."""
 
+NEED_ENTRIES = frozenset({"noise_evenness", "snr_per_parameter"})
+"""Statistics that energies alone do not give."""
+
 Scalar = Float[Tensor, ""]
 _MOMENTS = Reduction.MOMENTS
 _INFORMATION_FLOW = "“Information Flow & Gradient Quality Hypothesis”"
@@ -117,6 +120,30 @@ def snr_per_parameter(moments: Moments | Power) -> Scalar:
     variance = moments.entry_scatter / (moments.count - 1) * (moments.count / moments.weight)
     ratio = moments.mean.abs() / variance.sqrt()
     return ratio.masked_fill(variance == 0, torch.nan).nanmean()
+
+
+@NOISE_MEASURES.register(
+    unit="1",
+    formula="least of (Σ sᵢ)²/(m Σ sᵢ²), sᵢ the noise of row i, and of columns (floor 1/max(m, n))",
+    citation="participation ratio of the row and column sums of diag C; 1 for isotropic noise",
+    reduction=_MOMENTS,
+)
+def noise_evenness(moments: Moments | Power) -> Scalar:
+    """How evenly the noise falls on rows and columns; NaN without entrywise scatter or for vectors.
+
+    Chance leaves about 1 − 2/(n(R−1)) of isotropic normal noise.
+
+    Example:
+        >>> import torch
+        >>> from spectrain.noise import moments
+        >>> g = torch.tensor([[[1.0, 1.0], [0.0, 0.0]], [[3.0, 3.0], [0.0, 0.0]]])  # one noisy row
+        >>> noise_evenness(moments(g, entrywise=True)).item()
+        0.5
+    """
+    if isinstance(moments, Power) or moments.entry_scatter is None or moments.mean.ndim != 2:
+        return moments.scatter * torch.nan
+    sides = (moments.entry_scatter.sum(1 - side) for side in (0, 1))
+    return torch.stack([s.sum().square() / (s.numel() * s.square().sum()) for s in sides]).min()
 
 
 @NOISE_MEASURES.register(

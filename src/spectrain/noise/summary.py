@@ -134,12 +134,12 @@ def scalar_records(
 ) -> list[Record]:
     """Rows of a block's signal and noise; ``measures`` adds those that have no interval."""
     estimates = {name: getattr(scalar, name) for name in ScalarNoise.__slots__}
-    rows = [_row(step, block, name, estimate) for name, estimate in estimates.items()]
+    rows = [estimate_record(step, block, name, estimate) for name, estimate in estimates.items()]
     count = scalar.snr_unbiased.replicas
     for name, value in (measures or {}).items():
         if name not in estimates:
             plain = Estimate(value, None, None, None, count)
-            rows.append(_row(step, block, name, plain))
+            rows.append(estimate_record(step, block, name, plain))
     return rows
 
 
@@ -148,20 +148,23 @@ def directional_records(step: int, block: str, directional: DirectionalNoise) ->
 
     ``echo_isotropic`` is the echo that isotropic additive noise predicts for a direction,
     √(c_L²c_R²) of the fitted overlaps. ``noise_model`` says which of the two models the evidence
-    favours: −1 isotropic additive, 1 signal-proportional, 0 neither.
+    favours: −1 isotropic additive, 1 signal-proportional, 0 neither. ``signal_p`` is the p-value of
+    :func:`~spectrain.noise.signal_test`.
     """
     found, kind = directional.directions, directional.comparison
     rows = [
-        _row(step, block, name, getattr(directional.plateaus, name)) for name in Plateaus.__slots__
+        estimate_record(step, block, name, getattr(directional.plateaus, name))
+        for name in Plateaus.__slots__
     ]
-    rows.append(_row(step, block, "noise_model_score", kind.score))
+    rows.append(estimate_record(step, block, "noise_model_score", kind.score))
     favoured = Estimate(
         NOISE_MODELS[kind.verdict], None, None, None, found.count, reason=kind.reason
     )
-    rows.append(_row(step, block, "noise_model", favoured))
-    rows.append(_row(step, block, "product_coupling", directional.coupling))
+    rows.append(estimate_record(step, block, "noise_model", favoured))
+    rows.append(estimate_record(step, block, "product_coupling", directional.coupling))
     left, right = found.true_overlaps()
     columns = {
+        "signal_p": found.test.p,
         "sigma": found.mean.values,
         "overlap_left": left,
         "overlap_right": right,
@@ -169,14 +172,14 @@ def directional_records(step: int, block: str, directional: DirectionalNoise) ->
         "echo_proportional": (1 + kind.proportional).prod(0).rsqrt(),
     }
     for index, estimate in enumerate(directional.echoes):
-        rows.append(_row(step, block, "echo", estimate, index=index + 1))
+        rows.append(estimate_record(step, block, "echo", estimate, index=index + 1))
         for name, values in columns.items():
             plain = Estimate(values[index].item(), None, None, None, found.count)
-            rows.append(_row(step, block, name, plain, index=index + 1))
+            rows.append(estimate_record(step, block, name, plain, index=index + 1))
     return rows
 
 
-def _row(
+def estimate_record(
     step: int, block: str | None, measure: str, estimate: Estimate, *, index: int | None = None
 ) -> Record:
     """A row; what is not finite has no value but the reason."""

@@ -50,6 +50,11 @@ class Triples:
         """The first k triples."""
         return Triples(self.left[:, :k], self.values[:k], self.right[:, :k], self.residual[:k])
 
+    def to(self, dtype: torch.dtype) -> Triples:
+        """The same in another precision."""
+        parts = (self.left, self.values, self.right, self.residual)
+        return Triples(*(part.to(dtype) for part in parts))
+
 
 def top_triples(
     matrix: Float[Tensor, "m n"],

@@ -101,9 +101,10 @@ def _train(config: TrainConfig, corpus: Corpus, *, resumed: bool) -> Path:
         ) as run,
         progress_bar(config.optimizer, start=start, steps=config.steps) as advance,
     ):
+        windows = config.batch_size * config.accumulation
         for step in range(start, config.steps):
             loss = trainer.backward(step)
-            run.log(loss=loss, batch_size=config.batch_size * config.accumulation)
+            run.log(loss=loss, batch_size=windows, tokens=windows * trainer.model.config.context)
             trainer.update(step)
             advance(loss)
             done = step + 1

@@ -11,9 +11,17 @@ import torch
 
 import spectrain
 from spectrain.answers import Finding, noise
+from spectrain.answers.finding import Sign
+from spectrain.answers.noise.row import Kind, NoiseGroup, NoiseRow, Verdict
 from spectrain.answers.noise.samples import read_directions, read_energies, signal_to_noise_of
 from spectrain.core import Record, Role, Source
-from spectrain.noise import NO_BATCH_SIZE, additive, held_noise, proportional
+from spectrain.noise import (
+    NO_BATCH_SIZE,
+    additive,
+    directional_records,
+    held_noise,
+    proportional,
+)
 from spectrain.records import Run, RunWriter, open_run
 from support.synthetic_run import make_block
 
@@ -49,21 +57,21 @@ def write(
     return open_run(path)
 
 
-def rows(finding: Finding) -> dict[str, dict]:
-    return {row["block"]: row for row in finding.rows}
+def rows(finding: Finding[NoiseRow, NoiseGroup]) -> dict[str, NoiseRow]:
+    return {row.block: row for row in finding.rows}
 
 
 def test_noise_scales_and_verdicts(tmp_path: Path) -> None:
     run = write(tmp_path, {None: 0.02, "a.weight": 0.01, "b.weight": 4.0, "c.weight": 0.25})
     finding = noise(run)
     found = rows(finding)
-    assert [found[b.name]["verdict"] for b in BLOCKS] == ["mostly noise", "mostly signal", "open"]
+    assert [found[b.name].verdict for b in BLOCKS] == ["mostly noise", "mostly signal", "open"]
     for name, ratio in (("b.weight", 4.0), ("c.weight", 0.25)):
         truth = BATCH / REPLICAS / ratio
-        assert found[name]["low"] < truth < found[name]["high"]
-        assert found[name]["snr"] == pytest.approx(REPLICAS * ratio, rel=0.2)
-    assert found["a.weight"]["unit"] == "examples"
-    assert found["a.weight"]["batch"] == pytest.approx(BATCH)
+        assert found[name].low < truth < found[name].high
+        assert found[name].snr == pytest.approx(REPLICAS * ratio, rel=0.2)
+    assert found["a.weight"].unit == "examples"
+    assert found["a.weight"].batch == pytest.approx(BATCH)
     assert finding.status == "answered"
     assert "whole network" in finding.statement
     json.dumps(finding.to_dict(), allow_nan=False)
@@ -71,9 +79,9 @@ def test_noise_scales_and_verdicts(tmp_path: Path) -> None:
 
 def test_roles_are_taken_as_one_gradient(tmp_path: Path) -> None:
     run = write(tmp_path, {"a.weight": 0.01, "b.weight": 4.0, "c.weight": 0.25})
-    groups = {group.get("role"): group for group in noise(run).groups}
-    assert groups["mlp.in"]["blocks"] == 2
-    assert groups["mlp.in"]["noise_scale"] == pytest.approx(16 * 2 / 4.01, rel=0.15)
+    groups = {group.role: group for group in noise(run).groups}
+    assert groups[Role.MLP_IN].blocks == 2
+    assert groups[Role.MLP_IN].scale.noise_scale == pytest.approx(16 * 2 / 4.01, rel=0.15)
 
 
 def test_without_replicas_it_says_what_to_do(tmp_path: Path) -> None:
@@ -86,58 +94,150 @@ def test_without_replicas_it_says_what_to_do(tmp_path: Path) -> None:
 def test_without_a_batch_size_it_counts_microbatches(tmp_path: Path) -> None:
     finding = noise(write(tmp_path, {"a.weight": 0.5}, batch_size=False))
     row = rows(finding)["a.weight"]
-    assert row["unit"] == "microbatches"
-    assert row["noise_scale"] == pytest.approx(2.0, rel=0.2)
-    assert row["batch"] == REPLICAS
+    assert row.unit == "microbatches"
+    assert row.noise_scale == pytest.approx(2.0, rel=0.2)
+    assert row.batch == REPLICAS
 
 
 def test_no_signal_leaves_the_scale_unbounded(tmp_path: Path) -> None:
     row = rows(noise(write(tmp_path, {"a.weight": 0.0})))["a.weight"]
-    assert row["high"] is None
-    assert row["verdict"] in ("mostly noise", "open")
-    assert "may be 0" in row["reason"]
+    assert row.high is None
+    assert row.verdict in ("mostly noise", "open")
+    assert "may be 0" in row.reason
 
 
 def test_reasons_come_from_the_records(tmp_path: Path) -> None:
     why = Record(3, "a.weight", Source.NOISE, "zeta_emp", None, None, 4, "no gradient in 1 of 4")
     row = rows(noise(write(tmp_path, {}, extra=[why])))["a.weight"]
-    assert row["reason"] == "no gradient in 1 of 4"
+    assert row.reason == "no gradient in 1 of 4"
+
+
+def directions(step: int, replicas: torch.Tensor, name: str = "a.weight") -> list[Record]:
+    held = held_noise(list(replicas))
+    assert held.directional is not None
+    rows = held.scalar_records(step, name, examples=BATCH / len(replicas))
+    return rows + directional_records(step, name, held.directional)
+
+
+def spectrum(values: list[float], shape: tuple[int, int] = (60, 60)) -> torch.Tensor:
+    signal = torch.zeros(shape)
+    signal[range(len(values)), range(len(values))] = torch.tensor(values)
+    return signal
+
+
+STRONG = [200.0, 150, 110, 80, 60, 45, 33, 24]
 
 
 @pytest.mark.parametrize(
-    ("kind", "strength"), [("isotropic additive", 1.0), ("signal-proportional", 0.02)]
+    ("kind", "strength"), [(Kind.ISOTROPIC, 1.0), (Kind.ADDITIVE, 1.0), (Kind.PROPORTIONAL, 0.02)]
 )
-def test_kind_of_noise_and_signal_directions(tmp_path: Path, kind: str, strength: float) -> None:
+def test_kind_of_noise_and_signal_directions(tmp_path: Path, kind: Kind, strength: float) -> None:
     generator = torch.Generator().manual_seed(1)
-    signal = torch.zeros(60, 60)
-    signal[range(8), range(8)] = torch.tensor([200.0, 150, 110, 80, 60, 45, 33, 24])
-    if kind == "isotropic additive":
-        g = additive(signal, replicas=8, generator=generator, row_std=strength)
-    else:
+    signal = spectrum(STRONG)
+    if kind is Kind.PROPORTIONAL:
         g = proportional(signal, replicas=8, generator=generator, left=strength, right=strength)
-    held = held_noise(list(g))
-    extra = [*held.scalar_records(0, "a.weight")]
-    extra += spectrain.noise.directional_records(0, "a.weight", held.directional)
-    run = write(tmp_path, {}, extra=extra)
+    else:
+        uneven = torch.tensor([0.3, 1.4]).repeat(30) if kind is Kind.ADDITIVE else 1.0
+        g = additive(signal, replicas=8, generator=generator, row_std=uneven)
+    run = write(tmp_path, {}, extra=directions(0, g))
     row = rows(noise(run))["a.weight"]
-    assert row["kind"] == kind
-    assert row["directions"] == 8
-    assert row["signal_directions"] >= 6
+    assert row.kind is kind
+    assert row.kind_samples == row.direction_samples == 1
+    assert row.directions == 8
+    assert row.signal_directions is not None
+    assert row.signal_directions >= 6
+    assert row.evenness is not None
+    assert (row.evenness > 0.9) == (kind is Kind.ISOTROPIC)
     (last,) = read_directions(run)["a.weight"]
     assert last.norm == pytest.approx(g.mean(0).norm().item(), rel=1e-4)
     assert last.sigma[0] == pytest.approx(200, rel=0.1)
 
 
-def test_pure_noise_has_few_signal_directions(tmp_path: Path) -> None:
-    """Of 8 x 20 directions of pure noise. Measured: 3 % at 8 replicas."""
-    called = 0
-    for seed in range(20):
-        generator = torch.Generator().manual_seed(seed)
-        held = held_noise(list(torch.randn(8, 40, 30, generator=generator)))
-        extra = spectrain.noise.directional_records(seed, "a.weight", held.directional)
-        run = write(tmp_path / str(seed), {}, extra=extra)
-        called += read_directions(run)["a.weight"][0].signal
-    assert called <= 16
+def test_one_sample_of_many_tells_no_kind(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(1)
+    extra = []
+    for step in range(5):
+        signal = spectrum(STRONG, (30, 20)) if step == 4 else torch.zeros(30, 20)
+        extra += directions(step, additive(signal, replicas=8, generator=generator))
+    finding = noise(write(tmp_path, {}, extra=extra))
+    assert rows(finding)["a.weight"].kind is Kind.UNDECIDED
+    assert "kind of noise could be told" not in finding.statement
+
+
+@pytest.mark.parametrize("samples", [1, 5])
+def test_few_replicas_decide_together(tmp_path: Path, samples: int) -> None:
+    """Four replicas have eight patterns of signs: one sample cannot reach 5 %, five can."""
+    generator = torch.Generator().manual_seed(1)
+    extra = []
+    for step in range(samples):
+        g = additive(spectrum([60.0, 40.0], (30, 20)), replicas=4, generator=generator)
+        extra += directions(step, g)
+    finding = noise(write(tmp_path, {}, extra=extra))
+    row = rows(finding)["a.weight"]
+    if samples == 1:
+        assert row.signal_directions is None
+        assert any("one sample needs 6 replicas" in limit for limit in finding.limits)
+    else:
+        assert row.signal_directions == 2
+        assert row.signal_mean is None
+
+
+def test_counts_over_samples_have_an_error(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(1)
+    extra = []
+    for step in range(4):
+        g = additive(spectrum([60.0, 40.0], (30, 20)), replicas=8, generator=generator)
+        extra += directions(step, g)
+    row = rows(noise(write(tmp_path, {}, extra=extra)))["a.weight"]
+    assert row.signal_directions == 2
+    assert row.signal_mean == pytest.approx(2, abs=0.3)
+    assert row.signal_error is not None
+    assert row.signal_error <= 0.3
+
+
+def test_the_scale_of_orthogonalized_replicas(tmp_path: Path) -> None:
+    """Weak directions of a factor are all noise: its scale lies above that of the gradient."""
+    generator = torch.Generator().manual_seed(1)
+    g = additive(spectrum([60.0, 40.0], (30, 20)), replicas=8, generator=generator)
+    finding = noise(write(tmp_path, {}, extra=directions(0, g)))
+    row = rows(finding)["a.weight"]
+    assert row.orthogonalized_scale is not None
+    assert row.noise_scale is not None
+    assert row.orthogonalized_scale > row.noise_scale
+    assert any("orthogonalized replicas" in limit for limit in finding.limits)
+
+
+def test_what_is_not_finite_is_called_so_with_its_step(tmp_path: Path) -> None:
+    bad = torch.ones(8, 30, 20)
+    bad[3, 2, 1] = torch.inf
+    held = held_noise(list(bad))
+    assert held.reason == "not finite"
+    lost = held.scalar_records(99, "a.weight")
+    row = rows(noise(write(tmp_path / "all", {}, extra=lost)))["a.weight"]
+    assert row.verdict is Verdict.NOT_FINITE
+    assert row.reason == "not finite at step 99"
+    finding = noise(write(tmp_path / "one", {"a.weight": 0.25}, extra=lost))
+    row = rows(finding)["a.weight"]
+    assert row.noise_scale == pytest.approx(64, rel=0.2)
+    assert row.lost == (99,)
+    assert finding.sign is Sign.ACT
+    assert "not finite at step 99" in finding.sentence
+
+
+def test_tokens_and_the_cost_of_the_batch(tmp_path: Path) -> None:
+    logged = [
+        Record(step, None, Source.TRAINING, name, value)
+        for step in range(STEPS)
+        for name, value in (("batch_size", 64.0), ("tokens", 64.0 * 128))
+    ]
+    finding = noise(write(tmp_path, {None: 0.25, "a.weight": 0.25}, extra=logged))
+    (network,) = [group.scale for group in finding.groups if group.network]
+    assert network.noise_scale == pytest.approx(64, rel=0.2)
+    assert network.tokens == pytest.approx(128 * network.noise_scale)
+    assert network.steps_cost == pytest.approx(2, rel=0.2)
+    assert (network.steps_cost - 1) * (network.examples_cost - 1) == pytest.approx(1)
+    assert "tokens" in finding.statement
+    assert any("SGD" in limit for limit in finding.limits)
 
 
 def test_energies_are_read_whole(tmp_path: Path) -> None:
@@ -163,8 +263,8 @@ def test_a_watched_training_with_accumulation_answers(tmp_path: Path) -> None:
     finding = noise(open_run(tmp_path))
     found = rows(finding)
     assert finding.status == "answered"
-    assert all(row["batch"] == pytest.approx(64) for row in found.values())
-    assert all(row["directions"] == 8 for row in found.values())
+    assert all(row.batch == pytest.approx(64) for row in found.values())
+    assert all(row.directions == 8 for row in found.values())
 
 
 def test_an_infinite_noise_scale_hides_no_batch_size(tmp_path: Path) -> None:

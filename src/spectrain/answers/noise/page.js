@@ -10,6 +10,8 @@ if (noise.length) {
   const scaled = (c2, d) => (c2 === null ? null : Math.sqrt(d * Math.min(Math.max(c2, 0), 1)));
   const told = (entry) => `${text(entry.block)}<br>step ${entry.step.toLocaleString("en")}, ${entry.replicas} replicas`;
 
+  const chance = (p) => (p === undefined || p === null ? "" : p <= 0.05 ? ", signal" : ", maybe chance");
+
   const dots = (points, { hollow = false, strong = false, error } = {}) => ({
     type: "scatter", mode: "markers", x: points.map((p) => p.x), y: points.map((p) => p.y), text: points.map((p) => p.told),
     hovertemplate: "%{text}<extra></extra>",
@@ -31,7 +33,7 @@ if (noise.length) {
   const ofBlocks = (x, y, entries = noise) => entries.filter((e) => e[x] !== null && e[y] !== null).map((entry) => ({ x: entry[x], y: entry[y], entry, told: `${told(entry)}<br>${brief(entry[x])}, ${brief(entry[y])}` }));
   const ofDirections = (f, entries = noise) => entries.flatMap((entry) => entry.sigma.map((sigma, i) => {
     const [x, y] = f(entry, i);
-    return { x, y, entry, told: `${told(entry)}<br>direction ${i + 1}, σ = ${brief(sigma)}<br>${brief(y)}` };
+    return { x, y, entry, told: `${told(entry)}<br>direction ${i + 1}, σ = ${brief(sigma)}${chance(entry.p[i])}<br>${brief(y)}` };
   })).filter((p) => p.x > 0 && p.y !== null && Number.isFinite(p.y));
   const both = (f, options) => [dots(ofDirections(f), options), dots(ofDirections(f, [noise[chosen()]]), { ...options, strong: true })];
 
@@ -52,4 +54,26 @@ if (noise.length) {
 
   draw(drawNoise);
   document.getElementById("noise-block").addEventListener("change", drawNoise);
+}
+
+const cost = data.answers.noise?.cost;
+
+if (cost) {
+  const told = (batch, steps, examples) => `batch of ${brief(batch)} ${text(cost.unit)}<br>${brief(steps)} × the fewest steps<br>${brief(examples)} × the fewest examples`;
+  const mark = (x, y, symbol, words) => ({
+    type: "scatter", mode: "markers", x: [x], y: [y], text: [words], hovertemplate: "%{text}<extra></extra>",
+    marker: { size: 11, symbol, color: color("accent"), line: { width: 1.5, color: color("accent") } },
+  });
+  const axis = (title) => ({
+    title: { text: title, standoff: 8, font: { size: 12 } }, type: "log", range: [-0.05, 1.55], showgrid: false, zeroline: false, showline: true,
+    linecolor: color("line"), ticks: "outside", ticklen: 4, tickcolor: color("line"), tickvals: [1, 2, 5, 10, 20], fixedrange: true,
+  });
+  draw(() => show("noise-cost", [
+    {
+      type: "scatter", mode: "lines", x: cost.examples, y: cost.steps, line: { color: color("soft"), width: 1.6 },
+      text: cost.batch.map((batch, i) => told(batch, cost.steps[i], cost.examples[i])), hovertemplate: "%{text}<extra></extra>",
+    },
+    mark(2, 2, "circle-open", told(cost.scale, 2, 2)),
+    mark(cost.now[2], cost.now[1], "diamond", `this run: ${told(...cost.now)}`),
+  ], { margin: { l: 58, r: 8, t: 6, b: 42 }, xaxis: axis("examples, over the fewest"), yaxis: axis("steps, over the fewest") }));
 }

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from spectrain.answers.finding import Finding
+from spectrain.answers.noise.row import NoiseGroup, NoiseRow, Scale
 from spectrain.answers.noise.samples import Directions, read_directions
 from spectrain.answers.question import Part
 from spectrain.core import Block
 from spectrain.matrix.polar import QUINTIC
+from spectrain.noise import batch_cost
 from spectrain.page.format import rounded
 from spectrain.page.html import Html, element
 from spectrain.records import Run
@@ -32,13 +35,65 @@ CHARTS = (
 """Name, title and what is drawn."""
 
 
-def part(run: Run, blocks: Sequence[Block], finding: Finding[Any, Any]) -> Part | None:
-    """Charts of the blocks whose directions were measured."""
+COST = (
+    "cost",
+    "Steps against examples",
+    "what each batch size costs, over the least possible; ◆ the batch of this run, ● that at the "
+    "noise scale",
+)
+"""The chart of the whole network."""
+
+
+def part(run: Run, blocks: Sequence[Block], finding: Finding[NoiseRow, NoiseGroup]) -> Part | None:
+    """The cost of the batch, and charts of the blocks whose directions were measured."""
     entries = read_noise(run, blocks)
-    if not entries:
+    cost = next((cost_curve(g.scale) for g in finding.groups if g.network), None)
+    if not entries and cost is None:
         return None
-    data = {"blocks": entries, "curve": newton_schulz_curve()}
-    return Part("Signal and noise of the gradients", tuple(noise_charts(entries)), data)
+    data = {"blocks": entries, "curve": newton_schulz_curve(), "cost": cost}
+    body = chain(_cost_chart(cost), noise_charts(entries) if entries else ())
+    return Part("Signal and noise of the gradients", tuple(body), data)
+
+
+def cost_curve(scale: Scale) -> dict[str, Any] | None:
+    """Steps and examples over the least possible at batches around the noise scale.
+
+    Returns:
+        ``batch``, ``steps`` and ``examples`` of the curve, the same of this run under ``now``,
+        and the ``unit``; ``None`` where the noise scale is not known.
+    """
+    if not scale.noise_scale or not scale.batch:
+        return None
+    ends = sorted((scale.batch, scale.noise_scale))
+    batches = np.geomspace(ends[0] / 30, ends[1] * 30, 121).tolist()
+    costs = [batch_cost(batch, scale.noise_scale) for batch in batches]
+    return {
+        "batch": [rounded(batch) for batch in batches],
+        "steps": [rounded(cost.steps) for cost in costs],
+        "examples": [rounded(cost.examples) for cost in costs],
+        "now": [rounded(x) for x in (scale.batch, scale.steps_cost, scale.examples_cost)],
+        "scale": rounded(scale.noise_scale),
+        "unit": scale.unit,
+    }
+
+
+def _cost_chart(cost: dict[str, Any] | None) -> Iterator[Html]:
+    if cost is not None:
+        yield element("div", _figure(*COST), class_="multiples noise")
+        yield element(
+            "p",
+            "The noise scale and this curve are those of SGD (McCandlish et al. 2018); an "
+            "optimizer that preconditions or orthogonalizes has a scale of its own.",
+            class_="note",
+        )
+
+
+def _figure(name: str, title: str, told: str) -> Html:
+    return element(
+        "figure",
+        element("figcaption", element("b", title), f" {told}"),
+        element("div", id=f"noise-{name}", class_="chart", role="figure", aria_label=title),
+    )
 
 
 def read_noise(run: Run, blocks: Sequence[Block]) -> list[dict[str, Any]]:
@@ -71,7 +126,8 @@ def noise_charts(entries: Sequence[dict[str, Any]]) -> Iterator[Html]:
     yield element(
         "p",
         "One point a block, or a direction of one, at its last sample; colour is depth, from first "
-        "(light) to last layer. The block chosen here is drawn in full.",
+        "(light) to last layer. The block chosen here is drawn in full. What stands at a point "
+        "says whether its direction is signal.",
         class_="note",
     )
     yield element(
@@ -79,15 +135,7 @@ def noise_charts(entries: Sequence[dict[str, Any]]) -> Iterator[Html]:
         element("label", "Block ", element("select", *options, id="noise-block")),
         class_="controls",
     )
-    charts = (
-        element(
-            "figure",
-            element("figcaption", element("b", title), f" {told}"),
-            element("div", id=f"noise-{name}", class_="chart", role="figure", aria_label=title),
-        )
-        for name, title, told in CHARTS
-    )
-    yield element("div", *charts, class_="multiples noise")
+    yield element("div", *(_figure(*chart) for chart in CHARTS), class_="multiples noise")
 
 
 def _entry(block: Block, last: Directions) -> dict[str, Any]:
@@ -108,7 +156,7 @@ def _entry(block: Block, last: Directions) -> dict[str, Any]:
         **{
             name: [_number(value) for value in getattr(last, name)]
             for name in (
-                *("sigma", "echo", "echo_error", "left", "right", "isotropic", "proportional"),
+                *("sigma", "echo", "echo_error", "left", "right", "isotropic", "proportional", "p"),
             )
         },
     }

@@ -10,12 +10,14 @@ import numpy as np
 import polars as pl
 import torch
 
+from spectrain.answers.series import read_series
 from spectrain.core import Source
-from spectrain.core.student import t_quantile
-from spectrain.noise import NOISE_MODELS, Estimate
+from spectrain.noise import NOISE_MODELS, SIGNAL_LEVEL, Estimate
+from spectrain.noise.comparison import Verdict as Model
 from spectrain.noise.estimate import fieller
 from spectrain.noise.exchangeability import EVIDENCE
 from spectrain.noise.intervals import reciprocal
+from spectrain.noise.signal import FEWEST
 from spectrain.records import Run
 
 POOLED = 3
@@ -85,6 +87,34 @@ def read_energies(run: Run) -> pl.DataFrame:
     )
 
 
+def read_lost(run: Run) -> Mapping[str | None, tuple[int, ...]]:
+    """Steps whose replicas were not finite, of every block and of the network (``None``).
+
+    There the signal-to-noise ratio was recorded without a value, and no energy at all.
+    """
+    rows = run.metrics(source=Source.NOISE).filter(pl.col("index").is_null())
+    steps = rows.group_by("block", "step").agg(
+        asked=(pl.col("measure") == "snr_unbiased").any(),
+        known=(pl.col("measure").is_in(_ENERGIES[:2]) & pl.col("value").is_not_null()).any(),
+    )
+    lost: dict[str | None, list[int]] = {}
+    chosen = steps.filter("asked", ~pl.col("known")).sort("step")
+    for block, step in chosen.select("block", "step").iter_rows():
+        lost.setdefault(block, []).append(step)
+    return {block: tuple(found) for block, found in lost.items()}
+
+
+def tokens_per_example(run: Run) -> float | None:
+    """Tokens in an example, where the loop logged ``tokens`` and ``batch_size`` of a step."""
+    tokens, examples = (
+        read_series(run, Source.TRAINING, name).select("step", "value")
+        for name in ("tokens", "batch_size")
+    )
+    both = tokens.join(examples, on="step").filter(pl.col("value_right") > 0)
+    ratio = (both["value"] / both["value_right"]).median()
+    return float(ratio) if isinstance(ratio, float) else None
+
+
 def signal_to_noise_of(samples: pl.DataFrame) -> Estimate:
     """Signal-to-noise ratio of one replica over several samples: ratio of averages.
 
@@ -134,6 +164,7 @@ class Directions:
         norm: ‖ḡ‖_F of the whole gradient.
         values: zeta_emp, zeta_pred, eta_mult, gamma_echo, product_coupling and their like.
         kind: verdict of the model comparison.
+        p: p-value of each direction against there being no signal; empty in older runs.
     """
 
     step: int
@@ -147,16 +178,18 @@ class Directions:
     proportional: Sequence[float]
     norm: float
     values: Mapping[str, float]
-    kind: str
+    kind: Model
+    p: Sequence[float]
+
+    @property
+    def decides(self) -> bool:
+        """Whether one sample of so many replicas can call a direction signal."""
+        return self.replicas >= FEWEST
 
     @property
     def signal(self) -> int:
-        """Directions whose 90 % interval of the echo excludes 0."""
-        if self.replicas < 4:
-            return 0
-        half = t_quantile(0.9, self.replicas - 1)
-        pairs = zip(self.echo, self.echo_error, strict=True)
-        return sum(echo - half * error > 0 for echo, error in pairs)
+        """Signal directions of this sample alone; none can be called with fewer than 6 replicas."""
+        return sum(p <= SIGNAL_LEVEL for p in self.p)
 
 
 def read_directions(run: Run) -> Mapping[str, Sequence[Directions]]:
@@ -196,6 +229,7 @@ def _directions(step: int, rows: pl.DataFrame) -> Directions:
         max(energy, 0.0) ** 0.5,
         values,
         _MODELS.get(values.get("noise_model", 0.0), "undecided"),
+        column("signal_p"),
     )
 
 

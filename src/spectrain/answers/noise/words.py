@@ -1,16 +1,17 @@
-"""The noise finding in plain words."""
+"""The noise answer in plain words."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from spectrain.answers.noise.row import Verdict
+from spectrain.answers.finding import Sign
+from spectrain.answers.noise.row import Kind, NoiseRow, Scale, Verdict
 from spectrain.answers.phrases import among, join, plural
+from spectrain.noise.signal import FEWEST
 
-Rows = Sequence[Any]
+Rows = Sequence[NoiseRow]
 
 NO_REPLICAS = (
     "Accumulate gradients over 3 microbatches or more, train on several ranks, or call "
@@ -23,20 +24,74 @@ def finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def statement(rows: Rows, network: Mapping[str, Any]) -> str:
-    """The network's noise scale against its batch, and where noise and signal prevail."""
-    judged = [row for row in rows if row["verdict"] != Verdict.UNKNOWN]
+def not_finite(steps: Sequence[int]) -> str:
+    """Which samples were not finite.
+
+    Example:
+        >>> not_finite([7]), not_finite([7, 9, 30, 31])
+        ('not finite at step 7', 'not finite at 4 sampled steps, from step 7 to 31')
+    """
+    if len(steps) <= 3:
+        return f"not finite at step {join([f'{step:,}' for step in steps])}"
+    return f"not finite at {len(steps):,} sampled steps, from step {steps[0]:,} to {steps[-1]:,}"
+
+
+def sign(rows: Rows, network: Scale) -> Sign:
+    """What the answer asks for."""
+    if network.lost or any(row.lost for row in rows):
+        return Sign.ACT
+    if not any(row.snr is not None for row in rows):
+        return Sign.NOT_ENOUGH_DATA
+    told = {Verdict.NOISE: Sign.ACT, Verdict.SIGNAL: Sign.WATCH}
+    return told.get(network.verdict, Sign.WATCH if network.high is None else Sign.GOOD)
+
+
+def sentence(rows: Rows, network: Scale) -> str:
+    """The answer in one sentence."""
+    lost = network.lost or next((row.lost for row in rows if row.lost), ())
+    judged = [row for row in rows if row.snr is not None]
     if not judged:
-        missing = join(sorted({row["reason"] for row in rows if row["reason"]}))
+        missing = join(sorted({row.reason for row in rows if row.reason}))
         return f"Not enough data for any block: {missing or 'the run has no blocks'}."
-    parts = []
-    if network.get("noise_scale") is not None:
-        unit = network["unit"]
-        parts.append(
-            f"The noise scale of the whole network is {_scale(network)} {unit}; a step takes "
-            f"{network['batch']:,.0f}."
+    if lost:
+        return f"The gradient is {not_finite(lost)}."
+    count = Counter(row.verdict for row in judged)
+    if network.noise_scale is None or network.batch is None:
+        return (
+            f"Of {plural(len(rows), 'block')}, {count[Verdict.NOISE]:,} have mostly noise in a "
+            f"step's gradient and {count[Verdict.SIGNAL]:,} mostly signal."
         )
-    count = Counter(row["verdict"] for row in judged)
+    whole = {Verdict.NOISE: "mostly noise", Verdict.SIGNAL: "mostly signal"}
+    told = whole.get(network.verdict, "about even in noise and signal, or not told apart")
+    return (
+        f"A step's gradient is {told}: it takes {number(network.batch)} {network.unit}, and the "
+        f"noise scale of the network is {_interval(network)}."
+    )
+
+
+def action(rows: Rows, network: Scale) -> str:
+    """The one thing to do."""
+    if network.lost or any(row.lost for row in rows):
+        return "Find the step whose gradient overflowed: lower the rate or the loss scale, or clip."
+    judged = [row for row in rows if row.snr is not None]
+    if not judged:
+        return NO_REPLICAS
+    return next(_of_batch(network), "Leave the batch as it is.")
+
+
+def statement(rows: Rows, network: Scale) -> str:
+    """The network's noise scale against its batch, and where noise and signal prevail."""
+    judged = [row for row in rows if row.snr is not None]
+    if not judged:
+        return sentence(rows, network)
+    parts = []
+    if network.noise_scale is not None and network.batch is not None:
+        tokens = "" if network.tokens is None else f", or {number(network.tokens)} tokens"
+        parts.append(
+            f"The noise scale of the whole network is {_interval(network)} {network.unit}{tokens}; "
+            f"a step takes {number(network.batch)}."
+        )
+    count = Counter(row.verdict for row in judged)
     told = {
         Verdict.NOISE: "the gradient is mostly noise in",
         Verdict.SIGNAL: "mostly signal in",
@@ -46,97 +101,144 @@ def statement(rows: Rows, network: Mapping[str, Any]) -> str:
     unknown = len(rows) - len(judged)
     missing = f" (not enough data for {unknown:,})" if unknown else ""
     parts.append(f"Of {plural(len(rows), 'block')}{missing}, {join(by)}.")
-    kinds = Counter(row["kind"] for row in judged if row["kind"])
-    if named := [f"{kind} in {number}" for kind, number in kinds.items() if kind != "undecided"]:
+    if tested := [row for row in judged if row.signal_directions is not None]:
+        total = sum(row.directions or 0 for row in tested)
+        signal = sum(row.signal_directions or 0 for row in tested)
+        parts.append(f"Of {total:,} leading directions, {signal:,} are more than chance.")
+    kinds = Counter(row.kind for row in judged if row.kind not in (None, Kind.UNDECIDED))
+    if named := [f"{kind} in {plural(blocks, 'block')}" for kind, blocks in kinds.items()]:
         parts.append(f"Where the kind of noise could be told, it is {join(named)}.")
     return " ".join(parts)
 
 
 def confidence(judged: Rows) -> str:
     """What the intervals are."""
-    windows = [row["window"] for row in judged if row["window"]]
+    windows = [row.window for row in judged if row.window]
     if not windows:
         return ""
     first, last = min(w[0] for w in windows), max(w[1] for w in windows)
     return (
         "Signal and noise are averaged over the samples before they are divided; a block is "
         "decided only where the whole 90 % interval of its noise scale (Fieller) lies on one side "
-        f"of the batch size (steps {first:,} to {last:,})."
+        f"of the batch size (steps {first:,} to {last:,}). A direction is signal where it stands "
+        "out from what the same replicas show with other signs, at 5 % for all directions of a "
+        "block and all its samples together; a kind of noise is told where more than half of the "
+        "samples, each with 3 signal directions or more, tell it."
     )
 
 
-def advice(judged: Rows, network: Mapping[str, Any]) -> Iterator[str]:
+def advice(judged: Rows, network: Scale) -> Iterator[str]:
     """What to do."""
     if not judged:
         yield NO_REPLICAS
         return
-    scale, batch = network.get("noise_scale"), network.get("batch")
-    if scale and batch:
-        unit = network["unit"]
-        if network["verdict"] == Verdict.NOISE:
-            yield (
-                f"Up to about {_number(scale)} {unit} a larger batch saves steps almost in "
-                f"proportion; the batch is now {batch:,.0f}."
-            )
-        elif network["verdict"] == Verdict.SIGNAL:
-            yield (
-                f"The batch of {batch:,.0f} lies above the noise scale of {_number(scale)} {unit}: "
-                "a smaller one would learn as much from fewer examples."
-            )
-        else:
-            yield f"The batch of {batch:,.0f} is about the noise scale: there is little to gain."
-    if rows := [row for row in judged if row["verdict"] == Verdict.NOISE]:
+    yield from _of_batch(network)
+    if rows := [row for row in judged if row.verdict is Verdict.NOISE]:
         yield f"Mostly noise: {among(rows, judged)}."
     few = [
         row
         for row in judged
-        if row["signal_directions"] is not None and row["signal_directions"] < row["directions"] / 2
+        if row.signal_directions is not None and row.signal_directions < (row.directions or 0) / 2
     ]
     if few:
         yield (
             f"In {among(few, judged)} the replicas confirm fewer than half of the leading "
             "directions; orthonormalised updates give the others the same length."
         )
-    plain = [row for row in judged if row["kind"] == "isotropic additive"]
+    plain = [row for row in judged if row.kind in (Kind.ISOTROPIC, Kind.ADDITIVE)]
     if plain:
         yield (
-            f"Isotropic noise in {among(plain, judged)}: small directions are noise first, so a "
-            "larger batch or an echo filter helps most there."
+            f"Additive noise in {among(plain, judged)}: small directions are noise first, so a "
+            "larger batch helps most there."
         )
 
 
-def limits(judged: Rows) -> Iterator[str]:
+def limits(rows: Rows, judged: Rows, network: Scale) -> Iterator[str]:
     """What the answer does not cover."""
+    if lost := network.lost or next((row.lost for row in rows if row.lost), ()):
+        yield f"The gradient is {not_finite(lost)}; these samples are in no average."
     if not judged:
         return
     yield (
-        "The noise is that of the training as it ran, dropout included. The noise scale leaves the "
-        "curvature out: a heuristic for batch sizes, within a factor of a few."
+        "The noise scale is a quantity of SGD: it leaves curvature and optimizer out, and tells a "
+        "batch size within a factor of a few. The noise is that of the training as it ran, dropout "
+        "included."
     )
-    if any(row["unit"] == "microbatches" for row in judged):
+    own = [row for row in judged if row.orthogonalized_scale is not None]
+    if own:
+        ratios = sorted(
+            row.orthogonalized_scale / row.noise_scale
+            for row in own
+            if row.orthogonalized_scale is not None and row.noise_scale
+        )
+        if ratios:
+            yield (
+                "Of orthogonalized replicas, which Muon's updates are made of, the noise scale is "
+                f"{number(ratios[len(ratios) // 2])} times that of SGD (median of "
+                f"{plural(len(ratios), 'block')}); it holds at the size of a replica, since the "
+                "factor of a mean is not the mean of factors."
+            )
+    if any(row.unit == "microbatches" for row in judged):
         yield "batch_size was not logged: noise scales count microbatches."
-    without = [row for row in judged if row["directions"] is None]
+    without = [row for row in judged if row.directions is None]
     if without:
         yield (
             f"No directions of {plural(len(without), 'block')}: vectors have none, others wait for "
             "their turn, and fewer than 3 replicas hold none."
         )
-    elif any(row["signal_directions"] is None for row in judged):
-        yield "With fewer than 4 replicas an echo has no interval: no direction is called signal."
-    if any(row["kind"] == "signal-proportional" for row in judged):
+    if few := [row for row in judged if row.directions and row.signal_directions is None]:
+        yield (
+            f"Not enough data to call directions signal in {plural(len(few), 'block')}: one sample "
+            f"needs {FEWEST} replicas, with 4 it takes about 5 samples."
+        )
+    if any(row.kind is Kind.PROPORTIONAL for row in judged):
         yield (
             "Overlaps alone do not tell multiplicative noise from additive noise in proportion to "
             "the signal; a coupling near 1 speaks for the former."
         )
 
 
-def _scale(row: Mapping[str, Any]) -> str:
-    value = _number(row["noise_scale"])
-    if row["low"] is None:
+def number(value: float) -> str:
+    """At most three significant digits.
+
+    Example:
+        >>> number(198623.0), number(64.0), number(0.01234)
+        ('199,000', '64', '0.0123')
+    """
+    short = float(f"{value:.3g}")
+    return f"{short:,.0f}" if abs(short) >= 100 else f"{short:.3g}"
+
+
+def _of_batch(network: Scale) -> Iterator[str]:
+    if not network.noise_scale or not network.batch or not network.steps_cost:
+        return
+    scale, batch = number(network.noise_scale), number(network.batch)
+    cost = (
+        f"At this batch training takes {number(network.steps_cost)} times the fewest steps and "
+        f"{number(network.examples_cost or 1.0)} times the fewest examples."
+    )
+    if network.verdict is Verdict.NOISE:
+        yield (
+            f"Up to about {scale} {network.unit} a larger batch saves steps almost in proportion; "
+            f"the batch is now {batch}. {cost}"
+        )
+    elif network.verdict is Verdict.SIGNAL:
+        yield (
+            f"The batch of {batch} lies above the noise scale of {scale} {network.unit}: a smaller "
+            f"one would learn as much from fewer examples. {cost}"
+        )
+    elif network.high is not None:
+        yield f"The batch of {batch} is about the noise scale: there is little to gain. {cost}"
+    else:
+        yield (
+            f"The batch of {batch} cannot be judged: the noise scale is not bounded. Sample more "
+            "steps, or accumulate more microbatches."
+        )
+
+
+def _interval(scale: Scale) -> str:
+    value = number(scale.noise_scale or 0.0)
+    if scale.low is None:
         return value
-    high = "∞" if row["high"] is None else _number(row["high"])
-    return f"{value} ({_number(row['low'])} to {high})"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    high = "∞" if scale.high is None else number(scale.high)
+    return f"{value} ({number(scale.low)} to {high})"

@@ -9,11 +9,13 @@ from spectrain.network.families import (
     bert,
     experts,
     gpt,
+    graphs,
     latent,
     llama,
     megatron,
     neox,
     recurrent,
+    rwkv,
     seq2seq,
     state_space,
     vision,
@@ -32,6 +34,8 @@ FAMILIES: tuple[Family, ...] = (
     latent.FAMILY,
     state_space.FAMILY,
     recurrent.FAMILY,
+    rwkv.FAMILY,
+    graphs.FAMILY,
     actors.FAMILY,
 )
 

@@ -14,7 +14,8 @@ FAMILY = Family(
         Role.ATTENTION_O: "dense output out_lin o_linear",
         Role.MLP_IN: "intermediate.dense lin1 intermediate_dense ffn wi",
         Role.MLP_OUT: "output.dense lin2 output_dense ffn_output wo",
-        Role.HEAD: "classifier classification_head score logits output_projection decoder",
+        Role.HEAD: "classifier classification_head score logits output_projection decoder "
+        "dense_prediction",
     },
     rows_of_type={"deberta": {"in_proj": Rows.GROUPED}},
     example={

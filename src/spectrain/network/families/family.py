@@ -18,6 +18,7 @@ class Rows(StrEnum):
     QKV = "all queries, all keys, all values"
     GROUPED = "head by head: the queries of a group, its key, its value, then the next group"
     QVK_IN_FOUR = "four equal parts, each with its queries, its values, its keys"
+    INPUT_FIRST = "the input, then the gate, which is what passes through the nonlinearity"
     ALTERNATING = "gate and input take turns"
 
 

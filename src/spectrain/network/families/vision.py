@@ -1,7 +1,7 @@
 """Transformers of images, and the U-Nets and transformers of diffusion."""
 
 from spectrain.core import Role
-from spectrain.network.families.family import Family
+from spectrain.network.families.family import Family, Rows
 
 FAMILY = Family(
     name="vision and diffusion",
@@ -15,8 +15,9 @@ FAMILY = Family(
         Role.ATTENTION_O: "proj to_out out",
         Role.MLP_IN: "fc1",
         Role.MLP_OUT: "fc2",
-        Role.HEAD: "head mlp_head fc unembed unembedding",
+        Role.HEAD: "head mlp_head fc unembed unembedding text_projection visual_projection",
     },
+    rows={"0.proj": Rows.INPUT_FIRST},
     example={
         "patch_embed.proj.weight": ((8, 3, 4, 4), (Role.CONV,)),
         "pos_embed": ((1, 5, 8), (Role.EMBEDDING,)),
@@ -32,7 +33,7 @@ FAMILY = Family(
         "blocks.1.attn1.to_k.weight": ((8, 8), (Role.ATTENTION_K,)),
         "blocks.1.attn1.to_v.weight": ((8, 8), (Role.ATTENTION_V,)),
         "blocks.1.attn1.to_out.0.weight": ((8, 8), (Role.ATTENTION_O,)),
-        "blocks.1.ff.net.0.proj.weight": ((48, 8), (Role.MLP_GATE, Role.MLP_IN)),
+        "blocks.1.ff.net.0.proj.weight": ((48, 8), (Role.MLP_IN, Role.MLP_GATE)),
         "blocks.1.ff.net.2.weight": ((8, 24), (Role.MLP_OUT,)),
         "head.weight": ((3, 8), (Role.HEAD,)),
     },

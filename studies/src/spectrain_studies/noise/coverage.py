@@ -18,10 +18,11 @@ from spectrain.noise import (
     echo_estimate,
     echo_uncorrected,
     moments,
+    pair_energy,
     plateaus,
-    pooled_echo,
     top_triples,
 )
+from spectrain.noise.plateau import shared_energy
 from spectrain_studies.frame import Experiment, Outcome
 from spectrain_studies.noise.config import Config
 from spectrain_studies.noise.simulate import exact_triples, signal_of
@@ -85,8 +86,8 @@ def _truth(case: DataSets, g: torch.Tensor, values: torch.Tensor) -> dict[str, f
     known = directions(
         many, k=case.directions, reference=exact_triples(values, case.rows, case.columns)
     )
-    both = (known.left.mean(0) * known.right.mean(0)).sqrt()
-    echoes = pooled_echo(known.reverb)
+    shared = shared_energy(known)
+    echoes = pair_energy(known.reverb).sqrt()
     signal, entries = float(values.square().sum()), case.rows * case.columns
     ratio = signal / entries
     return {
@@ -95,8 +96,8 @@ def _truth(case: DataSets, g: torch.Tensor, values: torch.Tensor) -> dict[str, f
         "energy_fraction": ratio / (1 + ratio),
         "entry_variance": 1.0,
         "zeta_emp": float(np.median(echoes.numpy())),
-        "zeta_pred": float(np.median(both.numpy())),
-        "eta_mult": float(1 - both.square().mean()),
+        "zeta_pred": float(np.median(shared.sqrt().numpy())),
+        "eta_mult": float(1 - shared.mean()),
         **{f"echo_{i + 1}": float(value) for i, value in enumerate(echoes)},
     }
 
