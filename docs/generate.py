@@ -13,8 +13,9 @@ from typing import Any
 import polars as pl
 
 from spectrain.answers import QUESTIONS, Question
-from spectrain.core import QUANTITIES, Quantity, Registry
-from spectrain.matrix import MEASURES
+from spectrain.core import MEANINGS, QUANTITIES, Quantity, Registry, usual_step
+from spectrain.matrix import ENTRY_MEASURES, MEASURES
+from spectrain.network.families import FAMILIES
 from spectrain.noise import NOISE_MEASURES
 from spectrain.records.schema import SAMPLE, SCHEMAS
 from spectrain.regime.measures import REGIME_MEASURES
@@ -25,6 +26,7 @@ from spectrain_studies.rank.four_answers.page import answers
 
 REGISTRIES: dict[str, Registry] = {
     "Measures of a matrix": MEASURES,
+    "Measures of entries": ENTRY_MEASURES,
     "Measures of gradient noise": NOISE_MEASURES,
     "Measures of persistence": REGIME_MEASURES,
 }
@@ -56,6 +58,11 @@ def write_pages(folder: Path) -> None:
     arms = ((f"`{arm.name}`", arm.what) for arm in ARMS.values())
     (folder / "rank_arms.md").write_text(_table(("arm", "what is trained"), arms), "utf-8")
     (folder / "spectra.md").write_text(columns("spectra"), "utf-8")
+    told = ((f"`{role}`", meaning, str(usual_step(role))) for role, meaning in MEANINGS.items())
+    header = ("role", "what the matrix does", "usual step")
+    (folder / "roles.md").write_text(_table(header, told), "utf-8")
+    families = ((family.name, family.models) for family in FAMILIES)
+    (folder / "families.md").write_text(_table(("naming family", "models"), families), "utf-8")
 
 
 def listed(noun: type[StrEnum]) -> str:

@@ -1,6 +1,6 @@
 """The nouns of spectrain: block, measure, record, sink, errors."""
 
-from spectrain.core.block import Block, Composition, Feed, Role, Rule, Skipped, Tap, View
+from spectrain.core.block import MEANINGS, Block, Composition, Feed, Role, Rule, Skipped, Tap, View
 from spectrain.core.errors import InputError, MonitorWarning, RunError, SpectrainError
 from spectrain.core.measure import Measure, Reduction, Registry, UnknownMeasureError
 from spectrain.core.plan import Plan, Step, usual_step
@@ -9,6 +9,7 @@ from spectrain.core.record import Record, Source, SpectrumRecord
 from spectrain.core.sink import Described, Sink
 
 __all__ = [
+    "MEANINGS",
     "OWN",
     "QUANTITIES",
     "Block",
