@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import partial
+from importlib import import_module
 from json import loads
 from pathlib import Path
 from typing import Any
@@ -12,22 +13,28 @@ from typing import Any
 import polars as pl
 
 from spectrain.answers import QUESTIONS, Question
-from spectrain.core import Registry
-from spectrain.matrix import MEASURES
+from spectrain.core import MEANINGS, QUANTITIES, Quantity, Registry, usual_step
+from spectrain.matrix import ENTRY_MEASURES, MEASURES
+from spectrain.network.families import FAMILIES
 from spectrain.noise import NOISE_MEASURES
 from spectrain.records.schema import SAMPLE, SCHEMAS
 from spectrain.regime.measures import REGIME_MEASURES
 from spectrain_studies import STUDIES, load_study
 from spectrain_studies.frame import ledger
+from spectrain_studies.frame.chance import chance_table
 from spectrain_studies.rank.arms import ARMS
 from spectrain_studies.rank.four_answers.page import answers
 
 REGISTRIES: dict[str, Registry] = {
     "Measures of a matrix": MEASURES,
+    "Measures of entries": ENTRY_MEASURES,
     "Measures of gradient noise": NOISE_MEASURES,
     "Measures of persistence": REGIME_MEASURES,
 }
 """Every registry of measures, under the heading that the glossary gives it."""
+
+RECORDERS = ("spectrain.monitor", "spectrain.monitor.observer", "spectrain.checkpoint")
+"""Modules that declare what they record when they are imported."""
 
 SUPPORT = Path(__file__).parent / "support.json"
 """What ``python -m support.table`` found in each mode of training."""
@@ -42,15 +49,24 @@ def write_pages(folder: Path) -> None:
     (folder / "measures.md").write_text(glossary(REGISTRIES), "utf-8")
     (folder / "questions.md").write_text(questions(QUESTIONS), "utf-8")
     (folder / "metrics.md").write_text(columns("metrics"), "utf-8")
+    (folder / "quantities.md").write_text(recorded(all_quantities().values()), "utf-8")
     results = [loads(file.read_text("utf-8")) for file in sorted(LEDGER.glob("*.json"))]
     stated = {name: [*load_study(name).claims.values()] for name in STUDIES}
     (folder / "claims.md").write_text(ledger(results, stated), "utf-8")
+    every = [claim for claims in stated.values() for claim in claims]
+    rows = {row["id"]: row for result in results for row in result["claims"]}
+    (folder / "chance.md").write_text(chance_table(every, rows), "utf-8")
     (folder / "support.md").write_text(support(loads(SUPPORT.read_text("utf-8"))), "utf-8")
     ranks = [result for result in results if result["study"] == "rank"]
     (folder / "rank_answers.md").write_text(answers(ranks[0] if ranks else None), "utf-8")
     arms = ((f"`{arm.name}`", arm.what) for arm in ARMS.values())
     (folder / "rank_arms.md").write_text(_table(("arm", "what is trained"), arms), "utf-8")
     (folder / "spectra.md").write_text(columns("spectra"), "utf-8")
+    told = ((f"`{role}`", meaning, str(usual_step(role))) for role, meaning in MEANINGS.items())
+    header = ("role", "what the matrix does", "usual step")
+    (folder / "roles.md").write_text(_table(header, told), "utf-8")
+    families = ((family.name, family.models) for family in FAMILIES)
+    (folder / "families.md").write_text(_table(("naming family", "models"), families), "utf-8")
 
 
 def listed(noun: type[StrEnum]) -> str:
@@ -71,6 +87,24 @@ def glossary(registries: Mapping[str, Registry]) -> str:
                 f"Unit: {measure.unit}. Source: {measure.citation}.\n"
             )
     return "\n".join(parts)
+
+
+def all_quantities() -> Mapping[str, Quantity]:
+    """What spectrain records: whatever the modules that record have declared."""
+    for recorder in RECORDERS:
+        import_module(recorder)
+    return QUANTITIES
+
+
+def recorded(quantities: Iterable[Quantity]) -> str:
+    """One row a measure: the sources that have it, unit, formula and citation."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for q in quantities:
+        formula = q.formula if q.index is None else f"{q.formula}; index: {q.index}"
+        key = (f"`{q.measure}`", q.unit, formula.replace("|", r"\|"), q.citation)
+        alike.setdefault(key, []).append(str(q.source))
+    rows = [(key[0], ", ".join(sources), *key[1:]) for key, sources in alike.items()]
+    return _table(("measure", "source", "unit", "formula", "taken from"), rows)
 
 
 def questions(registry: Mapping[str, Question[Any, Any]]) -> str:

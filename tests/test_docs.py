@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from copy import deepcopy
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spectrain.matrix import MEASURES
+from spectrain.optim import rules
+from spectrain.optim.rules import registry
 from spectrain.training.gpt import GPT, preset
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +49,9 @@ def namespace(generator: torch.Generator) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/quickstart.md", "docs/blocks.md", "docs/probes.md"]
+)
 def test_the_code_of_a_page_runs(
     page: str, namespace: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,6 +68,17 @@ def test_the_code_on_trials_runs(namespace: dict[str, Any]) -> None:
         exec(compile(block, "docs/trials.md", "exec"), namespace)
     names = {one.change.name for one in namespace["found"].effects}
     assert names == {"*embedding* to Muon", "*mlp* with exponent 0.25", "no decay"}
+
+
+def test_the_code_on_optimizers_runs(
+    namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "RULES", copied := deepcopy(registry.RULES))
+    monkeypatch.setattr(rules, "RULES", copied)  # what the page registers goes with it
+    for block in PYTHON_BLOCK.findall((ROOT / "docs/optimizers.md").read_text("utf-8")):
+        exec(compile(block, "docs/optimizers.md", "exec"), namespace)
+    assert namespace["known"].name == "signdescent"
+    assert namespace["known"].decay_factor() == 0.999
 
 
 @pytest.fixture
@@ -112,3 +128,10 @@ def test_links_lead_somewhere(page: str) -> None:
         link for link in links((ROOT / page).read_text("utf-8")) if not (ROOT / link).exists()
     ]
     assert missing == []
+
+
+def test_the_glossary_lists_what_is_recorded(generate: ModuleType) -> None:
+    table = generate.recorded(generate.all_quantities().values())
+    for name in ("`learning_rate`", "`traffic_bytes`", "`echo`", "`order_evidence`", "`lora_rank`"):
+        assert table.count(name) == 1
+    assert "gradient, weight" in next(line for line in table.splitlines() if "`not_finite`" in line)

@@ -5,10 +5,15 @@ Rows still answer ``row["field"]`` for the scripts of that time.
 
 from __future__ import annotations
 
+import sys
 import warnings
+from importlib import import_module
 from typing import Any
 
 from spectrain import answers
+
+for _name in answers.QUESTIONS:  # found before a submodule is looked for, and no attribute is set
+    sys.modules[f"{__name__}.{_name}"] = import_module(f"{answers.__name__}.{_name}")
 
 
 def __getattr__(name: str) -> Any:

@@ -8,4 +8,4 @@ def test_all_questions_over_the_same_blocks(tmp_path):
     asked = ["descent", "rank", "noise", "regime", "randomness", "audit"]
     assert [finding.name for finding in findings] == asked
     names = [block.name for block in run.blocks[:2]]
-    assert all([row["block"] for row in finding.rows] == names for finding in findings)
+    assert all([row.block for row in finding.rows] == names for finding in findings)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
+import os
+import pickle
 import random
+import shutil
 import signal
+import subprocess
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +37,7 @@ from support.sample_checkpoints import (
     save_sharded,
     save_torch,
 )
+from support.situations import SITUATIONS
 
 SECONDS = 30
 LENGTHS = [b"\xff" * 8, bytes(8), *((1 << bits).to_bytes(8, "little") for bits in (31, 40, 62))]
@@ -39,6 +50,23 @@ FORMATS: dict[str, Callable[[Path], tuple[Path, Path]]] = {
     "distributed data": lambda folder: (p := save_distributed(folder / "d"), p / "__0_0.distcp"),
     "gguf": lambda folder: (p := save_gguf(folder / "m.gguf"), p),
     "index": lambda folder: (p := save_sharded(folder / "s"), p / "model.safetensors.index.json"),
+    "quantized": lambda folder: (
+        (p := SITUATIONS["quantized: nf4, nested"](folder)) and (p, p / "model.safetensors")
+    ),
+    "adapter": lambda folder: (
+        (p := SITUATIONS["adapter: LoHa"](folder)) and (p, p / "adapter_model.safetensors")
+    ),
+    "adapter's config": lambda folder: (
+        (p := SITUATIONS["adapter: LoHa"](folder)) and (p, p / "adapter_config.json")
+    ),
+    "Megatron": lambda folder: (
+        (p := SITUATIONS["Megatron, pipeline-parallel"](folder))
+        and (p, p / "mp_rank_00_001" / "model_optim_rng.pt")
+    ),
+    "ZeRO-3": lambda folder: (
+        (p := SITUATIONS["DeepSpeed, ZeRO-3"](folder))
+        and (p, p / "global_step7" / "zero_pp_rank_1_mp_rank_00_optim_states.pt")
+    ),
 }
 """Each saves a checkpoint and returns what is opened and which of its files is damaged."""
 
@@ -121,6 +149,107 @@ def test_mutations(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", FORMATS)
 def test_many_mutations(kind: str, tmp_path: Path) -> None:
     fuzz(kind, tmp_path, cases=1000, seed=1)
+
+
+CALLS: list[tuple[Any, tuple[Any, ...]]] = [
+    (os.system, ("touch {target}",)),
+    (subprocess.Popen, (["touch", "{target}"],)),
+    (eval, ("open('{target}', 'w')",)),
+    (exec, ("open('{target}', 'w')",)),
+    (open, ("{target}", "w")),
+    (getattr, ("{target}", "upper")),
+    (importlib.import_module, ("os",)),
+    (Path.touch, (Path("{target}"),)),
+    (torch.hub.load, ("{target}", "x")),
+    (np.save, ("{target}", 1)),
+]
+"""What a hostile pickle may want to have called."""
+
+
+class Evil:
+    """Pickles as a call, with attributes and items as the generator wishes."""
+
+    def __init__(self, target: Path, rng: random.Random) -> None:
+        called, arguments = rng.choice(CALLS)
+        filled = tuple(
+            argument.replace("{target}", str(target)) if isinstance(argument, str) else argument
+            for argument in arguments
+        )
+        state = rng.choice([None, None, {"a": 1}, ({"a": 1}, {"__class__": 2})])
+        self.made = (called, filled, state) if state is not None else (called, filled)
+
+    def __reduce__(self) -> Any:
+        return self.made
+
+
+def hidden(evil: Any, rng: random.Random) -> Any:
+    """A saved object with something in it."""
+    w = {"layers.0.w.weight": torch.ones(4, 3)}
+    match rng.randrange(8):
+        case 0:
+            return {"model": w, "extra": evil}
+        case 1:
+            return {"model": {**w, "evil": evil}}
+        case 2:
+            return [w, (evil, {"deep": [evil]})]
+        case 3:
+            return {"model": w, "args": argparse.Namespace(inner=evil)}
+        case 4:
+            return OrderedDict(model=w, more=OrderedDict(e=evil))
+        case 5:
+            return evil
+        case 6:
+            return {"optimizer": {"state": {0: {"exp_avg": evil}}, "param_groups": []}, "model": w}
+        case _:
+            return {"model": w, "step": evil, "iteration": evil}
+
+
+def save_hidden(saved: Any, folder: Path, rng: random.Random) -> Path:
+    """It in any place where a pickle can hide."""
+    match rng.randrange(5):
+        case 0:
+            torch.save(saved, folder / "m.pt", pickle_protocol=rng.choice([2, 3, 4, 5]))
+        case 1:
+            torch.save(saved, folder / "m.pt", _use_new_zipfile_serialization=False)
+        case 2:
+            (folder / "m.pt").write_bytes(pickle.dumps(saved, rng.randrange(6)))
+        case 3:
+            place = save_distributed(folder / "d")
+            (place / ".metadata").write_bytes(pickle.dumps(saved, rng.randrange(6)))
+            return place
+        case _:
+            place = save_distributed(folder / "d")
+            torch.save(saved, folder / "item.pt")
+            data = (folder / "item.pt").read_bytes()
+            (folder / "item.pt").unlink()
+            (place / "__0_0.distcp").write_bytes(data * 3)
+            return place
+    return folder / "m.pt"
+
+
+def evil_pickles(folder: Path, cases: int, seed: int) -> None:
+    rng = random.Random(seed)
+    for case in range(cases):
+        place = folder / str(case)
+        place.mkdir()
+        target = folder / "touched"
+        path = save_hidden(hidden(Evil(target, rng), rng), place, rng)
+        try:
+            inspect_all(path)
+        except BaseException as error:
+            error.add_note(f"seed {seed}, case {case}")
+            raise
+        assert not target.exists(), f"seed {seed}, case {case}"
+        shutil.rmtree(place)
+
+
+def test_evil_pickles(tmp_path: Path) -> None:
+    evil_pickles(tmp_path, cases=20, seed=0)
+
+
+@pytest.mark.slow
+def test_many_evil_pickles(tmp_path: Path) -> None:
+    evil_pickles(tmp_path, cases=1000, seed=1)
 
 
 SIDES = st.one_of(

@@ -11,7 +11,7 @@ from scipy.stats import entropy
 
 from spectrain.checkpoint.weightwatcher import COLUMNS, PREFIX, weightwatcher_records
 from spectrain.checkpoint.weightwatcher.bulk import fit_bulk
-from spectrain.checkpoint.weightwatcher.columns import levels_of
+from spectrain.checkpoint.weightwatcher.columns import determinant_columns, levels_of
 from spectrain.checkpoint.weightwatcher.tail import fit_tail
 from spectrain.core import InputError
 from spectrain.matrix import spectrum
@@ -188,3 +188,20 @@ def test_what_has_no_columns_has_a_reason(weight: torch.Tensor, reason: str) -> 
 def test_all_columns_are_listed(generator: torch.Generator) -> None:
     rows = weightwatcher_records(torch.randn(60, 40, generator=generator), "w", 0)
     assert sorted(row.measure.removeprefix(PREFIX) for row in rows) == sorted(COLUMNS)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_determinant_against_its_definition(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.pareto(2.0, 60) + 0.01)
+    unit = x * len(x) / x.sum()
+    first = next(i for i in range(len(x) - 1, 0, -1) if math.prod(unit[i:]) < 1.0)
+    found = determinant_columns(x)
+    assert found["detX_num"] == found["num_ERG_spikes"] == len(x) - first
+    assert found["detX_val"] == x[first]
+    assert found["detX_val_unrescaled"] == pytest.approx(unit[first], rel=1e-14)
+
+
+def test_a_tail_whose_product_stays_above_one_is_all() -> None:
+    found = determinant_columns(np.array([1e-9, 1.0, 1.0]))
+    assert (found["detX_num"], found["detX_val"]) == (3, 1.0)

@@ -184,3 +184,50 @@ def test_hostile_names_reach_no_terminal(
     assert main(["inspect", str(path), "--html", str(page)]) == 0
     assert "\x1b" not in capsys.readouterr().out
     assert "<script>alert(1)" not in page.read_text(encoding="utf-8")
+
+
+def test_listing_reads_no_numbers(
+    model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a number is read")
+
+    monkeypatch.setattr("spectrain.checkpoint.files.SourceFile.tensor", refuse)
+    assert main(["inspect", str(model), "--list"]) == 0
+    shown = capsys.readouterr().out
+    assert "layers.{0…2}.mlp.up_proj.weight" in shown
+    assert "3 tensors of 2,880 numbers" in shown
+    assert main(["inspect", str(model), "--list", "--json"]) == 0
+    assert len(told(capsys)["tensors"]) == 3
+
+
+def test_what_is_not_chosen_is_told(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["inspect", str(model), "--no-random", "--include", "layers.*"]
+    assert main([*arguments, "--exclude", "layers.1.*"]) == 0
+    shown = capsys.readouterr().out
+    assert "layers.1." not in shown
+    assert "not chosen by --include and --exclude, 1 tensor" in shown
+    assert main(["inspect", str(model), "--include", "nothing"]) == 2
+
+
+def test_a_rule_about_what_is_not_measured_names_the_flag(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for rule, flag in (
+        ("weightwatcher.alpha>6", "add --weightwatcher"),
+        ("lora_rank>3", "pass two checkpoints"),
+        ("change_cosine<0", "pass three checkpoints"),
+    ):
+        assert main(["inspect", str(model), "--fail-on", rule]) == 2
+        assert flag in capsys.readouterr().err
+
+
+def test_weightwatchers_summary_is_the_mean(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", str(model), "--weightwatcher", "--no-random", "--json"]) == 0
+    found = told(capsys)
+    alphas = [row["alpha"] for row in found["weightwatcher"]]
+    (summary,) = found["weightwatcher_summary"]
+    assert summary["alpha"] == pytest.approx(sum(alphas) / 3)
+    assert [row["layer_id"] for row in found["weightwatcher"]] == [0, 1, 2]

@@ -4,8 +4,11 @@ import json
 
 import pytest
 
+from spectrain.answers import QUESTIONS, Sign, diagnose
 from spectrain.cli.main import main
-from spectrain.core import Role
+from spectrain.core import Role, Step, usual_step
+from spectrain.optim import read_plan
+from spectrain.records import open_run
 from support.synthetic_run import Recipe, gpt_blocks, make_block, write_run
 
 
@@ -61,7 +64,8 @@ def test_advice_as_a_table(run, capsys):
     lines = out.splitlines()
     assert lines[0].split() == [
         "block",
-        "favours",
+        "step",
+        "criterion",
         "nr/st",
         "95",
         "%",
@@ -76,7 +80,9 @@ def test_advice_as_a_table(run, capsys):
     assert "spectral" in query
     assert "above 2 throughout" in query
     assert "input (512)" in query
-    assert any(line.startswith("Candidates for spectral updates such as Muon:") for line in lines)
+    assert any(line.startswith("The criterion routes nothing") for line in lines)
+    findings = diagnose(open_run(run))
+    assert all(finding.statement in out for finding in findings)
 
 
 def test_advice_as_json(run, capsys):
@@ -123,6 +129,7 @@ def test_runs_side_by_side_as_json(run, other, capsys):
         (["advise", "/nowhere"], "/nowhere is not a run folder"),
         (["compare", "/nowhere", "/nowhere"], "/nowhere is not a run folder"),
         (["compare", "RUN"], "fewer than two runs are given; pass two or more to compare"),
+        (["explain", "RUN", "why"], "there is no question 'why'; ask descent, rank, noise"),
         (["report", "RUN", "--include", "x*"], "the pattern 'x*' matches no block of"),
         (["report", "RUN", "--out", "/dev/null/page.html"], "cannot write the page /dev/null/page"),
     ],
@@ -134,36 +141,41 @@ def test_bad_input_is_one_line_and_status_2(arguments, message, run, capsys):
     assert err.count("\n") == 1
 
 
-def test_the_plan_of_an_advice_names_every_block(run, tmp_path, capsys):
-    from spectrain.core import Role, Step, usual_step
-    from spectrain.optim import read_plan
-    from spectrain.records import open_run
-
+def test_the_plan_of_an_advice_is_usual_routing(run, tmp_path, capsys):
     path = tmp_path / "plan.yaml"
     status, out, _ = call(capsys, "advise", run, "--plan", path, "--json")
     assert status == 0
     plan = read_plan(path)
-    rows = {row["block"]: row for row in json.loads(out)["rows"]}
-    assert set(plan) == {block.name for block in open_run(run).blocks}
-    sure, usual = {"spectral", "euclidean"}, set()
-    for name, step in plan.items():
-        row = rows[name]
-        if row["verdict"] in sure:
-            assert str(step) == row["verdict"], name
-        else:
-            assert step is usual_step(Role(row["role"])), name
-            usual.add(step)
-    assert {str(rows[name]["verdict"]) for name in plan} & sure
-    assert usual == {Step.SPECTRAL, Step.EUCLIDEAN}
+    roles = {block.name: block.role for block in open_run(run).blocks}
+    assert dict(plan) == {name: usual_step(role) for name, role in roles.items()}
+    assert {row["block"] for row in json.loads(out)["rows"]} == set(plan)
+    assert set(plan.values()) == {Step.SPECTRAL, Step.EUCLIDEAN}
 
 
-@pytest.mark.parametrize("step", ["spectral", "euclidean"])
-def test_open_blocks_take_the_step_that_is_asked_for(step, run, tmp_path, capsys):
-    from spectrain.optim import read_plan
+def test_an_explanation_fits_a_screen(run, capsys):
+    status, out, _ = call(capsys, "explain", run)
+    assert status == 0
+    assert len(out.splitlines()) <= 24
+    order = ["act", "watch", "not enough data", "good"]
+    signs = [next((s for s in order if line.startswith(s)), None) for line in out.splitlines()]
+    told = [order.index(sign) for sign in signs if sign]
+    assert told == sorted(told)
+    assert len(told) == len(QUESTIONS)
 
-    path = tmp_path / "plan.yaml"
-    _, out, _ = call(capsys, "advise", run, "--plan", path, "--open-as", step, "--json")
-    rows = json.loads(out)["rows"]
-    undecided = [row["block"] for row in rows if row["verdict"] not in ("spectral", "euclidean")]
-    assert undecided
-    assert {str(read_plan(path)[name]) for name in undecided} == {step}
+
+def test_an_explanation_of_one_question_in_full(run, capsys):
+    _, short, _ = call(capsys, "explain", run, "rank")
+    _, out, _ = call(capsys, "explain", run, "rank", "-v")
+    (finding,) = diagnose(open_run(run), questions=["rank"])
+    assert len(short) < len(out)
+    text = " ".join(out.split())
+    for line in (finding.question, finding.statement, *finding.advice, *finding.limits):
+        assert " ".join(line.split()) in text
+
+
+def test_an_explanation_as_json(run, capsys):
+    _, out, _ = call(capsys, "explain", run, "rank", "audit", "--json")
+    told = json.loads(out)
+    assert [finding["name"] for finding in told] == ["rank", "audit"]
+    assert all(finding["sign"] in list(Sign) for finding in told)
+    assert all(finding["sentence"] for finding in told)

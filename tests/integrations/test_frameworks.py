@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import torch
+from polars.testing import assert_frame_equal
 from torch import nn
 
 import spectrain
@@ -79,6 +81,30 @@ def test_lightning(tmp_path: Path) -> None:
     run = assert_whole(tmp_path / "run")
     used = run.metrics(Source.GRADIENT, "frobenius_norm").filter(step=0)["value"]
     assert used.pow(2).sum() ** 0.5 <= 0.1 * (1 + 1e-5)  # clipped inside the closure
+    assert_same_as_a_plain_loop(run, tmp_path / "loop")
+
+
+def assert_same_as_a_plain_loop(run: spectrain.Run, folder: Path) -> None:
+    """Lightning passes a closure, which must not show in any record."""
+    model = Net()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1)
+    with spectrain.watch(model, optimizer, folder, every=1) as watched:
+        for batch in torch.utils.data.DataLoader(data(), batch_size=8):
+            optimizer.zero_grad()
+            model(batch["x"], batch["labels"])["loss"].backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+            optimizer.step()
+    assert watched.path == folder
+    key, measured = ["step", "block", "source", "measure", "index"], pl.col("source")
+    ours, theirs = (
+        r.metrics()
+        .filter(~measured.is_in(["monitor", "training"]))
+        .with_columns(pl.col("block").str.strip_prefix("net."))
+        .sort(key)
+        .select(*key, "value", "error")
+        for r in (run, spectrain.open_run(folder))
+    )
+    assert_frame_equal(ours, theirs, rel_tol=1e-9)
 
 
 def test_accelerate(tmp_path: Path) -> None:

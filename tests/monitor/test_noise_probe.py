@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 import spectrain
-from spectrain.core import Source
-from spectrain.monitor import noise_probe
+from spectrain.core import MonitorWarning, Source
+from spectrain.monitor.probes import noise as noise_probe
 from spectrain.noise import NO_BATCH_SIZE, deviations, held_noise, moments, simple_noise_scale
 
 STEPS, WIDTH, BATCH = 3, 12, 16
@@ -239,16 +239,17 @@ def test_not_finite_replicas_have_a_reason(tmp_path: Path) -> None:
     def micro(model: Net, x: Tensor, number: int) -> None:
         (loss_of(model, x) * (torch.inf if number == 1 else 1.0)).backward()
 
-    train(tmp_path, every=1, micro=micro)
+    with pytest.warns(MonitorWarning, match="not finite"):
+        train(tmp_path, every=1, micro=micro)
     assert set(rows(tmp_path, block="last.weight", step=0)["reason"]) == {"not finite"}
 
 
 def test_blocks_take_turns_under_a_budget(tmp_path: Path) -> None:
     model, optimizer = make()
     with spectrain.watch(model, optimizer, tmp_path, dense=12, strict=True):
-        for _ in range(12):
+        for step in range(12):
             for number in range(3):
-                loss_of(model, batch(0, number)).backward()
+                loss_of(model, batch(step, number)).backward()
             optimizer.step()
             optimizer.zero_grad()
     held = rows(tmp_path, measure="energy_fraction").filter(pl.col("error").is_not_null())

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spectrain.monitor import schedule as schedules
+from spectrain.monitor.plan import Cadence
 from spectrain.monitor.schedule import AIM, Schedule
 
 
@@ -70,7 +72,7 @@ def test_a_long_sample_is_divided_among_steps_and_every_block_has_its_turn() -> 
         samples = schedule.samples(step)
         share = 0.0
         if samples:
-            span = schedule.turn(blocks)
+            span = schedule._turn(blocks)
             numbers = range(blocks)[span]
             share = len(numbers) / blocks
             seen += [(step, number) for number in numbers]
@@ -99,3 +101,78 @@ def test_nothing_timed_is_no_overhead() -> None:
 @pytest.mark.parametrize("steps", [0, 1])
 def test_the_first_sample_without_dense_start_is_free(steps: int) -> None:
     assert Schedule(dense=0).samples(steps)
+
+
+UNTIMED = 1.5
+"""What a sample costs in truth for each second that the monitor can time, at worst."""
+
+
+def keeps_the_budget() -> None:
+    """With what cannot be timed it stays below the whole, and more than half of it is used."""
+    schedule = Schedule(dense=2, overhead=0.1)
+    sampled = run(schedule, [1.0] * 1000, 0.5)
+    assert 0.5 * 0.1 <= UNTIMED * 0.5 * len(sampled) / 1000 <= 0.1
+
+
+def keeps_the_cadence() -> None:
+    """What is rare is read in the first sample and each fourth, the rest in every one."""
+    schedule = Schedule(dense=12, overhead=0.1)
+    due = []
+    for step in range(12):
+        plan = schedule.plan(step, ["a", "b"])
+        assert plan.step == step
+        assert plan.turn(Cadence.OFTEN) == plan.turn(Cadence.SOMETIMES) == {"a", "b"}
+        due.append(plan.due(Cadence.RARELY))
+        schedule.account(training_seconds=1.0, monitor_seconds=0.01, sampled=True)
+    assert due == [True, False, False, False] * 3
+
+
+def pays_for_the_dense_start() -> None:
+    """What the start has spent is earned before the next sample."""
+    sampled = run(Schedule(dense=3, overhead=0.1), [1.0] * 100, 1.0)
+    assert sampled[:3] == [0, 1, 2]
+    assert len(sampled) > 3
+    assert sampled[3] >= 3 * 1.0 / 0.1
+
+
+def broken() -> list[str]:
+    """Names of the promises that do not hold."""
+    found = []
+    for promise in PROMISES:
+        try:
+            promise()
+        except AssertionError:
+            found.append(promise.__name__)
+    return found
+
+
+PROMISES = (keeps_the_budget, keeps_the_cadence, pays_for_the_dense_start)
+
+
+def test_promises() -> None:
+    assert broken() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "promise"),
+    [
+        ("AIM", 0.95, "keeps_the_budget"),
+        ("AIM", 0.3, "keeps_the_budget"),
+        ("FULL_EVERY", 1, "keeps_the_cadence"),
+        ("FULL_EVERY", 3, "keeps_the_cadence"),
+        ("FULL_EVERY", 8, "keeps_the_cadence"),
+    ],
+)
+def test_a_changed_promise_is_caught(
+    name: str, value: float, promise: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedules, name, value)
+    assert promise in broken()
+
+
+def test_a_schedule_that_forgets_its_debt_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgets(schedule: Schedule, step: int) -> bool:
+        return schedule.steps < schedule.dense or step % 5 == 0
+
+    monkeypatch.setattr(Schedule, "samples", forgets)
+    assert "pays_for_the_dense_start" in broken()

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 import spectrain
 from spectrain.core import InputError, MonitorWarning, Source
 from spectrain.matrix import MEASURES, diagonal_spectrum
-from spectrain.monitor.probes import GradientProbe
+from spectrain.monitor.probes.gradient import GradientProbe
 
 VOCABULARY, WIDTH, BATCH, LENGTH = 11, 8, 4, 6
 
@@ -247,7 +248,7 @@ def test_a_failing_probe_is_disabled_with_one_warning(
     def fail(*_: object) -> None:
         raise ValueError("no luck")
 
-    monkeypatch.setattr(GradientProbe, "before_step", fail)
+    monkeypatch.setattr(GradientProbe, "gradient_ready", fail)
     plain, watched = make_model(), make_model()
     expected = train(plain, adamw(plain))
     parts = adamw(watched)
@@ -267,7 +268,7 @@ def test_strict_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ValueError("no luck")
 
-    monkeypatch.setattr(GradientProbe, "before_step", fail)
+    monkeypatch.setattr(GradientProbe, "gradient_ready", fail)
     model = make_model()
     parts = adamw(model)
     with (
@@ -312,10 +313,13 @@ def test_a_closure_is_read_after_it_ran(tmp_path: Path) -> None:
 def test_nan_gradients_have_a_reason_and_no_value(tmp_path: Path) -> None:
     model = nn.Linear(3, 2, bias=False)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with spectrain.watch(model, optimizer, tmp_path / "run", every=1, strict=True):
-        model(torch.full((1, 3), torch.nan)).sum().backward()
-        optimizer.step()
+    run = spectrain.watch(model, optimizer, tmp_path / "run", every=1, strict=True)
+    model(torch.full((1, 3), torch.nan)).sum().backward()
+    optimizer.step()
+    with pytest.warns(MonitorWarning, match="not finite"):
+        run.close()
     frame = spectrain.open_run(tmp_path / "run").metrics(source=Source.GRADIENT)
+    frame = frame.filter(pl.col("measure") != "not_finite")
     assert set(frame["value"]) == {None}
     assert set(frame["reason"]) == {"matrix holds NaN or Inf"}
 
@@ -340,7 +344,7 @@ def test_blocks_and_measures_are_chosen_by_pattern(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"include": ["nothing*"]}, "matches no block"),
-        ({"measures": ["nothing"]}, "match nothing"),
+        ({"measures": ["nothing"]}, "matches nothing"),
         ({"overhead": 0.0}, "overhead is 0.0"),
         ({"every": 0}, "every is 0"),
     ],

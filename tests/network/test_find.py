@@ -203,8 +203,19 @@ def test_overrides_take_exact_names_with_brackets() -> None:
 
 
 def test_override_that_matches_nothing_is_an_input_error() -> None:
-    with pytest.raises(InputError, match=r"'\*\.typo' matches no block"):
-        find_blocks(nn.Linear(2, 2), overrides={"*.typo": Role.HEAD})
+    message = r"'layer\.\*' of a role matches no block.*names such as \['layers\.0\.weight'\]"
+    with pytest.raises(InputError, match=message):
+        find_blocks(
+            nn.ModuleDict({"layers": nn.Sequential(nn.Linear(2, 2))}),
+            overrides={"layer.*": Role.HEAD},
+        )
+
+
+def test_roles_are_given_by_name_too() -> None:
+    (block,) = find_blocks(nn.Linear(2, 2), overrides={"weight": "router"}).blocks
+    assert block.role is Role.ROUTER
+    with pytest.raises(InputError, match="given the role 'rooter'; choose among embedding, "):
+        find_blocks(nn.Linear(2, 2), overrides={"weight": "rooter"})
 
 
 @pytest.mark.parametrize("heads", [0, -2])

@@ -84,8 +84,15 @@ def test_watching_changes_no_bit(one: tuple[str, nn.Module, Loss], tmp_path: Pat
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_usual_plan_is_clean(one: tuple[str, nn.Module, Loss]) -> None:
+def test_of_the_usual_plan_only_fused_projections_are_complained(
+    one: tuple[str, nn.Module, Loss],
+) -> None:
     _, model, _ = one
-    steps = {block.name: usual_step(block.role) for block in find_blocks(model).blocks}
-    spectral = {name: step for name, step in steps.items() if step is Step.SPECTRAL}
-    assert lint(model, build(model, Plan(spectral)).optimizers) == []
+    blocks = find_blocks(model).blocks
+    hidden = [block.name for block in blocks if usual_step(block.role) is Step.SPECTRAL]
+    built = build(model, Plan(dict.fromkeys(hidden, Step.SPECTRAL)))
+    fused = {block.parameter for block in blocks if block.name.endswith("[k]")}
+    complaints = {
+        (complaint.rule, complaint.parameter) for complaint in lint(model, built.optimizers)
+    }
+    assert complaints == {("fused", parameter) for parameter in fused}

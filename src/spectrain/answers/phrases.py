@@ -17,6 +17,27 @@ class HasRole(Protocol):
         ...
 
 
+@runtime_checkable
+class HasReason(Protocol):
+    """A row, of whatever question."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why something could not be said."""
+        ...
+
+
+def missing_data(rows: Sequence[HasReason]) -> str:
+    """Why nothing could be said of any block.
+
+    Example:
+        >>> missing_data([])
+        'Not enough data for any block: the run has no blocks.'
+    """
+    reasons = sorted({row.reason for row in rows if row.reason})
+    return f"Not enough data for any block: {join(reasons) or 'the run has no blocks'}."
+
+
 def plural(number: int, noun: str) -> str:
     """The number with its noun.
 

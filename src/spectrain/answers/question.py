@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Generic
 
 import polars as pl
@@ -97,6 +98,7 @@ class Question(Generic[R, G]):
         script: package whose ``page.js`` draws that part.
         heatmaps: measures by role and depth.
         compared: tables of runs side by side.
+        place: among the questions; those without one come last, in the order of registration.
     """
 
     name: str
@@ -108,10 +110,11 @@ class Question(Generic[R, G]):
     script: str | None = None
     heatmaps: tuple[Heatmap, ...] = ()
     compared: tuple[RoleTable[G], ...] = ()
+    place: float = inf
 
 
 class Questions(Mapping[str, Question[Any, Any]]):
-    """Questions by name, in the order in which they were registered."""
+    """Questions by name, each in its place."""
 
     def __init__(self) -> None:
         self._questions: dict[str, Question[Any, Any]] = {}
@@ -130,17 +133,15 @@ class Questions(Mapping[str, Question[Any, Any]]):
 
     def __getitem__(self, name: str) -> Question[Any, Any]:
         if name not in self._questions:
-            raise InputError(
-                f"there is no question {name!r}", remedy=f"ask {', '.join(self._questions)}"
-            )
+            raise InputError(f"there is no question {name!r}", remedy=f"ask {', '.join(self)}")
         return self._questions[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._questions)
+        return iter(sorted(self._questions, key=lambda name: self._questions[name].place))
 
     def __len__(self) -> int:
         return len(self._questions)
 
 
 QUESTIONS = Questions()
-"""Every question, in the order in which pages show them."""
+"""Every question, as pages show them."""

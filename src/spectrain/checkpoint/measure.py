@@ -14,16 +14,34 @@ from torch import Tensor
 
 from spectrain.checkpoint.sketched import estimates, sketched, standard_error
 from spectrain.checkpoint.stored import Product, Stored
-from spectrain.core import Block, InputError, Record, Source, SpectrumRecord, View
-from spectrain.matrix import MEASURES, Sketch, Spectrum, diagonal_spectrum, spectrum
+from spectrain.core import (
+    QUANTITIES,
+    Block,
+    InputError,
+    Record,
+    Source,
+    SpectrumRecord,
+    View,
+    quantities_of,
+)
+from spectrain.matrix import (
+    ENTRY_MEASURES,
+    MEASURES,
+    UNRESOLVED,
+    Sketch,
+    Spectrum,
+    diagonal_spectrum,
+    spectrum,
+)
 from spectrain.matrix.backends import Method
-
-UNRESOLVED = "unresolved: the smallest singular value is below ten times its numerical error"
 
 SKETCH = "sketch/float32"
 """Method of what is estimated."""
 
 NO_VALUES = "needs the singular values themselves, which --exact computes"
+
+QUANTITIES.add(quantities_of(MEASURES, Source.WEIGHT, Source.UPDATE))
+QUANTITIES.add(quantities_of(ENTRY_MEASURES, Source.WEIGHT, Source.UPDATE))
 
 Extra = Callable[[Tensor, str, int, Spectrum | None], list[Record]]
 """Further records of a dense stored tensor.
@@ -62,6 +80,13 @@ class Measured:
                 reason=reason or note,
             )
         )
+
+    def add_entries(self, matrix: Tensor, block: str, source: Source, step: int) -> None:
+        """Take what of a matrix is zero, where anything is."""
+        entries = matrix.double() if matrix.element_size() == 1 else matrix  # float8 compares not
+        for name, measure in ENTRY_MEASURES.items():
+            if value := measure(entries).item():
+                self.records.append(Record(step, block, source, name, value))
 
     def add_sketch(
         self, found: Sketch, block: str, source: Source, step: int, note: str | None = None
@@ -135,6 +160,8 @@ def measure_stored(
             result.add_failure(error, block.name, Source.WEIGHT, step)
         else:
             result.add_spectrum(s, block.name, Source.WEIGHT, step, stored.note)
+            if isinstance(whole, Tensor) and not block.view.diagonal:
+                result.add_entries(block.view.of(whole), block.name, Source.WEIGHT, step)
             if block.view in {View(), View(transpose=True)} and len(stored.shape) == 2:
                 own = s
     if extra and isinstance(whole, Tensor):

@@ -69,6 +69,7 @@ def _records(metrics: pl.DataFrame) -> list[Record]:
             row["error"],
             row["count"],
             row["reason"],
+            row["index"],
         )
         for row in metrics.iter_rows(named=True)
     ]

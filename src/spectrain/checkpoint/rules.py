@@ -18,7 +18,7 @@ _RULE = re.compile(
 )
 
 Known = Mapping[str, str]
-"""Names that a rule may speak of, each with what it needs and is not there; empty where nothing."""
+"""Names that a rule may speak of; where one is not measured, what to do about it."""
 
 _MARGIN = TWO_SIDED * pl.col("error").fill_null(0.0)
 
@@ -45,11 +45,11 @@ class Rule:
 
         Args:
             text: the rule.
-            measures: the names that it may speak of, each with what it needs and is not there.
+            measures: the names that it may speak of.
 
         Raises:
-            InputError: the text is no rule, or speaks of an unknown measure, or of one that needs
-                what is not there.
+            InputError: the text is no rule, or speaks of an unknown measure, or of one that is not
+                measured.
 
         Example:
             >>> Rule.parse("stable_rank < 1.5", {"stable_rank": ""})
@@ -68,8 +68,8 @@ class Rule:
             )
         if needs := measures[match["measure"]]:
             raise InputError(
-                f"the rule {text!r} speaks of {match['measure']!r}, which needs {needs}",
-                remedy=f"inspect with {needs}, or leave the rule out",
+                f"the rule {text!r} speaks of {match['measure']!r}, which is not measured",
+                remedy=needs,
             )
         return cls(match["measure"], match["sign"], float(match["limit"]))
 

@@ -150,8 +150,42 @@ def weightwatcher_frame(run: Run) -> pl.DataFrame:
     status = pl.when(alpha.is_null()).then(pl.lit("failed")).otherwise(pl.lit("success"))
     return (
         wide.with_columns(status=status, warning=warning)
+        .with_columns(layer_id=pl.int_range(pl.len()).over("step"))
         .join(reasons, on=["step", "block"], how="left", maintain_order="left")
         .rename({"block": "name"})
+    )
+
+
+SUMMARY = (
+    "log_norm",
+    "alpha",
+    "alpha_weighted",
+    "log_alpha_norm",
+    "log_spectral_norm",
+    "stable_rank",
+    "mp_softrank",
+)
+"""Columns of which WeightWatcher's summary is the mean."""
+
+
+def weightwatcher_summary(frame: pl.DataFrame) -> pl.DataFrame:
+    """WeightWatcher's summary of a model: means of its columns over the layers, at each step.
+
+    Args:
+        frame: of :func:`weightwatcher_frame`.
+
+    Example:
+        >>> frame = pl.DataFrame({"step": [0, 0], "alpha": [2.0, 4.0], "name": ["a", "b"]})
+        >>> weightwatcher_summary(frame).rows()
+        [(0, 2, 3.0)]
+    """
+    if "step" not in frame.columns:
+        return pl.DataFrame({"step": [], "layers": []})
+    known = [name for name in SUMMARY if name in frame.columns]
+    return (
+        frame.group_by("step", maintain_order=True)
+        .agg(pl.len().alias("layers"), *(pl.col(name).mean() for name in known))
+        .sort("step")
     )
 
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
-from rich.text import Text
 
-from spectrain.answers import Finding, OpenAs, descent, plan_of, select_blocks
+from spectrain.answers import Finding, diagnose, events, plan_of, select_blocks
 from spectrain.answers.descent import DescentGroup, DescentRow
 from spectrain.answers.descent.columns import fed_by, granularity, interval
-from spectrain.cli.terminal import console, plain, table, verdict, working
+from spectrain.cli.terminal import console, plain, show_events, table, verdict, working
+from spectrain.core import Plan
 from spectrain.optim import write_plan
 from spectrain.page.format import MISSING, number
 from spectrain.records import open_run
 
 _COLUMNS = (
-    *("block", "favours", "nr/st", "95 %", "measured"),
+    *("block", "step", "criterion", "nr/st", "95 %", "measured"),
     *("granularity", "course", "fed by (columns)"),
 )
 
@@ -29,56 +30,67 @@ def run(
     include: tuple[str, ...] = ("*",),
     exclude: tuple[str, ...] = (),
     plan: Path | None = None,
-    open_as: OpenAs = "usual",
     json: bool = False,
 ) -> None:
-    """Say for each block whether spectral or Euclidean updates are favoured, and how surely.
+    """Plan which blocks take spectral updates, and show what is known of each.
 
-    Beside the criterion nr/st stands what was measured of one step (see spectrain.measure_steps):
-    decrease of the spectral over that of the Euclidean one; then the cut that the spectra favour.
+    The plan is usual routing: Muon for hidden matrices, AdamW for embeddings, heads and gains.
+    Beside it stand diagnostics, which route nothing: the criterion nr/st; what was measured of one
+    step (see spectrain.measure_steps), decrease of the spectral over that of the Euclidean one; the
+    cut that the spectra favour. What the other questions found follows.
 
     Args:
         path: the run folder.
         include: speak of blocks whose name matches one of these patterns.
         exclude: leave out blocks whose name matches one of these patterns.
-        plan: also write the plan that follows as YAML to this file, for `spectrain train --plan`.
-        open_as: the step that the plan gives to blocks which are not decided; usual is Muon for
-            hidden matrices and AdamW for embeddings, heads and gains.
-        json: print the finding as JSON.
+        plan: also write the plan as YAML to this file, for `spectrain train --plan`.
+        json: print the finding on descent as JSON.
     """
     opened = open_run(path)
     blocks = select_blocks(opened, include=include, exclude=exclude)
     with working("comparing ranks"):
-        finding = descent(opened, blocks=blocks)
+        asked = ["descent"] if json else None
+        finding, *others = diagnose(opened, blocks=blocks, questions=asked)
+    made = plan_of(finding)
     if plan is not None:
-        write_plan(plan_of(finding, open_as=open_as), plan)
+        write_plan(made, plan)
     if json:
-        print(dumps(finding.to_dict(), allow_nan=False))
+        told = {"events": events(opened), **finding.to_dict()}
+        print(dumps(told, allow_nan=False))
     else:
-        show(finding)
+        show_events(events(opened))
+        show(finding, made, others)
 
 
-def show(finding: Finding[DescentRow, DescentGroup]) -> None:
-    """Print the blocks and what follows for them."""
+def show(
+    finding: Finding[DescentRow, DescentGroup],
+    plan: Plan,
+    others: Sequence[Finding[Any, Any]] = (),
+) -> None:
+    """Print the blocks with their steps, what is known of them, and what else was found."""
     rows = table(*_COLUMNS, numbers=("nr/st", "measured"))
     for row in finding.rows:
-        rows.add_row(*_cells(row))
+        rows.add_row(
+            plain(row.block),
+            plain(str(plan[row.block])),
+            verdict(row.verdict),
+            plain(number(row.ratio)),
+            plain(interval(row)),
+            plain(number(row.measured)),
+            plain(granularity(row)),
+            plain(row.reason or row.course or MISSING),
+            plain(fed_by(row)),
+        )
     out = console()
     out.print(rows)
-    for kind, lines in (("", [finding.statement, *finding.advice]), ("dim", finding.limits)):
+    parts = (
+        ("", [finding.statement, *finding.advice]),
+        ("dim", finding.limits),
+        ("", [f"{other.name}: {other.statement}" for other in others]),
+    )
+    for style, lines in parts:
         out.print()
         for line in lines:
-            out.print(Text(line, style=kind))
-
-
-def _cells(row: DescentRow) -> list[Text]:
-    return [
-        plain(row.block),
-        verdict(row.verdict),
-        plain(number(row.ratio)),
-        plain(interval(row)),
-        plain(number(row.measured)),
-        plain(granularity(row)),
-        plain(row.reason or row.course or MISSING),
-        plain(fed_by(row)),
-    ]
+            told = plain(line)
+            told.stylize(style)
+            out.print(told)

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Literal
 
 from spectrain.answers import diagnose
-from spectrain.cli import advise, compare
+from spectrain.cli import compare, explain
 from spectrain.core import InputError
 from spectrain.records import open_run
 from spectrain.report import compare as compare_runs
@@ -60,8 +60,8 @@ def run(
         print(dumps({"seconds": seconds, "pages": page_names, "runs": runs_told}, allow_nan=False))
         return
     for opened, told in zip(runs, findings, strict=True):
-        print(f"\n{opened.path}: {told[0].question}\n")
-        advise.show(told[0])
+        print(f"\n{opened.path}\n")
+        explain.show(told)
     print("\nside by side\n")
     compare.show(found)
     print(f"\n{seconds:.0f} seconds; open these pages in a browser:")

@@ -11,8 +11,8 @@ import tyro
 from rich.padding import Padding
 from rich.text import Text
 
-from spectrain.answers import Finding, Sign, diagnose, select_blocks
-from spectrain.cli.terminal import console, plain, table, working
+from spectrain.answers import Finding, Sign, diagnose, events, select_blocks
+from spectrain.cli.terminal import console, plain, show_events, table, working
 from spectrain.records import open_run
 
 _ORDER = tuple(Sign(sign) for sign in ("act", "watch", "not enough data", "good"))
@@ -50,6 +50,7 @@ def run(
     if json:
         print(dumps([finding.to_dict() for finding in findings], allow_nan=False))
     else:
+        show_events(events(opened))
         show(findings, verbose=verbose)
 
 

@@ -155,13 +155,16 @@ def run(
         return result.status
 
 
+_RANDOM = "inspect one checkpoint without --no-random"
+
+
 def _known(paths: int, random: bool, weightwatcher: bool) -> Known:
-    """What rules may speak of, each with the flag that it needs where that is not given."""
+    """What rules may speak of, each with what to do where it is not measured."""
     known = dict.fromkeys(MEASURES, "")
-    known |= dict.fromkeys(RANDOMNESS_RULES, "" if random and paths == 1 else "no --no-random")
-    known |= {PREFIX + column: "" if weightwatcher else "--weightwatcher" for column in COLUMNS}
-    known |= dict.fromkeys(CHANGES, "" if paths == 2 else "two checkpoints")
-    known |= dict.fromkeys(INTERFERENCE, "" if paths == 3 else "three checkpoints")
+    known |= dict.fromkeys(RANDOMNESS_RULES, "" if random and paths == 1 else _RANDOM)
+    known |= {PREFIX + column: "" if weightwatcher else "add --weightwatcher" for column in COLUMNS}
+    known |= dict.fromkeys(CHANGES, "" if paths == 2 else "pass two checkpoints")
+    known |= dict.fromkeys(INTERFERENCE, "" if paths == 3 else "pass three checkpoints")
     return known
 
 

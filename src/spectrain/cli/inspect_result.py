@@ -23,6 +23,7 @@ from spectrain.checkpoint.summary import (
     left_out_frame,
     lora_ranks,
     weightwatcher_frame,
+    weightwatcher_summary,
 )
 from spectrain.cli.fitted_table import Row, fitted
 from spectrain.cli.terminal import console, printable, say, terminal_width
@@ -92,6 +93,14 @@ class Result:
         """WeightWatcher's columns; empty if they were not asked for."""
         return weightwatcher_frame(self.inspection.run)
 
+    @property
+    def mean_distance(self) -> float | None:
+        """Mean ‖W₁ − W₀‖_F over the blocks of a difference: WeightWatcher's distance of models."""
+        if "relative_change" not in self.blocks.columns:
+            return None
+        distances = self.blocks["frobenius_norm"].drop_nulls()
+        return float(distances.mean()) if distances.len() else None  # type: ignore[arg-type]
+
     @cached_property
     def judged(self) -> pl.DataFrame:
         """All that a rule may speak of, a row a number.
@@ -152,6 +161,8 @@ class Result:
             "lora": lora_ranks(self.blocks, run) if self.is_difference else None,
             "odd": [] if self.is_difference else _plain(odd_blocks(self.blocks)),
             "weightwatcher": _plain(self.weightwatcher),
+            "weightwatcher_summary": _plain(weightwatcher_summary(self.weightwatcher)),
+            "mean_distance": self.mean_distance,
             "left_out": _plain(left_out_frame(run)),
             "skipped": [asdict(skip) for skip in run.skipped],
             "incomplete": [asdict(skip) for skip in self.inspection.incomplete],
@@ -186,6 +197,15 @@ def show(result: Result, by: Literal["block", "role", "depth"]) -> None:
         frame = frame.filter(pl.col("step") == frame["step"].max())
         say(f"the last of {len(facts):,} checkpoints is shown; --csv and --json have all")
     _table(frame, described, measures)
+    for row in weightwatcher_summary(result.weightwatcher).tail(1).iter_rows(named=True):
+        means = [
+            f"{name} {row[name]:.4g}"
+            for name in row
+            if name not in {"step", "layers"} and row[name] is not None
+        ]
+        say(f"means over {row['layers']} layers: {', '.join(means)}")
+    if (distance := result.mean_distance) is not None:
+        say(f"mean distance of the blocks, ‖W₁ − W₀‖_F: {distance:.4g}")
     for finding in result.findings:
         say(f"{finding.question} {finding.statement}")
     if result.is_difference:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import tyro
 
-from spectrain.answers import diagnose, randomness, select_blocks
-from spectrain.cli.terminal import console, working
+from spectrain.answers import diagnose, events, randomness, select_blocks
+from spectrain.cli.terminal import console, show_events, working
 from spectrain.page.format import size
 from spectrain.records import open_run
 from spectrain.report import render, render_inspection
@@ -48,8 +48,10 @@ def run(
     count = page.stat().st_size
     if json:
         told = [finding.to_dict() for finding in findings]
-        print(dumps({"page": str(page), "bytes": count, "findings": told}, allow_nan=False))
+        facts = {"events": events(opened), "page": str(page), "bytes": count, "findings": told}
+        print(dumps(facts, allow_nan=False))
         return
+    show_events(events(opened))
     for finding in findings:
         console().print(f"{finding.question} [b]{finding.status}[/b]", highlight=False)
         console().print(finding.statement, markup=False, highlight=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -58,6 +58,12 @@ def say(text: str) -> None:
 def terminal_width() -> int | None:
     """Width of the terminal; ``None`` where the output is none, and lines may have any length."""
     return console().width if sys.stdout.isatty() else None
+
+
+def show_events(sentences: Iterable[str]) -> None:
+    """Print what befell a run, before all else."""
+    for sentence in sentences:
+        console().print(Text.assemble(("! ", "bold red"), plain(sentence)))
 
 
 def verdict(name: str) -> Text:

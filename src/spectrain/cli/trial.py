@@ -14,7 +14,7 @@ from rich.text import Text
 
 from spectrain.cli.terminal import console, plain, table
 from spectrain.core import InputError
-from spectrain.report.format import number
+from spectrain.page.format import number
 from spectrain.trials import TrialResult, trial
 
 _COLUMNS = ("change", "loss", "95 %", "harm", "")

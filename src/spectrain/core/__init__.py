@@ -1,13 +1,17 @@
 """The nouns of spectrain: block, measure, record, sink, errors."""
 
-from spectrain.core.block import Block, Composition, Feed, Role, Rule, Skipped, Tap, View
+from spectrain.core.block import MEANINGS, Block, Composition, Feed, Role, Rule, Skipped, Tap, View
 from spectrain.core.errors import InputError, MonitorWarning, RunError, SpectrainError
 from spectrain.core.measure import Measure, Reduction, Registry, UnknownMeasureError
 from spectrain.core.plan import Plan, Step, usual_step
+from spectrain.core.quantity import OWN, QUANTITIES, Quantities, Quantity, quantities_of
 from spectrain.core.record import Record, Source, SpectrumRecord
 from spectrain.core.sink import Described, Sink
 
 __all__ = [
+    "MEANINGS",
+    "OWN",
+    "QUANTITIES",
     "Block",
     "Composition",
     "Described",
@@ -16,6 +20,8 @@ __all__ = [
     "Measure",
     "MonitorWarning",
     "Plan",
+    "Quantities",
+    "Quantity",
     "Record",
     "Reduction",
     "Registry",
@@ -31,5 +37,6 @@ __all__ = [
     "Tap",
     "UnknownMeasureError",
     "View",
+    "quantities_of",
     "usual_step",
 ]

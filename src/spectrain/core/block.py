@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -56,6 +57,45 @@ class Role(StrEnum):
             ('expert', 'head')
         """
         return self.value.partition(".")[0]
+
+
+MEANINGS: Mapping[Role, str] = MappingProxyType(
+    {
+        Role.EMBEDDING: "table of tokens, positions or relative positions",
+        Role.ATTENTION_QKV: "queries, keys and values, where they could not be taken apart",
+        Role.ATTENTION_Q: "makes queries",
+        Role.ATTENTION_K: "makes keys",
+        Role.ATTENTION_V: "makes values",
+        Role.ATTENTION_KV: "keys and values, where they could not be taken apart",
+        Role.ATTENTION_Q_DOWN: "into the latent that queries are made of",
+        Role.ATTENTION_KV_DOWN: "into the latent that keys and values are made of",
+        Role.ATTENTION_O: "leads an attention's mixture of values back",
+        Role.MLP_IN: "first matrix of an MLP",
+        Role.MLP_GATE: "beside the first, through the nonlinearity; multiplies what it yields",
+        Role.MLP_OUT: "second matrix of an MLP",
+        Role.HIDDEN: "linear layer that leads on, outside attention and MLPs",
+        Role.HEAD: "yields the network's answer: tokens, classes, actions, a value",
+        Role.NORM: "gain of a norm",
+        Role.MULTIPLIER: "learned multipliers",
+        Role.CONV: "convolution",
+        Role.ROUTER: "scores the experts",
+        Role.EXPERT: "matrix of an expert, its part in it unknown",
+        Role.EXPERT_IN: "first matrix of an expert",
+        Role.EXPERT_GATE: "gate of an expert",
+        Role.EXPERT_OUT: "second matrix of an expert",
+        Role.RECURRENT_INPUT: "from the input into a gate of a recurrent layer",
+        Role.RECURRENT_HIDDEN: "from the hidden state into a gate of a recurrent layer",
+        Role.RECURRENT_OUT: "projection of a recurrent layer's state",
+        Role.SSM_IN: "into a state space's channels and gate",
+        Role.SSM_SELECT: "makes step size, input and output map of a selective state space",
+        Role.SSM_STEP: "step sizes out of their narrow form",
+        Role.SSM_OUT: "out of a state space's channels",
+        Role.ADAPTER_IN: "factor A of a low-rank adapter",
+        Role.ADAPTER_OUT: "factor B of a low-rank adapter",
+        Role.OTHER: "what it does is not known",
+    }
+)
+"""What each role says, in a line."""
 
 
 class Tap(StrEnum):

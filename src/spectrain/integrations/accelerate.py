@@ -32,5 +32,10 @@ def watch(
         options: of :func:`spectrain.watch`.
     """
     several = [optimizer] if isinstance(optimizer, Optimizer) else optimizer
-    options = {"data_parallel": accelerator.num_processes > 1} | options
+    accumulates = accelerator.gradient_accumulation_steps > 1
+    defaults = {
+        "data_parallel": accelerator.num_processes > 1,
+        "replicas": "microbatches" if accumulates else "tested",
+    }
+    options = defaults | options
     return watch_model(model, [bare_optimizer(one) for one in several], path, **options)

@@ -32,6 +32,7 @@ class WatchCallback(Callback):
             "start_step": trainer.global_step,
             "resume": trainer.global_step > 0 and self._path.exists(),
             "config": {"trainer": "lightning"},
+            "replicas": "microbatches" if pl_module.automatic_optimization else "tested",
         }
         self._watch = watch(
             pl_module,

@@ -40,6 +40,7 @@ class WatchCallback(TrainerCallback):
             "start_step": state.global_step,
             "resume": state.global_step > 0 and self._path.exists(),
             "config": {"trainer": "transformers"},
+            "replicas": "microbatches",
         }
         self._watch = watch(
             kwargs["model"],

@@ -6,9 +6,11 @@ from spectrain.matrix.backends import (
     gram_spectrum,
     spectrum,
 )
+from spectrain.matrix.entries import ENTRY_MEASURES, zero_columns, zero_entries, zero_rows
 from spectrain.matrix.estimate import Costs, Estimates, estimate, measure_costs
 from spectrain.matrix.measures import (
     MEASURES,
+    UNRESOLVED,
     condition_number,
     effective_rank,
     frobenius_norm,
@@ -29,10 +31,12 @@ from spectrain.matrix.spectrum import REASONS, Spectrum, Status
 from spectrain.matrix.top import top_eigenvalue
 
 __all__ = [
+    "ENTRY_MEASURES",
     "MEASURES",
     "REASONS",
     "RECORD_RTOL",
     "SKETCHED",
+    "UNRESOLVED",
     "Costs",
     "Estimate",
     "Estimates",
@@ -64,4 +68,7 @@ __all__ = [
     "top5_mass",
     "top10_mass",
     "top_eigenvalue",
+    "zero_columns",
+    "zero_entries",
+    "zero_rows",
 ]

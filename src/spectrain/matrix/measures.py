@@ -15,6 +15,9 @@ from spectrain.matrix.spectrum import Spectrum
 MEASURES = Registry()
 """All spectral measures by name."""
 
+UNRESOLVED = "unresolved: the smallest singular value is below a hundred times its error"
+"""Why a condition number has no value."""
+
 Values = Float[Tensor, "*batch"]
 
 

@@ -5,7 +5,7 @@ Of wide inputs the leading directions take the place of the Gram matrix (:mod:`.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from weakref import ref
@@ -92,11 +92,13 @@ class ActivationStore:
     inseparable: set[Feed] = field(default_factory=set)
     unseen: set[Feed] = field(default_factory=set)
     _latest: Moments | None = None
+    _calls: Counter[Feed] = field(default_factory=Counter)
 
     def add(self, feed: Feed, source: Tensor, activation: Tensor) -> None:
         """Take in what ``feed`` saw in one forward pass; ``source`` tells who saw the same."""
         if feed in self.inseparable:
             return
+        self._calls[feed] += 1
         own, latest = self.moments.get(feed), self._latest
         shareable = feed.tap is Tap.INPUT and not feed.columns
         if shareable and latest is not None and latest.saw_last(source):
@@ -114,6 +116,15 @@ class ActivationStore:
         own.add(source, activation, feed.tap)
         if shareable:
             self._latest = own
+
+    def settle(self) -> None:
+        """At the end of a step: where feeds share, one that saw less has no moments of its own."""
+        for feed, moments in list(self.moments.items()):
+            sharing = (other for other, one in self.moments.items() if one is moments)
+            if self._calls[feed] < max(self._calls[other] for other in sharing):
+                self.inseparable.add(feed)
+        for feed in self.inseparable & self.moments.keys():
+            del self.moments[feed]
 
     def missing(self, feed: Feed) -> str | None:
         """Why a feed has no moments, where a reason is to be recorded."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
+from types import TracebackType
 
 import torch
 
 from spectrain.core import MonitorWarning
+from spectrain.monitor.foreign import foreign
 
 
 @dataclass(slots=True)
@@ -18,7 +19,8 @@ class Guard:
     """Runs the monitor's code so that the training cannot notice it.
 
     Inside, no graph is recorded and autocast is off. An exception disables the probe that raised
-    it, with one warning; with ``strict`` it is raised instead.
+    it, with one warning; with ``strict`` it is raised instead. Exceptions that are not the
+    monitor's own, such as a signal handler's, are let through.
 
     Attributes:
         strict: raise instead of warn.
@@ -31,31 +33,64 @@ class Guard:
     device_types: frozenset[str] = frozenset({"cpu"})
     disabled: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
-    _depth: int = 0
+    depth: int = field(default=0, init=False)
 
-    @contextmanager
-    def __call__(self, probe: str) -> Iterator[None]:
-        """Run the body as part of ``probe``."""
-        start = perf_counter()
-        self._depth += 1
+    def __call__(self, probe: str) -> Guarded:
+        """A context whose body runs as part of ``probe``."""
+        return Guarded(self, probe)
+
+
+class Guarded:
+    """The context of one call: no generator, which makes another error of what strikes it."""
+
+    def __init__(self, guard: Guard, probe: str) -> None:
+        self._guard, self._probe = guard, probe
+        self._stack = ExitStack()
+        self._graded = torch.is_grad_enabled()
+        self._start = perf_counter()
+
+    def __enter__(self) -> None:
+        self._guard.depth += 1
         try:
-            with ExitStack() as stack:
-                stack.enter_context(torch.no_grad())
-                for device_type in self.device_types:
-                    if torch.is_autocast_enabled(device_type):
-                        stack.enter_context(torch.autocast(device_type, enabled=False))
-                yield
-        except Exception as error:
-            if self.strict:
-                raise
-            self.disabled[probe] = f"{type(error).__name__}: {error}"
+            torch.set_grad_enabled(False)
+            for device_type in self._guard.device_types:
+                if torch.is_autocast_enabled(device_type):
+                    self._stack.enter_context(torch.autocast(device_type, enabled=False))
+        except BaseException:
+            self._leave()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        try:
+            if error is None or not isinstance(error, Exception):
+                return False
+            stranger = foreign(error)
+            if stranger is not None and stranger is not error:
+                raise stranger
+            if stranger is not None or self._guard.strict:
+                return False
+            reason = f"{type(error).__name__}: {error}"
+            self._guard.disabled[self._probe] = reason
             warnings.warn(
-                f"spectrain: the {probe} probe failed and is switched off, training goes on "
-                f"({self.disabled[probe]}); pass strict=True to see the traceback",
+                f"spectrain: the {self._probe} probe failed and is switched off, training goes on "
+                f"({reason}); pass strict=True to see the traceback",
                 MonitorWarning,
-                stacklevel=3,
+                stacklevel=2,
             )
+            return True
         finally:
-            self._depth -= 1
-            if self._depth == 0:
-                self.seconds += perf_counter() - start
+            self._leave()
+
+    def _leave(self) -> None:
+        try:
+            self._stack.close()
+        finally:
+            torch.set_grad_enabled(self._graded)
+            self._guard.depth -= 1
+            if self._guard.depth == 0:
+                self._guard.seconds += perf_counter() - self._start

@@ -16,10 +16,31 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from spectrain.core import InputError, Record, Source
+from spectrain.core import QUANTITIES, InputError, Quantity, Record, Source
 from spectrain.monitor.progress import bar
 from spectrain.monitor.surgery import Split, Surgery, write_matrix
 from spectrain.network import find_blocks
+
+FINETUNED = ("finetuned", "bulk_removed_finetuned")
+"""Names of the changes after finetuning, without surgery and with it."""
+
+BULK_QUANTITIES = QUANTITIES.add(
+    (
+        Quantity(Source.ABLATION, "loss", "unit of the loss", "mean over batches, weights as are"),
+        *(
+            Quantity(
+                Source.ABLATION,
+                f"loss_change_{name}",
+                unit="unit of the loss",
+                formula="loss with the weights so changed − loss",
+            )
+            for name in (*Surgery, *FINETUNED)
+        ),
+        Quantity(Source.ABLATION, "spikes", "1", "singular values that stand apart from the bulk"),
+        Quantity(Source.ABLATION, "bulk_energy", "1", "share of ‖W‖_F² in the bulk"),
+    )
+)
+"""What surgery on the weights records."""
 
 LEAST_COLUMNS = 16
 """Narrower matrices have too few singular values for a bulk."""
@@ -151,7 +172,7 @@ def measure_bulk(
                 )
                 advance()
         if finetune is not None:
-            for name, chosen in (("finetuned", ()), ("bulk_removed_finetuned", parts.values())):
+            for name, chosen in zip(FINETUNED, ((), parts.values()), strict=True):
                 with _restored(model):
                     _operate(model, chosen, Surgery.BULK_TRUNCATED, generator)
                     finetune(model)

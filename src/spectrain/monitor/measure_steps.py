@@ -14,13 +14,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spectrain.core import Block, InputError, Record, Source
+from spectrain.core import QUANTITIES, Block, InputError, Quantity, Record, Source
 from spectrain.descent import RealisedDecrease, realised_decrease
 from spectrain.matrix import diagonal_spectrum, frobenius_norm, nuclear_norm, spectrum
 from spectrain.monitor.progress import bar
 from spectrain.monitor.surgery import write_matrix
 from spectrain.network import find_blocks
 from spectrain.noise import ReplicaGradients
+
+_ONE_STEP = "arXiv 2512.04299, §1.2 compares the guarantees"
+STEP_QUANTITIES = QUANTITIES.add(
+    Quantity(Source.REALISED, measure, unit, formula, _ONE_STEP)
+    for measure, unit, formula in (
+        ("loss", "unit of the loss", "L before any step"),
+        ("decrease_spectral", "unit of the loss", "max_s L(W) − L(W − s·polar(G))"),
+        ("decrease_euclidean", "unit of the loss", "max_s L(W) − L(W − s·G/‖G‖_F)"),
+        ("length_spectral", "unit of W", "the maximising s, an operator norm"),
+        ("length_euclidean", "unit of W", "the maximising s, a Frobenius norm"),
+    )
+)
+"""What the line searches record."""
 
 FIRST = 0.01
 """Share of the loss that the first trial lengths would gain if it were linear."""

@@ -12,14 +12,19 @@ import torch
 from torch import Tensor
 
 from spectrain.core import Block, Record, Source, SpectrumRecord
-from spectrain.matrix import MEASURES, RECORD_RTOL, Spectrum, diagonal_spectrum, spectrum
+from spectrain.matrix import (
+    MEASURES,
+    RECORD_RTOL,
+    UNRESOLVED,
+    Spectrum,
+    diagonal_spectrum,
+    spectrum,
+)
 
 K = TypeVar("K", bound=Hashable)
 
 BATCH_BYTES = 1 << 28
 """Equal-shaped matrices are stacked up to this size in float64."""
-
-UNRESOLVED = "unresolved: the smallest singular value is below a hundred times its error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from spectrain.core import Block, Record, Source
+from spectrain.monitor.order import ORDERED, OrderedStep
 from spectrain.noise import NO_BATCH_SIZE, HeldNoise, Power, directional_records, scalar_measures
 from spectrain.noise.snr import NEED_ENTRIES
 
@@ -27,6 +28,7 @@ class NoiseReading:
         reasons: why a block has none, or only energies.
         total: energies of the network, where the blocks are not all here.
         whole: whether they are.
+        order: the test of their order, where nobody said that they are replicas.
     """
 
     count: int
@@ -35,12 +37,17 @@ class NoiseReading:
     reasons: Mapping[Block, str] = field(default_factory=dict)
     total: Power | None = None
     whole: bool = True
+    order: OrderedStep | None = None
 
-    def records(self, step: int, batch_size: int | None) -> list[Record]:
+    def rows(self, step: int, batch_size: int | None) -> list[Record]:
         """One row a number; the network as a whole has no block."""
+        order = [] if self.order is None else self.order.rows(step, self.count)
+        if self.order is not None and self.order.test.refused:
+            blocks = [*self.powers, *self.reasons]
+            return [*order, *(_none(step, block, self.count, ORDERED) for block in blocks)]
         examples = None if batch_size is None else batch_size / self.count
         powers = _on_host(self.powers)
-        rows: list[Record] = []
+        rows = order
         total = reduce(add, powers.values()) if powers and self.whole else self.total
         if total is not None:
             rows += _power_records(step, None, total, examples)
@@ -52,11 +59,13 @@ class NoiseReading:
                 rows += _power_records(step, block.name, power, examples)
             if held is not None and held.directional is not None:
                 rows += directional_records(step, block.name, held.directional)
-        rows += [
-            Record(step, block.name, Source.NOISE, "zeta_emp", None, None, self.count, reason)
-            for block, reason in self.reasons.items()
-        ]
+        rows += [_none(step, b, self.count, reason) for b, reason in self.reasons.items()]
         return rows
+
+
+def _none(step: int, block: Block, count: int, reason: str) -> Record:
+    """The row of a block without noise."""
+    return Record(step, block.name, Source.NOISE, "zeta_emp", None, None, count, reason)
 
 
 def _power_records(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from spectrain.core import Block, InputError, Record, Sink, Source
+from spectrain.core import QUANTITIES, Block, Quantity, Record, Sink, Source
 from spectrain.monitor import taps
+from spectrain.monitor.closure import Arguments, Calls, announced, closure_of, with_closure
 from spectrain.monitor.guard import Guard
-from spectrain.monitor.probes import GradientProbe, Probe
+from spectrain.monitor.outbox import Outbox
+from spectrain.monitor.plan import SamplePlan
+from spectrain.monitor.probes import Probe
 from spectrain.monitor.sample import Sample
 from spectrain.monitor.schedule import Schedule
 from spectrain.monitor.survey import Survey
@@ -23,12 +27,15 @@ from spectrain.monitor.survey import Survey
 LOST = "communication"
 """Name under which a lost connection to the other processes switches off all sampling."""
 
-FLUSH_SECONDS = 20.0
-"""Records are handed to disk at least this often, so that a kill loses no more."""
-
-
-LOGGED = 256
-"""So many logged numbers are handed on together, for that has a price; at a sample in any case."""
+COST = QUANTITIES.add(
+    (
+        Quantity(Source.MONITOR, "training_seconds", "s", "the step's own time, without watching"),
+        Quantity(Source.MONITOR, "monitor_seconds", "s", "what watching the step took"),
+        Quantity(Source.TRAINING, "loss", "unit of the loss", "as the loop logged it"),
+        Quantity(Source.TRAINING, "batch_size", "examples", "as the loop logged it, all processes"),
+    )
+)
+"""What the observer itself records. Beside it stands whatever else the loop logs."""
 
 
 class Observer:
@@ -63,40 +70,37 @@ class Observer:
         self.step = start_step
         self.schedule = schedule
         self.peak_bytes = 0
+        self.openings = 0
+        self.owner: object = None
         self._first = start_step
         self._optimizers = list(optimizers)
         self._survey = survey
         self._resurvey = resurvey
-        self._sinks = list(sinks)
+        self._outbox = Outbox(sinks, guard, writes=survey.holdings.rank == 0)
         self._guard = guard
-        self._sampling = False
-        self._turn: frozenset[str] = frozenset()
+        self._plan: SamplePlan | None = None
         self._opened: float | None = None
         self._before_opening = 0.0
         self._last_end = perf_counter()
         self._stepped: set[int] = set()
-        self._held: Sample | None = None
-        self._batch_size: int | None = None
-        self._logged: list[tuple[int, str, float | Tensor]] = []
-        self._flushed = perf_counter()
-        self._key = taps.register(self.begin)
+        self._by_hand = False
+        self._receiver = self.begin
+        self._key = taps.register(self._receiver)
         device = next((p.device for p in model.parameters()), None)
         opening = _opening(self.begin, self._key, device)
         self._handles: list[RemovableHandle] = [model.register_forward_pre_hook(opening)]
         for optimizer in self._optimizers:
-            self._handles.append(optimizer.register_step_pre_hook(self._before))
-            self._handles.append(optimizer.register_step_post_hook(self._after))
+            calls = Calls()
+            before, after = partial(self._enter, calls), partial(self._leave, calls)
+            self._handles.append(optimizer.register_step_pre_hook(before))
+            self._handles.append(optimizer.register_step_post_hook(after))
         self._prepare()
 
     def log(self, values: Mapping[str, Any]) -> None:
         """Keep what the loop says of the current step (of the last one, between two steps)."""
         step = self.step if self._opened is not None else max(self.step - 1, self._first)
         for name, value in values.items():
-            number = _scalar(name, value)
-            if name == "batch_size":
-                number = number * self._survey.holdings.data_parallel
-                self._batch_size = int(number)
-            self._logged.append((step, name, number))
+            self._outbox.log(step, name, value, processes=self._survey.holdings.data_parallel)
 
     def spread(self) -> dict[str, object]:
         """Number of processes and their traffic, where there are several."""
@@ -104,73 +108,103 @@ class Observer:
 
     def flush(self) -> None:
         """Put the records of the steps that are complete on disk."""
-        self._release()
-        with self._guard("records"):
-            for sink in self._sinks:
-                sink.flush()
-        self._flushed = perf_counter()
+        self._outbox.flush()
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Hand on what is held and remove every hook."""
         for handle in self._handles:
             handle.remove()
-        self._sampling = False
+        self._plan = None
         for probe in self._survey.probes:
             with self._guard(probe.name):
                 probe.close()
         taps.RECEIVERS.pop(self._key, None)
-        self._release()
-        for sink in self._sinks:
-            with self._guard("records"):
-                sink.close(summary)
+        self._outbox.close(summary)
 
     def _prepare(self) -> None:
-        self._sampling = LOST not in self._guard.disabled and self.schedule.samples(self.step)
-        if self._sampling:
+        self._plan = None
+        if LOST not in self._guard.disabled and self.schedule.samples(self.step):
             with self._guard("blocks"):
                 if survey := self._resurvey():
-                    self._each_probe(lambda probe: probe.close())
+                    for probe in self._survey.probes:
+                        self._guarded(probe, probe.close)
                     self._survey = survey
-            full = self.schedule.full()
             names = [block.name for blocks in self._survey.blocks.values() for block in blocks]
-            self._turn = frozenset(names[self.schedule.turn(len(names))])
-            for probe in self._survey.probes:
-                probe.turn = self._turn
-            self._each_probe(lambda probe: probe.attach(full=full))
+            plan = self._plan = self.schedule.plan(self.step, names)
+            for probe in self._due():
+                self._guarded(probe, partial(probe.begin, plan))
 
     def begin(self, _: Any = None) -> None:
         """Open a step, if none is open and no backward pass is running."""
         if self._opened is None and torch._C._current_graph_task_id() == -1:
-            waited = perf_counter() - self._flushed > FLUSH_SECONDS
-            if self._held is not None or waited or len(self._logged) >= LOGGED:
-                self._release()
-            self._batch_size = None
+            self._outbox.begin_step()
+            self.openings += 1
             self._before_opening = self._guard.seconds
             self._opened = perf_counter()
 
-    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def _enter(
+        self, calls: Calls, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Arguments | None:
+        """The hook before a step: of calls within each other the outermost counts."""
+        outermost = calls.enter()
+        return self.before(optimizer, args, kwargs) if outermost and not self._by_hand else None
+
+    def _leave(self, calls: Calls, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """The hook after it."""
+        if calls.leave() and not self._by_hand:
+            self.after(optimizer)
+
+    def before(
+        self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Arguments | None:
+        """An optimizer is about to step; a closure is followed to its first call."""
         if id(optimizer) in self._stepped:
             self._finish()
-        if self._sampling:
-            self._agree()
-            closure = _has_closure(args, kwargs)
-            blocks = self._owned(optimizer)
-            for probe in self._survey.probes:
-                if not (closure and isinstance(probe, GradientProbe)):
-                    self._guarded(probe, lambda p: p.before_step(optimizer, blocks))
+        if self._plan is None:
+            return None
+        self._tell(optimizer, lambda probe: probe.before_update)
+        ready = partial(self._tell, optimizer, lambda probe: probe.gradient_ready)
+        closure = closure_of(args, kwargs)
+        if closure is not None:
+            return with_closure(args, kwargs, announced(closure, ready))
+        ready()
+        return None
 
-    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if self._sampling:
-            self._agree()
-            blocks = self._owned(optimizer)
-            if _has_closure(args, kwargs):
-                for probe in self._survey.probes:
-                    if isinstance(probe, GradientProbe):
-                        self._guarded(probe, lambda p: p.before_step(optimizer, blocks))
-            self._each_probe(lambda probe: probe.after_step(optimizer, blocks))
+    def after(self, optimizer: Optimizer) -> None:
+        """An optimizer has stepped."""
+        if self._plan is not None:
+            self._tell(optimizer, lambda probe: probe.after_update)
         self._stepped.add(id(optimizer))
         if len(self._stepped) == len(self._optimizers):
             self._finish()
+
+    @contextmanager
+    def update(self) -> Iterator[None]:
+        """The weights are updated within, by other means than an optimizer's step."""
+        for optimizer in self._optimizers:
+            self.before(optimizer, (optimizer,), {})
+        self._by_hand = True
+        try:
+            yield
+        finally:
+            self._by_hand = False
+        for optimizer in self._optimizers:
+            self.after(optimizer)
+
+    def _tell(
+        self,
+        optimizer: Optimizer,
+        event: Callable[[Probe], Callable[[Optimizer, Sequence[Block]], None]],
+    ) -> None:
+        """Let every probe that is due hear of an event, with those of its blocks that are due."""
+        if self._plan is None:
+            return
+        self._agree()
+        owned = self._owned(optimizer)
+        for probe in self._due():
+            turn = self._plan.turn(probe.cadence)
+            blocks = [block for block in owned if block.name in turn]
+            self._guarded(probe, partial(event(probe), optimizer, blocks))
 
     def _agree(self) -> None:
         """A probe that failed in one process is off in all of them from here on."""
@@ -179,21 +213,23 @@ class Observer:
 
     def _finish(self) -> None:
         holdings = self._survey.holdings
-        if self._held is not None:
-            self._release()  # no forward pass of the model was seen since
-        if self._sampling:
+        if self._outbox.held is not None:
+            self._outbox.release()  # no forward pass of the model was seen since
+        held: Sample | None = None
+        if self._plan is not None:
             self._agree()
-            self._held = Sample(self.step)
-            held = self._held
-            self._each_probe(lambda probe: probe.detach(held))
+            held = self._outbox.held = Sample(self.step)
+            held.memory_bytes = self._survey.scene.snapshots.nbytes
+            for probe in self._due():
+                self._guarded(probe, partial(probe.detach, held))
+            self._survey.scene.snapshots.clear()
             self.peak_bytes = max(self.peak_bytes, held.memory_bytes)
         now = perf_counter()
         monitor = self._guard.seconds
         begun = self._last_end if self._opened is None else self._opened
         training = max(now - begun - (monitor - self._before_opening), 0.0)
-        sampled = self._sampling
-        if self._held is not None and holdings.rank == 0:
-            self._held.records += [
+        if held is not None and holdings.rank == 0:
+            held.records += [
                 *holdings.records(self.step),
                 Record(self.step, None, Source.MONITOR, "training_seconds", training),
                 Record(self.step, None, Source.MONITOR, "monitor_seconds", monitor),
@@ -207,38 +243,14 @@ class Observer:
             self.schedule.account,
             training_seconds=training,
             monitor_seconds=monitor,
-            sampled=sampled,
+            sampled=held is not None,
         )
-        if sampled:  # processes may have to agree
+        if held is not None:  # processes may have to agree
             with self._guard(LOST):
                 account()
         else:
             account()
         self._prepare()
-
-    def _release(self) -> None:
-        """Spell out the last sample and what was logged, and pass it to the sinks."""
-        if self._held is None and not self._logged:
-            return
-        with self._guard("records"):
-            records = [
-                Record(step, None, Source.TRAINING, name, float(value))
-                for step, name, value in self._logged
-                if self._survey.holdings.rank == 0
-            ]
-            self._logged.clear()
-            held, self._held = self._held, None
-            if held is not None:
-                numbers, spectra = held.spell_out(self._batch_size)
-                records += numbers
-                for sink in self._sinks:
-                    sink.write_spectra(spectra)
-            for sink in self._sinks:
-                sink.write(records)
-            if perf_counter() - self._flushed > FLUSH_SECONDS:
-                for sink in self._sinks:
-                    sink.flush()
-                self._flushed = perf_counter()
 
     def _owned(self, optimizer: Optimizer) -> list[Block]:
         owned = {id(p) for group in optimizer.param_groups for p in group["params"]}
@@ -247,17 +259,16 @@ class Observer:
             for name, blocks in self._survey.blocks.items()
             if id(self._survey.parameters[name]) in owned
             for block in blocks
-            if block.name in self._turn
         ]
 
-    def _each_probe(self, call: Callable[[Probe], None]) -> None:
-        for probe in self._survey.probes:
-            self._guarded(probe, call)
+    def _due(self) -> list[Probe]:
+        plan = self._plan
+        return [] if plan is None else [p for p in self._survey.probes if plan.due(p.cadence)]
 
-    def _guarded(self, probe: Probe, call: Callable[[Probe], None]) -> None:
+    def _guarded(self, probe: Probe, call: Callable[[], None]) -> None:
         if probe.name not in self._guard.disabled and LOST not in self._guard.disabled:
             with self._guard(probe.name):
-                call(probe)
+                call()
 
 
 def _opening(begun: Callable[[], None], key: int, device: torch.device | None) -> Any:
@@ -272,23 +283,3 @@ def _opening(begun: Callable[[], None], key: int, device: torch.device | None) -
                 begun()
 
     return forward
-
-
-def _has_closure(args: Any, kwargs: Any) -> bool:
-    return len(args) > 1 or kwargs.get("closure") is not None
-
-
-def _scalar(name: str, value: Any) -> float | Tensor:
-    if isinstance(value, Tensor):
-        if value.numel() != 1:
-            raise InputError(
-                f"log({name}=...) got a tensor of shape {tuple(value.shape)}",
-                remedy="log one number, such as its mean",
-            )
-        return value.detach().clone() if value.is_cuda else float(value.detach())
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise InputError(
-            f"log({name}=...) got {type(value).__name__}", remedy="log a number"
-        ) from None

@@ -2,82 +2,113 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from math import isfinite
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from spectrain.core import Block, Record, Source, SpectrumRecord
 from spectrain.matrix import REASONS, Status
-from spectrain.monitor.activations import ActivationNorms
 from spectrain.monitor.measuring import Measured, to_records
-from spectrain.monitor.noise_reading import NoiseReading
+
+NOT_FINITE = str(REASONS[Status.NOT_FINITE])
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """What a probe read and makes rows of once the step's batch size is known."""
+
+    def rows(self, step: int, batch_size: int | None) -> Iterable[Record]:
+        """The rows; the devices may be waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One number on its device, and the row that it is to fill."""
+
+    row: Record
+    value: Tensor
+    error: Tensor | None
+    of_batch: bool
+    undefined: str
+    zero: str | None
 
 
 @dataclass(slots=True)
 class Sample:
-    """The readings of one step."""
+    """The readings of one step; a probe adds to whichever part suits it.
+
+    Attributes:
+        step: which.
+        measured: spectra.
+        numbers: see :meth:`number`.
+        records: rows that are complete.
+        readings: whatever makes rows of its own.
+        memory_bytes: memory that was held for them.
+    """
 
     step: int
     measured: list[Measured] = field(default_factory=list)
-    activations: list[tuple[Block, Source, ActivationNorms]] = field(default_factory=list)
-    backward: dict[Block, Tensor] = field(default_factory=dict)
-    settings: list[Record] = field(default_factory=list)
+    numbers: list[Number] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
-    noise: NoiseReading | None = None
+    readings: list[Reading] = field(default_factory=list)
     memory_bytes: int = 0
+
+    def number(
+        self,
+        block: Block | str | None,
+        source: Source,
+        measure: str,
+        value: Tensor,
+        *,
+        error: Tensor | None = None,
+        of_batch: bool = False,
+        undefined: str = NOT_FINITE,
+        zero: str | None = None,
+    ) -> None:
+        """Add a number that may still lie on a device; all of a step come over at once.
+
+        Args:
+            block: which, or the name of what it speaks of.
+            source: what was measured.
+            measure: name of the measure.
+            value: a scalar.
+            error: its standard error or error bound.
+            of_batch: the row's count is the batch size.
+            undefined: the reason where value or error is not finite.
+            zero: the reason where the value is 0.
+        """
+        name = block.name if isinstance(block, Block) else block
+        row = Record(self.step, name, source, measure, None)
+        self.numbers.append(Number(row, value, error, of_batch, undefined, zero))
+
+    def missing(self, block: Block | str, source: Source, measure: str, reason: str) -> None:
+        """Say why there is no number."""
+        name = block.name if isinstance(block, Block) else block
+        self.records.append(Record(self.step, name, source, measure, None, reason=reason))
 
     def spell_out(self, batch_size: int | None) -> tuple[list[Record], list[SpectrumRecord]]:
         """All records and spectra of the step; waits for the devices."""
         records, spectra = to_records(self.measured, self.step, batch_size)
         records += self.records
-        records += [replace(record, step=self.step) for record in self.settings]
-        records += self._backward_records(batch_size)
-        records += self._activation_records()
-        if self.noise is not None:
-            records += self.noise.records(self.step, batch_size)
+        records += self._number_records(batch_size)
+        for reading in self.readings:
+            records += reading.rows(self.step, batch_size)
         return records, spectra
 
-    def _backward_records(self, batch_size: int | None) -> list[Record]:
-        values = on_host(list(self.backward.values()))
-        return [
-            _record(self.step, block, Source.BACKWARD, "frobenius_norm", value, None, batch_size)
-            for block, value in zip(self.backward, values, strict=True)
-        ]
-
-    def _activation_records(self) -> list[Record]:
-        norms = [entry for _, _, entry in self.activations]
-        frobenius = on_host([n.frobenius for n in norms])
-        operator = on_host([n.operator for n in norms])
-        error = on_host([n.error for n in norms])
-        records = []
-        for index, (block, source, n) in enumerate(self.activations):
-            top, total, bound = operator[index], frobenius[index], error[index]
-            stable = total / top if top else 0.0
-            row = (self.step, block, source)
-            stable_error = stable * bound / top if top else None
-            records += [
-                _record(*row, "stable_rank", stable, stable_error, n.columns),
-                _record(*row, "frobenius_norm", total**0.5, None, n.columns),
-                _record(*row, "operator_norm", max(top, 0.0) ** 0.5, None, n.columns),
-            ]
-        return records
-
-
-def _record(
-    step: int,
-    block: Block,
-    source: Source,
-    measure: str,
-    value: float,
-    error: float | None,
-    count: int | None,
-) -> Record:
-    if value != value:
-        not_finite = REASONS[Status.NOT_FINITE]
-        return Record(step, block.name, source, measure, None, None, count, not_finite)
-    reason = REASONS[Status.ZERO] if value == 0 else None
-    return Record(step, block.name, source, measure, value, error, count, reason)
+    def _number_records(self, batch_size: int | None) -> Iterable[Record]:
+        values = on_host([n.value for n in self.numbers])
+        errors = iter(on_host([n.error for n in self.numbers if n.error is not None]))
+        for number, value in zip(self.numbers, values, strict=True):
+            error = None if number.error is None else next(errors)
+            row = replace(number.row, count=batch_size if number.of_batch else None)
+            if not isfinite(value) or not isfinite(error or 0.0):
+                yield replace(row, reason=number.undefined)
+            else:
+                yield replace(row, value=value, error=error, reason=None if value else number.zero)
 
 
 def on_host(values: list[Tensor]) -> list[float]:

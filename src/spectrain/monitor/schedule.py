@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from spectrain.core.errors import InputError
+from spectrain.monitor.plan import Cadence, SamplePlan
 
 AIM = 0.6
 """Share of the budget that is planned for, so that what is measured from outside stays below the
@@ -21,7 +23,7 @@ LEAST_IDLE = 10
 """Unsampled steps before their mean is trusted."""
 
 FULL_EVERY = 4
-"""Weights, and updates without their decay, are read in every fourth sample under a budget."""
+"""What is to be read rarely is read in every fourth sample under a budget."""
 
 
 @dataclass(slots=True)
@@ -84,11 +86,24 @@ class Schedule:
         expected = self.round_seconds / self.parts
         return spent + expected <= AIM * self.overhead * self.training_seconds
 
-    def full(self) -> bool:
+    def plan(self, step: int, names: Sequence[str]) -> SamplePlan:
+        """What the next sample reads of the named blocks, probe by probe as their cadence says."""
+        full = self._full()
+        turn = frozenset(names[self._turn(len(names))])
+        return SamplePlan(
+            step,
+            {
+                Cadence.OFTEN: turn,
+                Cadence.SOMETIMES: turn,
+                Cadence.RARELY: turn if full else frozenset(),
+            },
+        )
+
+    def _full(self) -> bool:
         """Whether the next sample also reads what changes slowly: under a budget one in four."""
         return self.every is not None or int(self._rounds + 1e-9) % FULL_EVERY == 0
 
-    def turn(self, blocks: int) -> slice:
+    def _turn(self, blocks: int) -> slice:
         """Which of so many blocks the next sample reads."""
         if self.every is not None or self.steps < self.dense or not self.steps:
             self.parts, self.part = 1, 0

@@ -50,7 +50,7 @@ class Split:
         """Decompose a matrix and count what stands apart.
 
         Raises:
-            InputError: the matrix is not finite, or more than half of it is zero directions.
+            InputError: the matrix is zero or not finite.
         """
         left, values, right = torch.linalg.svd(matrix.double(), full_matrices=False)
         sides = max(matrix.shape), min(matrix.shape)

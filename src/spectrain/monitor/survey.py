@@ -11,27 +11,12 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from spectrain.core import Block, InputError, Role, Skipped, Source
-from spectrain.monitor.activation_probe import ActivationProbe
-from spectrain.monitor.distributed.rank_noise import NoReplicasProbe, RankNoiseProbe
-from spectrain.monitor.distributed.spread import Spread
-from spectrain.monitor.granularity import GranularityProbe
+from spectrain.core import Block, InputError, Role, Skipped
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.holdings import Holdings
-from spectrain.monitor.intended import IntendedProbe
-from spectrain.monitor.measuring import matching
-from spectrain.monitor.noise_probe import NoiseProbe
-from spectrain.monitor.persistence import PersistenceProbe
-from spectrain.monitor.probes import (
-    BackwardProbe,
-    GradientProbe,
-    Probe,
-    SettingsProbe,
-    UpdateProbe,
-)
+from spectrain.monitor.probes import PROBES, Probe, Replicas, Scene
 from spectrain.network import Network, find_blocks
 from spectrain.network.wrapping import parameters_of
-from spectrain.noise import NOISE_MEASURES
 from spectrain.optim.rules import plain_settings, resolve
 
 
@@ -44,14 +29,19 @@ class Survey:
         parameters: of the model, by bare name.
         skipped: what is left out, with its reason.
         probes: that read the blocks.
-        holdings: what of the model is in this process.
+        scene: what they were made with.
     """
 
     blocks: Mapping[str, Sequence[Block]]
     parameters: Mapping[str, nn.Parameter]
     skipped: Sequence[Skipped]
     probes: Sequence[Probe]
-    holdings: Holdings
+    scene: Scene
+
+    @property
+    def holdings(self) -> Holdings:
+        """What of the model is in this process."""
+        return self.scene.holdings
 
     def manifest(self, optimizers: Sequence[Optimizer]) -> dict[str, Any]:
         """Block table, what is skipped, and the optimizers' groups."""
@@ -81,6 +71,8 @@ class Surveyor:
         guard: contains failures.
         hold: makes the holdings.
         share: of the blocks whose replicas are held in a full sample.
+        further: probes beside the registered ones.
+        replicas: what the backward passes of a step are.
     """
 
     model: nn.Module
@@ -93,6 +85,8 @@ class Surveyor:
     guard: Guard
     hold: Hold
     share: float
+    further: Sequence[type[Probe]] = ()
+    replicas: Replicas = Replicas.TESTED
     _seen: Any = field(default=None, init=False)
 
     def first(self) -> Survey:
@@ -106,19 +100,24 @@ class Surveyor:
         parameters = parameters_of(self.model)
         self._check(network, parameters)
         candidates, skipped = self._select(network)
-        names = {source: matching(source, self.measures) for source in Source}
-        if not any(names.values()):
-            raise InputError(
-                f"measures {list(self.measures)} match nothing", remedy="try 'gradient/*'"
-            )
         holdings = self.hold(self.model, parameters, candidates)
         watched = [block for block in candidates if block not in holdings.refused]
         skipped += [Skipped(block.name, reason) for block, reason in holdings.refused.items()]
         by_parameter: dict[str, list[Block]] = {}
         for block in watched:
             by_parameter.setdefault(block.parameter, []).append(block)
-        probes = self._probes(watched, parameters, names, holdings)
-        return Survey(by_parameter, parameters, skipped, probes, holdings)
+        scene = Scene(
+            model=self.model,
+            optimizers=self.optimizers,
+            parameters=parameters,
+            blocks=watched,
+            holdings=holdings,
+            guard=self.guard,
+            measures=self.measures,
+            share=self.share,
+            replicas=self.replicas,
+        )
+        return Survey(by_parameter, parameters, skipped, self._probes(scene), scene)
 
     def again(self) -> Survey | None:
         """A new survey where parameters or groups have come or gone, thawed or frozen."""
@@ -156,47 +155,14 @@ class Surveyor:
                 watched.append(block)
         return watched, skipped
 
-    def _probes(
-        self,
-        blocks: Sequence[Block],
-        parameters: Mapping[str, nn.Parameter],
-        names: Mapping[Source, Sequence[str]],
-        holdings: Holdings,
-    ) -> list[Probe]:
-        probes: list[Probe] = [SettingsProbe(self.optimizers, holdings)]
-        if names[Source.INPUT] or names[Source.CRITERION_INPUT]:
-            probes.append(ActivationProbe(self.model, blocks, holdings, self.guard))
-        if names[Source.BACKWARD]:
-            probes.append(BackwardProbe(self.model, parameters, blocks, holdings, self.guard))
-        if names[Source.GRADIENT]:
-            probes.append(GradientProbe(parameters, names[Source.GRADIENT], holdings))
-            probes.append(PersistenceProbe(parameters, holdings))
-            heads = find_blocks(self.model, heads=True).blocks
-            if granularity := GranularityProbe(parameters, blocks, heads, holdings):
-                probes.append(granularity)
-        if any(names[source] for source in (Source.UPDATE, Source.DIRECTION, Source.WEIGHT)):
-            probes.append(UpdateProbe(parameters, names, holdings))
-        if names[Source.DIRECTION]:
-            probes.append(IntendedProbe(parameters, holdings))
-        if any(
-            fnmatchcase(f"{Source.NOISE}/{n}", p) for n in NOISE_MEASURES for p in self.measures
-        ):
-            probes += self._noise_probes(blocks, parameters, holdings)
-        return probes
-
-    def _noise_probes(
-        self,
-        blocks: Sequence[Block],
-        parameters: Mapping[str, nn.Parameter],
-        holdings: Holdings,
-    ) -> list[Probe]:
-        """Replicas are the processes where they see different data, else the microbatches."""
-        model, guard, share = self.model, self.guard, self.share
-        if not isinstance(holdings, Spread):
-            return [NoiseProbe(model, parameters, blocks, guard, share=share)]
-        if holdings.data_parallel == holdings.size:
-            return [RankNoiseProbe(model, parameters, blocks, holdings, guard, share=share)]
-        return [NoReplicasProbe(blocks, holdings)]
+    def _probes(self, scene: Scene) -> list[Probe]:
+        kinds = [*PROBES.values(), *(kind for kind in self.further if kind.name not in PROBES)]
+        for pattern in scene.measures:
+            if not any(fnmatchcase(q.name, pattern) for kind in kinds for q in kind.records):
+                raise InputError(
+                    f"measures: {pattern!r} matches nothing", remedy="try 'gradient/*'"
+                )
+        return [probe for kind in kinds if (probe := kind.of(scene)) is not None]
 
 
 def _matches(block: Block, patterns: Sequence[str]) -> bool:

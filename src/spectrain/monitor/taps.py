@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +19,8 @@ from spectrain.network.wrapping import WRAPPERS, modules_of
 sampling = False
 """Whether a watched run samples the current step."""
 
-RECEIVERS: dict[int, Callable[[Tensor], None]] = {}
-"""Who takes what a graph hands on, by the key that was traced into it."""
+RECEIVERS: WeakValueDictionary[int, Callable[[Tensor], None]] = WeakValueDictionary()
+"""Who takes what a graph hands on, by the key that was traced into it; nobody is kept alive."""
 
 _keys = count()
 _samplers = 0
@@ -41,7 +42,7 @@ def _(cell: Tensor, x: Tensor, key: int) -> None:
 
 
 def register(receiver: Callable[[Tensor], None]) -> int:
-    """A key for the receiver."""
+    """A key for the receiver, which its owner must hold on to."""
     key = next(_keys)
     RECEIVERS[key] = receiver
     return key

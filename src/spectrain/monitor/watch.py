@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from spectrain.core import Described, Role, Sink
+from spectrain.core import QUANTITIES, Described, InputError, MonitorWarning, Role, Sink
 from spectrain.monitor.distributed.follow import Follower
 from spectrain.monitor.distributed.mode import hold_spread, is_spread
 from spectrain.monitor.distributed.schedule import AgreedSchedule
 from spectrain.monitor.distributed.spread import Spread
+from spectrain.monitor.ending import keep_open
+from spectrain.monitor.folder import fresh
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.holdings import Holdings
-from spectrain.monitor.noise_probe import SHARE
 from spectrain.monitor.observer import Observer
+from spectrain.monitor.probes import Probe, Replicas
+from spectrain.monitor.probes.noise import SHARE
 from spectrain.monitor.schedule import Schedule
 from spectrain.monitor.survey import Survey, Surveyor
 
 
 class Watch:
-    """A watched run; made by :func:`watch`, used as a context manager."""
+    """A watched run; made by :func:`watch`, used as a context manager or closed by hand.
+
+    Attributes:
+        path: the run folder.
+    """
 
     def __init__(self, observer: Observer, guard: Guard, path: Path) -> None:
         self.path = path
         self._observer = observer
         self._guard = guard
+        self._closed = False
+        observer.owner = self
 
     @property
     def step(self) -> int:
         """Optimizer steps completed."""
         return self._observer.step
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed yet."""
+        return not self._closed
 
     def log(self, **values: Any) -> None:
         """Record numbers of the current step, such as ``loss`` and ``batch_size``.
@@ -55,6 +71,28 @@ class Watch:
         """
         self._observer.begin()
 
+    @contextmanager
+    def update(self) -> Iterator[None]:
+        """Say that the weights are updated within, in a loop that does not call ``optimizer.step``.
+
+        Sharpness-aware minimisation by hand, for one, calls ``first_step`` and ``second_step``.
+        Gradients are read on entering and weights on leaving.
+
+        Example:
+            >>> import tempfile, torch, spectrain
+            >>> model = torch.nn.Linear(2, 2)
+            >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            >>> with spectrain.watch(model, optimizer, f"{tempfile.mkdtemp()}/run") as run:
+            ...     model(torch.ones(1, 2)).sum().backward()
+            ...     with run.update(), torch.no_grad():
+            ...         for parameter in model.parameters():
+            ...             parameter -= 0.1 * parameter.grad
+            >>> run.step
+            1
+        """
+        with self._observer.update():
+            yield
+
     def flush(self) -> None:
         """Put the records on disk now; for use between two steps, before saving a checkpoint.
 
@@ -62,19 +100,19 @@ class Watch:
         """
         self._observer.flush()
 
-    def __enter__(self) -> Watch:
-        return self
+    def close(self, error: BaseException | None = None) -> None:
+        """Finish the run, as one that failed where there is an error. Again, it does nothing.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+        Warns where the loop ran and no optimizer's step was seen.
+        """
+        if self._closed:
+            return
+        self._closed = True
         schedule = self._observer.schedule
         self._observer.close(
             {
-                "finished": kind is None,
+                "finished": error is None,
+                "error": None if error is None else type(error).__name__,
                 "steps": schedule.steps,
                 "sampled_steps": schedule.sampled_steps,
                 "skipped_steps": schedule.steps - schedule.sampled_steps,
@@ -91,6 +129,25 @@ class Watch:
                 **self._observer.spread(),
             }
         )
+        if error is None and schedule.steps == 0 and self._observer.openings:
+            warnings.warn(
+                f"spectrain: the model ran and no step of an optimizer was seen, so {self.path} "
+                "holds no spectra; pass the optimizer whose step() is called, or put what updates "
+                "the weights into `with run.update():`",
+                MonitorWarning,
+                stacklevel=2,
+            )
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close(error)
 
 
 def watch(
@@ -104,6 +161,7 @@ def watch(
     include: Sequence[str] = ("*",),
     exclude: Sequence[str] = (),
     measures: Sequence[str] = ("*",),
+    probes: Sequence[type[Probe]] = (),
     heads: bool = False,
     roles: Mapping[str, Role] | None = None,
     config: Mapping[str, Any] | None = None,
@@ -112,6 +170,7 @@ def watch(
     strict: bool = False,
     start_step: int = 0,
     resume: bool = False,
+    replicas: Replicas | Literal["tested", "microbatches", "none"] = Replicas.TESTED,
 ) -> Watch:
     """Watch a training loop: spectra of gradients, updates, weights and of what feeds them.
 
@@ -123,13 +182,15 @@ def watch(
     Args:
         model: any module; its blocks are found by :func:`spectrain.find_blocks`.
         optimizer: the optimizer, or all of them; a step ends when each has stepped.
-        path: the run folder, new or (with ``resume``) existing.
+        path: the run folder. One that holds a run already is continued with ``resume``; otherwise
+            the run goes into a folder beside it, ``path-2`` and so on, which a warning names.
         overhead: share of the training's own time that watching may take.
         every: sample each ``every``-th step instead, whatever it costs.
         dense: number of steps sampled at the start.
         include: patterns of block names to watch.
         exclude: patterns of block names to leave out.
         measures: patterns such as ``"gradient/*"`` or ``"*/stable_rank"``.
+        probes: further classes of :class:`~spectrain.monitor.probes.Probe`.
         heads: also split attention projections into heads.
         roles: pattern of block name to role, where the found role is wrong.
         config: what else the manifest should keep of the run.
@@ -139,6 +200,10 @@ def watch(
         strict: raise the monitor's exceptions instead of disabling the probe.
         start_step: steps already done, when resuming.
         resume: continue the run in ``path``.
+        replicas: what the backward passes of one step are. ``"microbatches"``: samples of one loss,
+            whose spread is the gradient's noise; ``"none"``: something else, such as several
+            losses. Unless told, their order is tested over the samples, and noise is recorded until
+            it is found to matter.
 
     Raises:
         InputError: a pattern matches nothing, the optimizer holds no parameter of the model, a
@@ -178,7 +243,11 @@ def watch(
         guard=guard,
         hold=hold_spread if spread else lambda *_: Holdings(),
         share=SHARE if every is None else 1.0,
+        further=probes,
+        replicas=_replicas(replicas),
     )
+    for probe in probes:
+        QUANTITIES.add(probe.records)
     schedule = Schedule(dense=dense, every=every, overhead=overhead)
     survey = surveyor.first()
     if spread:
@@ -189,7 +258,7 @@ def watch(
         "seeds": {"torch": torch.initial_seed()},
         "monitor": {"overhead": overhead, "every": every, "dense": dense, "measures": [*measures]},
     }
-    folder = Path(path)
+    folder = Path(path) if resume else fresh(Path(path), survey.holdings)
     writer = RunWriter(
         folder,
         manifest=facts | survey.manifest(optimizers),
@@ -225,4 +294,15 @@ def watch(
         guard,
         start_step,
     )
-    return Watch(observer, guard, folder)
+    watched = Watch(observer, guard, folder)
+    keep_open(watched, writer.abandon)
+    return watched
+
+
+def _replicas(told: str) -> Replicas:
+    try:
+        return Replicas(told)
+    except ValueError:
+        raise InputError(
+            f"replicas is {told!r}", remedy=f"pass one of {', '.join(Replicas)}"
+        ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
@@ -43,7 +44,7 @@ def find_blocks(
     model: nn.Module,
     *,
     heads: bool | int = False,
-    overrides: Mapping[str, Role] | None = None,
+    overrides: Mapping[str, Role | str] | None = None,
 ) -> Network:
     """The blocks of a model: every trainable matrix with its role, depth and what feeds it.
 
@@ -59,7 +60,7 @@ def find_blocks(
             several that match, the last one decides.
 
     Raises:
-        InputError: ``heads`` is not positive, or a pattern matches no block.
+        InputError: ``heads`` is not positive, a pattern matches no block, or there is no such role.
 
     Source:
         What feeds a block in the criterion: Davis & Drusvyatskiy, "When do spectral gradient
@@ -79,7 +80,7 @@ def blocks_from_shapes(
     pairs: Iterable[tuple[str, Sequence[int]]],
     *,
     heads: bool | int = False,
-    overrides: Mapping[str, Role] | None = None,
+    overrides: Mapping[str, Role | str] | None = None,
     config: Mapping[str, object] | None = None,
 ) -> Network:
     """The blocks of a checkpoint, from the names and shapes of its tensors alone.
@@ -109,7 +110,7 @@ def blocks_from_shapes(
 def _network(
     sites: Sequence[Site],
     heads: bool | int,
-    overrides: Mapping[str, Role],
+    overrides: Mapping[str, Role | str],
     scales: Scales = MappingProxyType({}),
 ) -> Network:
     if heads is not False and heads < 1:
@@ -171,14 +172,20 @@ def _block(matrix: Matrix, layering: Layering, path: str) -> Block:
     )
 
 
-def _overridden(blocks: Sequence[Block], overrides: Mapping[str, Role]) -> tuple[Block, ...]:
+def _overridden(blocks: Sequence[Block], overrides: Mapping[str, Role | str]) -> tuple[Block, ...]:
     roles = {}
-    for pattern, role in overrides.items():
+    for pattern, given in overrides.items():
+        if given not in tuple(Role):
+            raise InputError(
+                f"the pattern {pattern!r} is given the role {given!r}",
+                remedy=f"choose among {', '.join(Role)}",
+            )
         names = [b.name for b in blocks if b.name == pattern or fnmatchcase(b.name, pattern)]
         if not names:
+            near = get_close_matches(pattern, [block.name for block in blocks], n=1, cutoff=0.0)
             raise InputError(
-                f"the override {pattern!r} matches no block",
-                remedy="compare it with the names of the blocks (wildcards: * and ?)",
+                f"the pattern {pattern!r} of a role matches no block",
+                remedy=f"compare it with names such as {near} (wildcards: * and ?)",
             )
-        roles.update(dict.fromkeys(names, role))
+        roles.update(dict.fromkeys(names, Role(given)))
     return tuple(replace(block, role=roles.get(block.name, block.role)) for block in blocks)

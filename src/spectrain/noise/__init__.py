@@ -21,6 +21,7 @@ from spectrain.noise.echo import (
     reverb,
 )
 from spectrain.noise.estimate import NOT_FINITE, Estimate
+from spectrain.noise.exchangeability import Exchangeability
 from spectrain.noise.held import HeldNoise, held_noise
 from spectrain.noise.intervals import (
     energy_share,
@@ -43,6 +44,7 @@ from spectrain.noise.perturbation import (
 from spectrain.noise.plateau import Plateaus, plateaus
 from spectrain.noise.pooling import pooled_count, pooled_kind
 from spectrain.noise.power import Power
+from spectrain.noise.quantities import NOISE_QUANTITIES
 from spectrain.noise.replicas import ReplicaGradients
 from spectrain.noise.signal import SIGNAL_LEVEL, SignalTest, signal_test
 from spectrain.noise.snr import NOISE_MEASURES
@@ -61,6 +63,7 @@ from spectrain.noise.triples import Triples, top_triples
 __all__ = [
     "NOISE_MEASURES",
     "NOISE_MODELS",
+    "NOISE_QUANTITIES",
     "NOT_FINITE",
     "NO_BATCH_SIZE",
     "SIGNAL_LEVEL",
@@ -74,6 +77,7 @@ __all__ = [
     "DirectionalNoise",
     "Directions",
     "Estimate",
+    "Exchangeability",
     "HeldNoise",
     "Moments",
     "NoiseComponents",

@@ -11,15 +11,21 @@ the parts alone, read with another tool, still hold the steps that a later attem
 """
 
 from spectrain.records.attempt import Attempt
-from spectrain.records.reader import Run, Thinned, open_run
+from spectrain.records.events import LOSS, NOT_FINITE, NotFinite, first_not_finite
+from spectrain.records.reader import Run, State, Thinned, open_run
 from spectrain.records.schema import SCHEMA_VERSION
 from spectrain.records.writer import RunWriter
 
 __all__ = [
+    "LOSS",
+    "NOT_FINITE",
     "SCHEMA_VERSION",
     "Attempt",
+    "NotFinite",
     "Run",
     "RunWriter",
+    "State",
     "Thinned",
+    "first_not_finite",
     "open_run",
 ]

@@ -132,6 +132,21 @@ def lock_rank(folder: Path, *, rank: int) -> IO[bytes]:
     return lock
 
 
+def is_at_work(folder: Path, *, rank: int) -> bool | None:
+    """Whether a writer of the rank is alive; ``None`` where that cannot be told."""
+    file = folder / f"rank-{rank:05d}.lock"
+    if sys.platform == "win32" or not file.exists():
+        return None
+    try:
+        with file.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
+
+
 def _keep_out_of_forks(lock: IO[bytes]) -> None:
     """Close the lock in forked processes: a data loader may outlive the run that was killed."""
     alive = weakref.ref(lock)

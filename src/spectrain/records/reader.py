@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
+from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +15,13 @@ from typing import Any, TypeVar
 import polars as pl
 
 from spectrain.core import Block, InputError, RunError, Skipped
-from spectrain.records.attempt import Attempt, attempt_names, load_attempt, replaced_from
+from spectrain.records.attempt import (
+    Attempt,
+    attempt_names,
+    is_at_work,
+    load_attempt,
+    replaced_from,
+)
 from spectrain.records.layout import (
     ATTEMPTS,
     METRICS,
@@ -45,6 +53,22 @@ class Thinned:
     rank: int
     table: str
     one_in: int
+
+
+class State(StrEnum):
+    """How far a run came.
+
+    ``FINISHED``: it was closed. ``FAILED``: it was closed because of an exception, which
+    ``summary["error"]`` names. ``RUNNING``: its writer is alive. ``KILLED``: its process ended and
+    it was not closed. ``UNFINISHED``: it was not closed, and whether its writer is alive cannot be
+    told on this platform or file system.
+    """
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    RUNNING = "running"
+    KILLED = "killed"
+    UNFINISHED = "unfinished"
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
@@ -96,6 +120,41 @@ class Run:
         attempts = self.attempts
         own = [attempt for attempt in attempts if attempt.rank == attempts[0].rank]
         return dict(own[-1].summary) if own else {}
+
+    @property
+    def state(self) -> State:
+        """How far the last attempt of the lowest rank came.
+
+        Example:
+            >>> import tempfile
+            >>> from spectrain.records import RunWriter
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     writer = RunWriter(folder, manifest={})
+            ...     before = open_run(folder).state
+            ...     writer.close({"finished": True})
+            ...     print(before, open_run(folder).state)
+            running finished
+        """
+        attempts = self.attempts
+        own = [attempt for attempt in attempts if attempt.rank == attempts[0].rank]
+        if not own:
+            return State.UNFINISHED
+        if own[-1].finished_at is not None:
+            return State.FINISHED if own[-1].summary.get("finished", True) else State.FAILED
+        alive = is_at_work(self.path / ATTEMPTS, rank=own[-1].rank)
+        if alive is None:
+            return State.UNFINISHED
+        return State.RUNNING if alive else State.KILLED
+
+    @property
+    def last_record_at(self) -> datetime | None:
+        """When records were last put on disk, in UTC; ``None`` where there are none."""
+        times = [
+            (self.path / table / part.name).stat().st_mtime
+            for table, parts in self._steadily(self._listing).items()
+            for part in parts
+        ]
+        return datetime.fromtimestamp(max(times), UTC) if times else None
 
     @property
     def thinned(self) -> tuple[Thinned, ...]:

@@ -166,6 +166,19 @@ class RunWriter:
         self._closed = True
         self._lock.close()
 
+    def abandon(self) -> None:
+        """Flush and let go of the folder; the attempt stays one that was not finished.
+
+        Raises:
+            RunError: the disk refused.
+        """
+        if not self._closed:
+            self._closed = True
+            try:
+                self.flush()
+            finally:
+                self._lock.close()
+
     def describe(self, manifest: Mapping[str, Any]) -> None:
         """Replace what the manifest says of the run, where the run has changed; rank 0 writes it.
 

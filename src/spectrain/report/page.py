@@ -10,7 +10,7 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
-from spectrain.answers import QUESTIONS, Finding, diagnose
+from spectrain.answers import QUESTIONS, Finding, diagnose, events
 from spectrain.answers.question import Part
 from spectrain.core import Block, RunError
 from spectrain.page.curves import Curve, loss_curves, sampled_steps
@@ -60,6 +60,7 @@ def render(
     body = element(
         "main",
         headline(run, chosen),
+        _list(events(run), "events"),
         section("findings", "What the records say", *(finding_card(finding) for finding in found)),
         step_scale() if _over_steps(curves, grids, parts.values()) else "",
         _loss(drawn=bool(curves)),

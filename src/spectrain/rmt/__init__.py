@@ -1,6 +1,7 @@
 """Laws and flows of random matrices."""
 
 from spectrain.rmt.coulomb_gas import CoulombGas
+from spectrain.rmt.degenerate import Levels, count_zeros, set_apart
 from spectrain.rmt.dyson import evolve_levels, evolve_matrices
 from spectrain.rmt.ensembles import hermite_eigenvalues, laguerre_eigenvalues
 from spectrain.rmt.fokker_planck import FokkerPlanck, Potential
@@ -40,6 +41,7 @@ __all__ = [
     "Fit",
     "FokkerPlanck",
     "Law",
+    "Levels",
     "MarchenkoPastur",
     "MarchenkoPasturFit",
     "Potential",
@@ -58,6 +60,7 @@ __all__ = [
     "binder_cumulant",
     "compare_tails",
     "count_spikes",
+    "count_zeros",
     "edge_p_value",
     "edge_ratio_p_value",
     "edge_scaling",
@@ -76,6 +79,7 @@ __all__ = [
     "number_variance",
     "number_variance_law",
     "power_law_p_value",
+    "set_apart",
     "spacing_ratios",
     "unfold",
 ]

@@ -81,12 +81,12 @@ class MarchenkoPastur:
 
     def density(self, x: Numbers) -> Float[Array, "*shape"]:
         """P(x); infinite at x = 0 where r = 1."""
-        x = as_float(x)
-        lower, upper = self.edges
+        x = as_float(x) / self.variance  # squares of very small variances would be zero
+        lower, upper = (1 - np.sqrt(self.ratio)) ** 2, (1 + np.sqrt(self.ratio)) ** 2
         inside = (x > lower) & (x < upper)
         safe = np.where(inside, x, upper)
         root = np.sqrt((upper - safe) * (safe - lower))
-        bulk = self.area * root / (2 * np.pi * self.variance * self.ratio * safe)
+        bulk = self.area / self.variance * root / (2 * np.pi * self.ratio * safe)
         return np.where((x == 0) & (lower == 0), np.inf, np.where(inside, bulk, 0.0))
 
     def distribution(self, x: Numbers) -> Float[Array, "*shape"]:

@@ -19,6 +19,7 @@ from spectrain.rmt.bulk_estimators import (
     largest_gap,
     likelihood_scale,
 )
+from spectrain.rmt.degenerate import count_zeros
 from spectrain.rmt.ensembles import laguerre_eigenvalues
 from spectrain.rmt.law import Array, Numbers, as_float, finite_sample
 from spectrain.rmt.marchenko_pastur import MarchenkoPastur
@@ -55,6 +56,8 @@ class MarchenkoPasturFit:
         p_value: of the Kolmogorov distance between bulk and law, from the same simulated matrices:
             small where the bulk is not that of a random matrix. (Beyond 512 columns a little too
             small: at 768, p ≤ 0.1 in 16 % of random bulks.)
+        distance: that distance D: at least this fraction of the bulk is not where the law has it.
+        zeros: number of numerical zeros in each matrix, which no bulk holds.
         laws: law of the bulk of each matrix.
         shape: (M, N).
     """
@@ -64,6 +67,8 @@ class MarchenkoPasturFit:
     level: float
     outliers: tuple[int, ...]
     p_value: float
+    distance: float
+    zeros: tuple[int, ...]
     laws: tuple[BulkLaw, ...]
     shape: tuple[int, int]
 
@@ -71,6 +76,7 @@ class MarchenkoPasturFit:
     def law(self) -> MarchenkoPastur:
         """P(x; σ², A) with r = N/M at the fitted values: what the parameters mean."""
         rows, columns = self.shape
+        columns -= round(float(np.mean(self.zeros)))
         return MarchenkoPastur(columns / rows, self.variance.value, self.area.value)
 
     def density(self, x: Numbers) -> Float[Array, "*shape"]:
@@ -91,13 +97,15 @@ def fit_marchenko_pastur(
 ) -> MarchenkoPasturFit:
     """Fit area A and variance σ² of the random bulk to eigenvalues of WᵀW.
 
-    1. Outliers are counted in every matrix (:func:`~spectrain.rmt.count_spikes`): the tail.
+    1. Numerical zeros are taken out of every matrix, each with a column, as dead columns leave
+       them, and outliers are counted (:func:`~spectrain.rmt.count_spikes`): the tail.
     2. The rest follows the law of a bulk with these outliers
        (:class:`~spectrain.rmt.RepelledBulk`), whose scale is fitted. ``"likelihood"``: eigenvalues
        between the 10 % and 90 % quantiles count by value, the others by number, so that neither
        the fluctuating edges nor undetected spikes near them bend the fit. ``"histogram"``: least
        squares on Freedman-Diaconis bins.
-    3. A is the number of eigenvalues below the cut (all bins) against what the law has there.
+    3. A is the number of eigenvalues below the cut (all bins) against what the law has there, as a
+       fraction of all N. It does not depend on the unit of the matrix.
     4. Errors: the same estimate on simulated matrices. Eigenvalues of one matrix are rigid:
        errors fall as 1/N, not as 1/√N, and taking them for independent draws gives nonsense.
        The intervals are those of the pivots σ̂²/σ² and Â/A, which corrects for bias.
@@ -140,51 +148,64 @@ def fit_marchenko_pastur(
         )
     spectra = np.sort(np.atleast_2d(finite_sample("eigenvalues", eigenvalues)), axis=-1)
     taken = tuple(count_spikes(spectrum, shape).count for spectrum in spectra)
-    family = _Family(
-        shape, tuple(_split(*pair) for pair in zip(spectra, taken, strict=True)), repulsion
-    )
+    zeros = tuple(count_zeros(spectrum, shape) for spectrum in spectra)
+    members = tuple(_member(*each, shape) for each in zip(spectra, zeros, taken, strict=True))
+    family = _Family(members, repulsion)
     estimator = ESTIMATORS[method]
 
     variance, parts, scale = family.fit(estimator)
-    simulated = [Part(family.simulate(part, replicates, generator), part.law) for part in parts]
+    simulated = [
+        Part(family.simulate(member, part, replicates, generator), part.law)
+        for member, part in zip(members, parts, strict=True)
+    ]
     drawn = estimator(simulated)
     shrink = simulated[0].size / parts[0].size
     area = float(scale.mass[0]) * sum(part.size for part in parts) / spectra.size
     area_spread = 1 + shrink * (drawn.mass - 1)
     variance_spread = np.exp(family.response(variance) * shrink * drawn.log)
     gaps = shrink * largest_gap(simulated, drawn)
-    exceeded = int((gaps >= largest_gap(parts, scale)[0]).sum())
+    gap = float(largest_gap(parts, scale)[0])
+    exceeded = int((gaps >= gap).sum())
     return MarchenkoPasturFit(
         area=_estimate(area, area / area_spread, level),
         variance=_estimate(variance, variance / variance_spread, level),
         level=level,
         outliers=taken,
         p_value=(1 + exceeded) / (1 + replicates),
+        distance=gap,
+        zeros=zeros,
         laws=tuple(part.law for part in parts),
         shape=shape,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Family:
-    """Bulks and tails of the matrices, and the laws that the bulks may have."""
+class _Member:
+    """Bulk and tail of one matrix, and its shape without the columns of its zeros."""
 
     shape: tuple[int, int]
-    spectra: tuple[tuple[Float[Array, "1 _"], tuple[float, ...]], ...]
+    bulk: Float[Array, "1 _"]
+    tail: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """The matrices, and the laws that their bulks may have."""
+
+    members: tuple[_Member, ...]
     repulsion: bool
 
     def laws(self, variance: float) -> list[BulkLaw]:
-        rows, columns = self.shape
         if self.repulsion:
-            return [RepelledBulk(self.shape, variance, tail) for _, tail in self.spectra]
-        return [MarchenkoPastur(columns / rows, variance)] * len(self.spectra)
+            return [RepelledBulk(m.shape, variance, m.tail) for m in self.members]
+        return [MarchenkoPastur(m.shape[1] / m.shape[0], variance) for m in self.members]
 
     def fit(self, estimator: Estimator) -> tuple[float, list[Part], Scale]:
         """The variance at which the estimator asks for no further stretching."""
-        variance = float(np.mean([bulk.mean() for bulk, _ in self.spectra]))
+        variance = float(np.mean([member.bulk.mean() for member in self.members]))
         for _ in range(30):
             laws = self.laws(variance)
-            parts = [Part(bulk, law) for (bulk, _), law in zip(self.spectra, laws, strict=True)]
+            parts = [Part(m.bulk, law) for m, law in zip(self.members, laws, strict=True)]
             scale = estimator(parts)
             if abs(scale.log[0]) < 1e-6:
                 break
@@ -199,10 +220,10 @@ class _Family:
         return float(np.log(1.01) / np.log(medians[1] / medians[0]))
 
     def simulate(
-        self, part: Part, replicates: int, generator: torch.Generator
+        self, member: _Member, part: Part, replicates: int, generator: torch.Generator
     ) -> Float[Array, "replicates n"]:
         """Bulks of random matrices that follow the part's law."""
-        rows, columns = self.shape
+        rows, columns = member.shape
         beside = rows - columns + part.size if self.repulsion else part.size * rows / columns
         size = min(part.size, SIMULATED_COLUMNS)
         shape = (max(size, round(beside * size / part.size)), size)
@@ -210,19 +231,22 @@ class _Family:
         return transport(levels, MarchenkoPastur(size / shape[0]), part.law)
 
 
-def _split(
-    spectrum: Float[Array, " n"], taken: int
-) -> tuple[Float[Array, "1 _"], tuple[float, ...]]:
-    """Bulk and outliers of an ascending spectrum."""
-    kept = spectrum.size - taken
+def _member(
+    spectrum: Float[Array, " n"], zeros: int, taken: int, shape: tuple[int, int]
+) -> _Member:
+    """An ascending spectrum without its zeros, split into bulk and outliers."""
+    left = spectrum[zeros:]
+    kept = left.size - taken
     if kept < 2:
         raise InputError(
-            f"{taken} of {spectrum.size} eigenvalues stand apart", remedy="there is no bulk to fit"
+            f"{taken} of {left.size} eigenvalues that are not zero stand apart",
+            remedy="there is no bulk to fit",
         )
-    return spectrum[None, :kept], tuple(spectrum[kept:].tolist())
+    return _Member((shape[0], shape[1] - zeros), left[None, :kept], tuple(left[kept:].tolist()))
 
 
 def _estimate(value: float, draws: Float[Array, " replicates"], level: float) -> Estimate:
     """Interval between order statistics of B draws, the k-th standing for probability k/(B + 1)."""
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], method="weibull")
-    return Estimate(value, float(draws.std(ddof=1)), (float(low), float(high)))
+    unit = float(draws.max()) or 1.0  # squares of large and small numbers leave the range of floats
+    return Estimate(value, unit * float((draws / unit).std(ddof=1)), (float(low), float(high)))

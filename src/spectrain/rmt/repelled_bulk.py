@@ -74,8 +74,8 @@ class RepelledBulk:
                 f"{len(self.outliers)} of {columns} eigenvalues are outliers",
                 remedy="leave some to the bulk",
             )
-        edges = _edges(rows, columns, self.variance, np.asarray(self.outliers))
-        object.__setattr__(self, "edges", edges)
+        lower, upper = _edges(rows, columns, self._unit_outliers())
+        object.__setattr__(self, "edges", (lower * self.variance, upper * self.variance))
 
     @property
     def count(self) -> int:
@@ -84,18 +84,18 @@ class RepelledBulk:
 
     def density(self, x: Numbers) -> Float[Array, "*shape"]:
         """p(x); infinite at x = 0 where M = N."""
-        x = as_float(x)
-        lower, upper = self.edges
+        x = as_float(x) / self.variance
+        lower, upper = self._unit_edges()
         inside = (x > lower) & (x < upper)
         safe = np.where(inside, x, (lower + upper) / 2)
         root = np.sqrt((upper - safe) * (safe - lower))
-        values = root * self._factor(safe)[0] / (2 * np.pi * self.count)
+        values = root * self._factor(safe)[0] / (2 * np.pi * self.count) / self.variance
         return np.where(inside, values, np.where((x == 0) & (lower == 0), np.inf, 0.0))
 
     def log_slope(self, x: Numbers) -> Float[Array, "*shape"]:
         """Logarithmic slope d log p/d log x, strictly inside the edges."""
-        x = as_float(x)
-        lower, upper = self.edges
+        x = as_float(x) / self.variance
+        lower, upper = self._unit_edges()
         factor, slope = self._factor(x)
         return np.asarray(x * (0.5 / (x - lower) - 0.5 / (upper - x) + slope / factor))
 
@@ -131,9 +131,18 @@ class RepelledBulk:
         levels = laguerre_eigenvalues(shape, count=count, generator=generator)
         return transport(levels, MarchenkoPastur(shape[1] / shape[0]), self)
 
+    # From here on lengths are in units of the variance: no square leaves the range of floats.
+
+    def _unit_outliers(self) -> Float[Array, " k"]:
+        return np.asarray(self.outliers) / self.variance
+
+    def _unit_edges(self) -> tuple[float, float]:
+        lower, upper = self.edges
+        return lower / self.variance, upper / self.variance
+
     def _factor(self, x: Values) -> tuple[Values, Values]:
         """h(x) = B/x + Σ 1/(q_j (x_j − x)) and h′(x)."""
-        outliers = np.asarray(self.outliers)
+        outliers = self._unit_outliers()
         gaps = outliers - np.asarray(x)[..., None]
         weights = 1 / self._widths()
         at_zero = self._charge()
@@ -141,11 +150,11 @@ class RepelledBulk:
         return value, (weights / gaps**2).sum(-1) - at_zero / x**2
 
     def _widths(self) -> Float[Array, " k"]:
-        outliers = np.asarray(self.outliers)
-        return np.sqrt((outliers - self.edges[0]) * (outliers - self.edges[1]))
+        outliers, (lower, upper) = self._unit_outliers(), self._unit_edges()
+        return np.sqrt((outliers - lower) * (outliers - upper))
 
     def _charge(self) -> float:
-        return float(self.shape[0] / self.variance + (1 / self._widths()).sum())
+        return float(self.shape[0] + (1 / self._widths()).sum())
 
     def _angle(self, x: Values) -> Values:
         lower, upper = self.edges
@@ -153,13 +162,13 @@ class RepelledBulk:
 
     def _above(self, angle: Values) -> Values:
         """Mass above x = (a + b)/2 + (b − a)/2 cos θ."""
-        lower, upper = self.edges
+        lower, upper = self._unit_edges()
         centre, half = (lower + upper) / 2, (upper - lower) / 2
         sine, cosine = np.sin(angle / 2), np.cos(angle / 2)
         product = np.sqrt(lower * upper)
         arc = np.arctan2(np.sqrt(lower) * sine, np.sqrt(upper) * cosine)
         mass = self._charge() * (centre * angle - half * np.sin(angle) - 2 * product * arc)
-        for outlier, width in zip(self.outliers, self._widths(), strict=True):
+        for outlier, width in zip(self._unit_outliers(), self._widths(), strict=True):
             arc = np.arctan2(np.sqrt(outlier - lower) * sine, np.sqrt(outlier - upper) * cosine)
             reach = (outlier - centre) * angle + half * np.sin(angle)
             mass = mass + (reach - 2 * width * arc) / width
@@ -179,17 +188,21 @@ def transport(
     return np.maximum(np.interp(levels, there, x) + stretch * outside, 0.0)
 
 
-def _edges(
-    rows: int, columns: int, variance: float, outliers: Float[Array, " k"]
-) -> tuple[float, float]:
-    """The edges (a, b): for every b one a balances the force at 0, and one b the total mass."""
+def _edges(rows: int, columns: int, outliers: Float[Array, " k"]) -> tuple[float, float]:
+    """The edges (a, b) at unit variance: for every b one a balances the force at 0, one b the mass.
+
+    Args:
+        rows: M.
+        columns: N.
+        outliers: in units of the variance.
+    """
     if outliers.size == 0:
-        return MarchenkoPastur(columns / rows, variance).edges
+        return MarchenkoPastur(columns / rows).edges
 
     def lower_edge(b: float) -> float:
         def force(a: float) -> float:
             widths = np.sqrt((outliers - a) * (outliers - b))
-            return float(np.sqrt(a * b) * (rows / variance + (1 / widths).sum())) - rows + columns
+            return float(np.sqrt(a * b) * (rows + (1 / widths).sum())) - rows + columns
 
         if rows == columns:
             return 0.0
@@ -199,9 +212,9 @@ def _edges(
         a = lower_edge(b)
         widths = np.sqrt((outliers - a) * (outliers - b))
         pull = (outliers / widths).sum()
-        return float((a + b) * rows / (2 * variance) + pull - rows - columns + outliers.size)
+        return float((a + b) * rows / 2 + pull - rows - columns + outliers.size)
 
     nearest = outliers.min()
-    lowest = 1e-9 * min(nearest, variance)
+    lowest = 1e-9 * min(nearest, 1.0)
     upper = float(brentq(mass, lowest, nearest * (1 - 1e-12), xtol=1e-3 * lowest, rtol=1e-14))
     return lower_edge(upper), upper

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from spectrain.core import InputError
+from spectrain.rmt.degenerate import count_zeros
 from spectrain.rmt.ensembles import tall
 from spectrain.rmt.largest_eigenvalue import edge_ratio_p_value
 from spectrain.rmt.law import Array, finite_sample
@@ -41,7 +42,7 @@ def count_spikes(
     eigenvalues). Candidates are the eigenvalues above the edge that the median of the rest implies,
     a start that no number of spikes below one half can mask, and the next one. The count is the
     largest j whose test rejects, so that many spikes cannot hide each other by inflating the
-    variance.
+    variance. Numerical zeros are taken out before, each with a column, as dead columns leave them.
 
     On random matrices a spike is reported with probability ``level``. At 1 %, a signal that comes
     out (as a singular value) 5 % above the edge is found in 31 % of 64 × 16 matrices, 79 % at
@@ -53,8 +54,7 @@ def count_spikes(
         level: probability of a false spike in a purely random matrix.
 
     Raises:
-        InputError: the number of eigenvalues is not N, a value is not finite, or what would be the
-            bulk consists of zeros.
+        InputError: the number of eigenvalues is not N, a value is not finite, or all are zero.
 
     Source: Kritchman & Nadler (2009) for the sequence of tests; here from below, after a robust
     start.
@@ -76,6 +76,10 @@ def count_spikes(
             f"{values.size} eigenvalues for a matrix of {columns} columns",
             remedy="pass the full spectrum, squared singular values with their zeros",
         )
+    if values[0] == 0:
+        raise InputError("all eigenvalues are zero", remedy="a zero matrix has no random bulk")
+    columns -= count_zeros(values, shape)
+    values = values[:columns]
     p_values = [
         float(edge_ratio_p_value(values[taken:], (rows - taken, columns - taken)))
         for taken in range(min(_candidates(values, rows, columns) + 1, columns))
@@ -89,13 +93,7 @@ def _candidates(values: Float[Array, " n"], rows: int, columns: int) -> int:
     taken = 0
     while True:
         law = MarchenkoPastur((columns - taken) / (rows - taken))
-        median = float(np.median(values[taken:]))
-        if median <= np.finfo(np.float64).eps * values[0]:
-            raise InputError(
-                "most eigenvalues that do not stand apart are zero",
-                remedy="analyse the nonzero block: the matrix has no random bulk",
-            )
-        edge = law.edges[1] * median / float(law.quantile(0.5))
+        edge = law.edges[1] * float(np.median(values[taken:])) / float(law.quantile(0.5))
         above = int((values > edge).sum())
         if above <= taken or above >= columns:
             return taken

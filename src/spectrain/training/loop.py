@@ -96,6 +96,7 @@ def _train(config: TrainConfig, corpus: Corpus, *, resumed: bool) -> Path:
             config=config.to_dict() | facts,
             start_step=start,
             resume=resumed,
+            replicas="microbatches",
         ) as run,
         progress_bar(config.optimizer, start=start, steps=config.steps) as advance,
     ):

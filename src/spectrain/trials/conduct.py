@@ -252,7 +252,7 @@ def _screen(
     outcomes = bench.run([(setup, window, 1.0) for setup in setups for window in windows])
     for number, outcome in enumerate(outcomes):
         if outcome.problem:
-            held = [tried[j].name for j in np.flatnonzero(design[number // len(windows)])]
+            held = [tried[j].name for j in np.flatnonzero(design[number // len(windows)]).tolist()]
             notes.append(f"the arm with {', '.join(held) or 'no change'}: {outcome.problem}")
     losses = np.array([outcome.loss for outcome in outcomes]).reshape(len(design), len(windows))
     return main_effects(design, losses)

@@ -68,10 +68,10 @@ def test_a_sound_muon_is_orthogonal_and_as_long_as_intended(tmp_path: Path) -> N
     """Muon's own quintic steps in bfloat16; measured: residual 0.2, RMS 0.92 of the intended."""
     finding = watched(tmp_path / "run", lambda p: Muon(p, lr=0.1, weight_decay=0.1))
     (row,) = finding.rows
-    assert row["verdict"] == "orthogonal"
-    assert 0.6 < row["least"] <= row["most"] < 1.3
-    assert row["rms_ratio"] == pytest.approx(0.95, abs=0.1)
-    assert row["rms"] == pytest.approx(row["rms_ratio"] * 0.1 * sqrt(1.5) * sqrt(8 / 96), rel=0.02)
+    assert row.verdict == "orthogonal"
+    assert 0.6 < row.least <= row.most < 1.3
+    assert row.rms_ratio == pytest.approx(0.95, abs=0.1)
+    assert row.rms == pytest.approx(row.rms_ratio * 0.1 * sqrt(1.5) * sqrt(8 / 96), rel=0.02)
     assert finding.statement.startswith("Of 1 orthogonalized update, 1 orthogonal")
     assert not finding.advice
 
@@ -94,14 +94,14 @@ def test_the_audit_is_the_brute_force_audit(tmp_path: Path) -> None:
             residuals.append(gram.norm().item() / sqrt(min(SHAPE)))
             run.log(batch_size=16)
     (row,) = audit(spectrain.open_run(tmp_path / "run")).rows
-    assert row["residual"] == pytest.approx(float(np.median(residuals)), rel=1e-3)
+    assert row.residual == pytest.approx(float(np.median(residuals)), rel=1e-3)
 
 
 def test_shrunk_steps_are_found(tmp_path: Path) -> None:
     finding = watched(tmp_path / "run", short_muon)
     (row,) = finding.rows
-    assert row["verdict"] == "shrunk"
-    assert row["rms_ratio"] == pytest.approx(0.475, abs=0.05)
+    assert row.verdict == "shrunk"
+    assert row.rms_ratio == pytest.approx(0.475, abs=0.05)
     assert any("Shrunk" in line for line in finding.advice)
 
 
@@ -111,19 +111,19 @@ def test_an_update_that_misses_directions_is_found(tmp_path: Path) -> None:
     inputs[:, 4:] = 0
     finding = watched(tmp_path / "run", lambda p: Muon(p, lr=0.1, weight_decay=0.0), inputs=inputs)
     (row,) = finding.rows
-    assert row["verdict"] == "not orthogonal"
-    assert row["below_half"] == 0.5
-    assert 1.0 <= row["residual"] < 1.2  # 1 for an exact half; the quintic spread adds to it
+    assert row.verdict == "not orthogonal"
+    assert row.below_half == 0.5
+    assert 1.0 <= row.residual < 1.2  # 1 for an exact half; the quintic spread adds to it
     assert any("Not orthogonal" in line and "50%" in line for line in finding.advice)
 
 
 def test_clipping_is_measured_for_any_optimizer(tmp_path: Path) -> None:
     finding = watched(tmp_path / "run", lambda p: SGD(p, lr=0.1), clip=1e-3)
     (row,) = finding.rows
-    assert row["verdict"] == "not enough data"
-    assert row["reason"] == "its optimizer promises no orthogonal update"
-    assert row["clipped_share"] == 1.0
-    assert row["clipping"] < 0.1
+    assert row.verdict == "not meant to be"
+    assert row.reason == "its optimizer promises no orthogonal update"
+    assert row.clipped_share == 1.0
+    assert row.clipping < 0.1
     assert "scaled down before 100%" in finding.statement
 
 

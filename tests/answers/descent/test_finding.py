@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from spectrain.answers import descent
+from spectrain.answers import Tried, descent, plan_of
 from spectrain.answers.descent.finding import read_ratios, reading
-from spectrain.core import Record, Role, Source
+from spectrain.core import InputError, Record, Role, Source, SpectrumRecord, Step
 from spectrain.records import RunWriter, open_run
 from support.synthetic_run import Recipe, gpt_blocks, make_block, write_run
 
@@ -106,7 +106,7 @@ def test_missing_records_are_not_enough_data(omitted, reason, tmp_path):
     writer.close({})
     finding = descent(open_run(tmp_path / "run"))
     assert finding.status == "not enough data"
-    assert finding.rows[0]["reason"] == reason
+    assert finding.rows[0].reason == reason
     assert finding.statement == f"Not enough data for any block: {reason}."
 
 
@@ -121,7 +121,7 @@ def test_undefined_values_give_their_own_reason(tmp_path):
             ]
         )
     writer.close({})
-    assert descent(open_run(tmp_path / "run")).rows[0]["reason"] == "not finite"
+    assert descent(open_run(tmp_path / "run")).rows[0].reason == "not finite"
 
 
 def test_zero_gradients_are_left_out(tmp_path):
@@ -129,7 +129,7 @@ def test_zero_gradients_are_left_out(tmp_path):
     ratios[:5] = 0.0
     run = write_ratios(tmp_path / "run", ratios)
     assert read_ratios(run).height == 25
-    assert descent(run).rows[0]["samples"] == 25
+    assert descent(run).rows[0].samples == 25
 
 
 def test_few_samples_give_a_ratio_without_a_verdict(tmp_path):
@@ -156,16 +156,88 @@ def test_labels(tmp_path):
     assert descent(simple).label == "theorem"
 
 
-def test_embeddings_heads_and_gains_are_judged_with_a_note(tmp_path):
+def test_embeddings_and_heads_are_judged_with_a_note(tmp_path):
     for role, note in (
         (Role.EMBEDDING, "token indicators"),
         (Role.HEAD, "leaves the head to Adam"),
-        (Role.NORM, "sign step"),
     ):
         run = write_ratios(tmp_path / role, noisy(3.0), role=role)
         (row,) = descent(run).rows
         assert row.verdict == "spectral"
         assert note in row.note
+
+
+def test_gains_are_no_candidates(tmp_path):
+    finding = descent(write_ratios(tmp_path / "run", noisy(3.0), role=Role.NORM))
+    (row,) = finding.rows
+    assert row.verdict == "no matrix"
+    assert "a gain" in row.reason
+    assert row.ratio == pytest.approx(3.0, rel=0.1)
+    assert not any("2 or above" in line for line in finding.advice)
+
+
+def test_the_criterion_routes_nothing(tmp_path):
+    """Usual routing whatever the ratio: Muon for a hidden matrix, AdamW for a head."""
+    for role, ratio, step in ((Role.MLP_IN, 0.2, "spectral"), (Role.HEAD, 9.0, "euclidean")):
+        finding = descent(write_ratios(tmp_path / role, noisy(ratio), role=role))
+        assert finding.sign == "good"
+        assert "no routing" in finding.sentence
+        assert dict(plan_of(finding)) == {"w": step}
+
+
+def test_deviations_come_from_trials(tmp_path):
+    finding = descent(write_ratios(tmp_path / "run", noisy(3.0), role=Role.HEAD))
+    plan = plan_of(finding, evidence={"w": Tried(Step.SPECTRAL, {"gain": 0.02})})
+    assert plan["w"] is Step.SPECTRAL
+    assert plan.evidence["w"]["gain"] == 0.02
+    assert plan.evidence["w"]["verdict"] == "spectral"
+    with pytest.raises(InputError, match="the evidence is of 'v', which the finding does not know"):
+        plan_of(finding, evidence={"v": Tried(Step.SPECTRAL)})
+
+
+def test_without_replicas_the_ratio_is_an_upper_value(tmp_path):
+    finding = descent(write_ratios(tmp_path / "run", noisy(3.0)))
+    assert not finding.rows[0].corrected
+    assert "upper value" in finding.statement
+    assert "upper value" in finding.sentence
+
+
+@pytest.mark.parametrize(("scale", "clip"), [(1.0, 1.0), (7.0, 0.1)])
+def test_with_replicas_sampling_noise_is_taken_out(scale, clip, tmp_path):
+    """Three equal directions of 48, under white noise that raises the nuclear rank to above 9."""
+    generator = np.random.default_rng(0)
+    block = make_block("w", Role.MLP_IN, 0, (48, 64))
+    writer = RunWriter(tmp_path / "run", manifest={"blocks": [block.to_dict()]})
+    replicas, noise = 8, 0.5
+    signal = np.zeros((48, 64))
+    signal[range(3), range(3)] = 8.0
+    for step in range(12):
+        gradient = signal + noise / replicas**0.5 * generator.standard_normal((48, 64))
+        sigma = np.linalg.svd(gradient, compute_uv=False)
+        powers = {"signal_power": 192.0, "noise_power": noise**2 * 48 * 64}
+        writer.write(
+            [
+                Record(
+                    step,
+                    "w",
+                    Source.GRADIENT,
+                    "nuclear_rank",
+                    float(sigma.sum() ** 2 / (sigma @ sigma)),
+                ),
+                Record(step, "w", Source.INPUT, "stable_rank", 1.0),
+                *(
+                    Record(step, "w", Source.NOISE, name, scale * value, count=replicas)
+                    for name, value in powers.items()
+                ),
+            ]
+        )
+        writer.write_spectra([SpectrumRecord(step, "w", Source.GRADIENT, clip * sigma, "svd")])
+    writer.close({})
+    finding = descent(open_run(tmp_path / "run"))
+    (row,) = finding.rows
+    assert row.corrected
+    assert row.nuclear_rank == pytest.approx(3.0, rel=0.02)  # measured 3.000
+    assert "Sampling noise is taken out" in finding.statement
 
 
 def test_batch_sizes_that_were_not_logged_are_missing_data(tmp_path):
@@ -188,9 +260,9 @@ def test_a_realistic_run(realistic_run):
     assert len(verdicts) == 30
     assert verdicts["layers.0.attn.query.weight"] == "spectral"
     assert verdicts["embedding.weight"] == "euclidean"
-    assert verdicts["layers.0.norm.weight"] == "open"
-    groups = {group["role"]: group for group in finding.groups}
-    assert groups["mlp.out"]["spectral"] == groups["mlp.out"]["blocks"] == 4
+    assert verdicts["layers.0.norm.weight"] == "no matrix"
+    groups = {group.role: group for group in finding.groups}
+    assert groups["mlp.out"].spectral == groups["mlp.out"].blocks == 4
     assert finding.statement.startswith("Of 30 blocks, the criterion favours the spectral step in")
     json.dumps(finding.to_dict(), allow_nan=False)
 

@@ -279,3 +279,28 @@ def test_an_infinite_noise_scale_hides_no_batch_size(tmp_path: Path) -> None:
     ]
     frame = read_energies(write(tmp_path, {}, extra=[*lost, *known]))
     assert frame.filter(block="b.weight")["examples"].to_list() == [pytest.approx(16)]
+
+
+def ordered(evidence: float, attainable: float) -> list[Record]:
+    """How far the test of the passes' order came at the last step."""
+    values = (("order_evidence", evidence), ("order_evidence_attainable", attainable))
+    return [
+        Record(STEPS - 1, None, Source.NOISE, name, value, None, REPLICAS) for name, value in values
+    ]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "attainable", "reason"),
+    [(7.0, 9.0, "several losses"), (1.0, 6.8, r'pass replicas="microbatches"'), (6.8, 90.0, None)],
+)
+def test_passes_whose_order_matters_are_no_replicas(
+    tmp_path: Path, evidence: float, attainable: float, reason: str | None
+) -> None:
+    """Refused beyond ln 1000 = 6.9; not told where even perfect order could not have come to it."""
+    run = write(tmp_path, {"a.weight": 0.01}, extra=ordered(evidence, attainable))
+    row = next(row for row in noise(run).rows if row.block == "a.weight")
+    if reason is None:
+        assert row.noise_scale is not None
+    else:
+        assert row.noise_scale is None
+        assert reason in str(row.reason)

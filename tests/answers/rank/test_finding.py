@@ -15,7 +15,7 @@ def level(block, progress):
 
 
 def verdicts(finding):
-    return {row["block"]: row["verdict"] for row in finding.rows}
+    return {row.block: row.verdict for row in finding.rows}
 
 
 def test_falls_are_found_where_they_are(realistic_run):
@@ -24,10 +24,10 @@ def test_falls_are_found_where_they_are(realistic_run):
     assert found["layers.3.attn.query.weight"] == "falling"
     assert found["layers.3.mlp.out.weight"] == "no trend"
     assert found["head.weight"] == "no trend"
-    row = next(row for row in finding.rows if row["block"] == "layers.3.norm.weight")
-    assert row["low"] < row["change"] < row["high"] < 1
-    assert row["late"] / row["early"] == pytest.approx(row["change"], rel=0.01)
-    assert row["rho"] < -0.9
+    row = next(row for row in finding.rows if row.block == "layers.3.norm.weight")
+    assert row.low < row.change < row.high < 1
+    assert row.late / row.early == pytest.approx(row.change, rel=0.01)
+    assert row.rho < -0.9
     assert finding.status == "answered"
 
 
@@ -52,11 +52,11 @@ def test_rises_are_told_apart(tmp_path):
 
 def test_groups_by_role_and_depth(realistic_run):
     groups = rank(realistic_run).groups
-    roles = {group["role"]: group for group in groups if "role" in group}
-    depths = {group["depth"]: group for group in groups if "depth" in group}
-    assert (roles["mlp.out"]["verdict"], roles["attention.q"]["verdict"]) == ("no trend", "falling")
-    assert [depths[depth]["verdict"] for depth in range(4)] == ["no trend", *["falling"] * 3]
-    assert depths[3]["blocks"] == 7
+    roles = {group.role: group for group in groups if group.role is not None}
+    depths = {group.depth: group for group in groups if group.depth is not None}
+    assert (roles["mlp.out"].verdict, roles["attention.q"].verdict) == ("no trend", "falling")
+    assert [depths[depth].verdict for depth in range(4)] == ["no trend", *["falling"] * 3]
+    assert depths[3].blocks == 7
 
 
 def test_few_false_alarms_over_many_blocks(tmp_path):
@@ -83,8 +83,8 @@ def test_few_false_alarms_over_many_blocks(tmp_path):
 
 def test_q_values_are_those_of_benjamini_and_hochberg(tmp_path):
     finding = rank(write_run(tmp_path / "run", Recipe(steps=range(20))))
-    p_values = np.array([row["p_value"] for row in finding.rows])
-    q_values = np.array([row["q_value"] for row in finding.rows])
+    p_values = np.array([row.p_value for row in finding.rows])
+    q_values = np.array([row.q_value for row in finding.rows])
     order = np.argsort(p_values)
     scaled = p_values[order] * len(p_values) / np.arange(1, len(p_values) + 1)
     expected = np.minimum.accumulate(scaled[::-1])[::-1].clip(max=1)
@@ -102,17 +102,17 @@ def test_shares_are_of_full_rank(tmp_path):
 def test_short_runs_are_not_enough_data(tmp_path):
     finding = rank(write_run(tmp_path / "run", Recipe(steps=range(7))))
     assert finding.status == "not enough data"
-    assert {row["reason"] for row in finding.rows} == {
+    assert {row.reason for row in finding.rows} == {
         "6 samples after the first twentieth of the run, 8 are needed"
     }
-    assert finding.rows[0]["early"] is not None
+    assert finding.rows[0].early is not None
 
 
 def test_changes_get_an_interval_once_both_ends_are_long_enough(tmp_path):
     short = rank(write_run(tmp_path / "short", Recipe(steps=range(25), blocks=gpt_blocks(1))))
     long = rank(write_run(tmp_path / "long", Recipe(steps=range(26), blocks=gpt_blocks(1))))
-    assert {row["low"] for row in short.rows} == {None}
-    assert all(row["low"] < row["high"] for row in long.rows)
+    assert {row.low for row in short.rows} == {None}
+    assert all(row.low < row.high for row in long.rows)
     assert any("fewer than 24 samples" in limit for limit in short.limits)
     assert not any("fewer than 24 samples" in limit for limit in long.limits)
 

@@ -1,60 +1,93 @@
-"""Lagged correlation: what it finds, and how often it finds what is not there."""
+"""The link of pace and rank: what it finds, and how often it finds what is not there."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from scipy.signal import lfilter
 from scipy.stats import pearsonr
 
-from spectrain.answers.rank.stagnation import FEWEST, lagged
-from spectrain.answers.trend import detrended
+from spectrain.answers.rank.stagnation import FEWEST, link
+
+Pair = tuple[np.ndarray, np.ndarray]
 
 
-def autoregressive(count: int, phi: float, generator: np.random.Generator) -> np.ndarray:
-    drawn = generator.standard_normal((2, count + 50))
-    return lfilter([1.0], [1.0, -phi], drawn, axis=1)[:, 50:]
+def autoregressive(phi: float) -> Callable[[np.random.Generator, int], Pair]:
+    def make(generator: np.random.Generator, count: int) -> Pair:
+        first, second = lfilter([1.0], [1.0, -phi], generator.standard_normal((2, count + 50)))
+        return first[50:], second[50:]
+
+    return make
 
 
-def test_the_correlation_is_pearsons_at_the_lag() -> None:
+def exponential(noise: float) -> Callable[[np.random.Generator, int], Pair]:
+    """Two courses that fall at rates of their own and level off."""
+
+    def make(generator: np.random.Generator, count: int) -> Pair:
+        time, rates = np.linspace(0, 1, count), generator.uniform(0.05, 0.5, (2, 1))
+        first, second = np.exp(-time / rates) + noise * generator.standard_normal((2, count))
+        return first, second
+
+    return make
+
+
+def test_the_correlation_is_that_of_second_differences_at_the_lag() -> None:
     generator = np.random.default_rng(0)
     x = generator.standard_normal(50)
     y = np.concatenate([[0.0, 0.0], x[:-2]]) + 0.2 * generator.standard_normal(50)
-    found = lagged(x, y, np.random.default_rng(1))
+    found = link(x, y, np.random.default_rng(1))
+    assert found is not None
     assert found.lag == 2
-    expected = pearsonr(detrended(x)[:-2], detrended(y)[2:]).statistic
-    assert found.correlation == pytest.approx(expected)
+    expected = pearsonr(np.diff(x, 2)[:-2], np.diff(y, 2)[2:]).statistic
+    assert found.correlation == pytest.approx(expected, abs=0.01)  # about 0, not about means
     assert found.found
-    assert found.low < found.correlation < found.high
 
 
 def test_rank_that_follows_has_a_negative_lag() -> None:
     pace = np.random.default_rng(0).standard_normal(50)
-    assert lagged(np.concatenate([[0.0], pace[:-1]]), pace, np.random.default_rng(1)).lag == -1
+    found = link(np.concatenate([[0.0], pace[:-1]]), pace, np.random.default_rng(1))
+    assert found is not None
+    assert found.lag == -1
 
 
-def test_common_trends_are_no_correlation() -> None:
-    generator = np.random.default_rng(3)
-    fall = -np.arange(60) / 5
-    x, y = fall + generator.standard_normal(60), fall + generator.standard_normal(60)
-    assert pearsonr(x, y).statistic > 0.8  # 0.89, by their trends alone
-    assert not lagged(x, y, np.random.default_rng(1)).found
+def test_courses_without_fluctuations_say_nothing() -> None:
+    """Two exponentials correlate at .9 and more, about straight lines still at .8."""
+    x, y = exponential(0.0)(np.random.default_rng(0), 60)
+    assert pearsonr(x, y).statistic > 0.8
+    assert link(x, y, np.random.default_rng(1)) is None
 
 
-@pytest.mark.parametrize(("count", "phi"), [(24, 0.0), (24, 0.8), (40, 0.5)])
-def test_few_false_alarms(count: int, phi: float) -> None:
-    """Nominal 5 % of the runs; measured 5.0, 0.5 and 1.5 % of 200. Here 40 runs."""
-    generator = np.random.default_rng(0)
-    alarms = sum(
-        lagged(
-            *autoregressive(count, phi, generator), np.random.default_rng(seed), resamples=99
-        ).found
-        for seed in range(40)
-    )
-    assert alarms <= 6
+@pytest.mark.parametrize("count", [40, 60])
+@pytest.mark.parametrize(
+    "make",
+    [autoregressive(0.0), autoregressive(0.98), exponential(0.01), exponential(0.1)],
+    ids=["white", "random walk", "sharp courses", "noisy courses"],
+)
+def test_few_false_alarms(make: Callable[[np.random.Generator, int], Pair], count: int) -> None:
+    """At most 5 % of the runs: measured 2.7 to 4.3 % of 600. Here 60 runs, of which 7 are 12 %."""
+    alarms = 0
+    for seed in range(60):
+        pair = make(np.random.default_rng(seed), count)
+        found = link(*pair, np.random.default_rng(9), placebos=199)
+        alarms += found is not None and found.found
+    assert alarms <= 7  # a rate of 5 % passes 7 in 1 of 100 tries
+
+
+def test_a_link_under_a_common_course_is_found() -> None:
+    """Measured 98 % at 60 samples, where the pace is the rank's fluctuation and as much noise."""
+    found = 0
+    for seed in range(10):
+        generator = np.random.default_rng(seed)
+        course, z = np.exp(-np.linspace(0, 4, 60)), generator.standard_normal(60)
+        pace = course + 0.1 * z + 0.1 * generator.standard_normal(60)
+        told = link(course + 0.1 * z, pace, np.random.default_rng(9), placebos=199)
+        found += told is not None and told.found
+    assert found >= 8
 
 
 def test_what_is_too_short_or_constant_says_nothing() -> None:
     noise = np.random.default_rng(0).standard_normal(FEWEST)
-    assert lagged(noise[1:], noise[1:], np.random.default_rng(0)) is None
-    assert lagged(noise, np.ones(FEWEST), np.random.default_rng(0)) is None
+    assert link(noise[1:], noise[1:], np.random.default_rng(0)) is None
+    assert link(noise, np.ones(FEWEST), np.random.default_rng(0)) is None

@@ -17,7 +17,7 @@ from support.distributed import (
     train,
 )
 
-KEY = ["step", "block", "source", "measure"]
+KEY = ["step", "block", "source", "measure", "index"]
 
 TOLERANCE = {"condition_number": 0.01, "effective_rank": 1e-6, "spectral_entropy": 1e-6}
 """Relative. Seen: condition number 2e-4 (at κ up to 1e6), entropy and effective rank 8e-8, where
@@ -66,7 +66,8 @@ def check_modes(tmp_path: Path, processes: int, modes: list[str], **options: obj
 def test_three_processes_with_uneven_shards(tmp_path: Path) -> None:
     check_modes(tmp_path, 3, ["ddp", "fsdp2"], steps=2)
     microbatches = tmp_path / "microbatches"
-    train(Job("alone", microbatches, steps=2, accumulation=3))
+    told = (("replicas", "microbatches"),)  # as processes are by themselves
+    train(Job("alone", microbatches, steps=2, accumulation=3, options=told))
     for mode in ("ddp", "fsdp2"):
         assert_same_noise(tmp_path / mode, microbatches)
 

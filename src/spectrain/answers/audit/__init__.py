@@ -1,7 +1,7 @@
 """Audit: whether the applied updates are what their optimizer intends."""
 
 from spectrain.answers.audit.columns import columns
-from spectrain.answers.audit.finding import audit
+from spectrain.answers.audit.finding import QUESTION, audit
 from spectrain.answers.audit.row import VERDICTS
 from spectrain.answers.question import QUESTIONS, Question
 
@@ -10,7 +10,8 @@ __all__ = ["audit"]
 QUESTIONS.register(
     Question(
         name="audit",
-        text="Are the applied updates what their optimizer intends?",
+        place=6,
+        text=QUESTION,
         answer=audit,
         verdicts=VERDICTS,
         columns=columns,

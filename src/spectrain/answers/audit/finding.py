@@ -9,6 +9,7 @@ the entries against the intended one. For any optimizer, how far clipping scaled
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,25 +17,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from spectrain.answers.audit import words
-from spectrain.answers.audit.row import Verdict
-from spectrain.answers.finding import Finding, Label, Status
+from spectrain.answers.audit.row import ENOUGH, RESIDUAL, SHRUNK, AuditRow, Verdict
+from spectrain.answers.finding import Finding, Label, Status, about
 from spectrain.answers.series import by_block, read_reasons, read_series
-from spectrain.answers.untyped import Untyped, brief
 from spectrain.core import Block, Source
 from spectrain.records import Run
 
-RESIDUAL = 0.5
-"""‖UᵀU − I‖_F/√r from which an update is called not orthogonal; Muon's five quintic steps leave
-0.1–0.35 where no direction is missing."""
-
-SHRUNK = 0.8
-"""Share of the intended RMS below which a step is called shrunk."""
-
-ENOUGH = 3
-"""Samples that a verdict needs."""
+QUESTION = "Are the applied updates what their optimizer intends?"
 
 
-def audit(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[Any, Any]:
+def audit(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[AuditRow, Any]:
     """Compare applied updates with what their optimizers intend.
 
     Args:
@@ -52,38 +44,28 @@ def audit(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[Any, An
     lengths = dict(read_reasons(run, Source.DIRECTION, "intended_scale"))
     clipping = by_block(read_clipping(run))
     rows = tuple(
-        Untyped(
-            {
-                "block": block.name,
-                "role": str(block.role),
-                "depth": block.depth,
-                "shape": list(block.shape),
-                **_clipped(clipping.get(block.name)),
-                **_applied(
-                    block,
-                    applied.get(block.name),
-                    scales.get(block.name),
-                    intended.get(block.name),
-                    spectral=block.name in scales or block.name in lengths,
-                ),
-            }
+        _row(
+            block,
+            applied.get(block.name, ()),
+            scales.get(block.name),
+            intended.get(block.name),
+            clipping.get(block.name),
+            spectral=block.name in scales or block.name in lengths,
         )
         for block in chosen
     )
-    judged = [row for row in rows if row["verdict"] != Verdict.UNKNOWN]
-    told = bool(judged) or any(row["clipping"] is not None for row in rows)
-    status = Status.ANSWERED if told else Status.NOT_ENOUGH_DATA
-    statement, advice = words.statement(rows), tuple(words.advice(rows))
+    judged = [row for row in rows if row.verdict not in (Verdict.UNKNOWN, Verdict.NOT_MEANT)]
+    told = bool(judged) or any(row.clipping is not None for row in rows)
     return Finding(
         name="audit",
-        question="Are the applied updates what their optimizer intends?",
-        status=status,
-        **brief(status, statement, advice),
-        statement=statement,
+        question=QUESTION,
+        status=Status.ANSWERED if told else Status.NOT_ENOUGH_DATA,
+        **words.brief(rows),
+        statement=words.statement(rows),
         confidence=words.confidence(judged),
         label=Label.HEURISTIC,
         rows=rows,
-        advice=advice,
+        advice=tuple(words.advice(rows)),
         limits=tuple(words.limits(rows)),
     )
 
@@ -129,9 +111,40 @@ def residual_of(values: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean((energy / energy.mean() - 1) ** 2)))
 
 
+def _row(
+    block: Block,
+    spectra: Sequence[tuple[int, NDArray[np.float64]]],
+    scales: pl.DataFrame | None,
+    intended: pl.DataFrame | None,
+    clipping: pl.DataFrame | None,
+    *,
+    spectral: bool,
+) -> AuditRow:
+    row = AuditRow(
+        **about(block),
+        spectral=spectral,
+        part=bool(block.view.rows or block.view.columns),
+        **_clipped(clipping),
+    )
+    usable = [(step, values) for step, values in spectra if values.any()]
+    if usable:
+        row = replace(row, **_applied(block, usable, scales, intended))
+    if not spectral:
+        reason = "its optimizer promises no orthogonal update"
+        return replace(row, verdict=Verdict.NOT_MEANT, reason=reason)
+    if row.part:
+        reason = "a part of a matrix that is orthogonalized as a whole"
+        return replace(row, verdict=Verdict.NOT_MEANT, reason=reason)
+    if not usable:
+        return replace(row, reason="no update with a known direction is recorded")
+    if len(usable) < ENOUGH:
+        return replace(row, reason=f"{len(usable)} samples, {ENOUGH} are needed")
+    return replace(row, verdict=_verdict(row))
+
+
 def _clipped(series: pl.DataFrame | None) -> dict[str, Any]:
     if series is None or series.is_empty():
-        return {"clipping": None, "clipping_spread": None, "clipped_share": None}
+        return {}
     factor = series["value"].to_numpy()
     return {
         "clipping": float(np.median(factor)),
@@ -142,46 +155,32 @@ def _clipped(series: pl.DataFrame | None) -> dict[str, Any]:
 
 def _applied(
     block: Block,
-    spectra: Sequence[tuple[int, NDArray[np.float64]]] | None,
+    usable: Sequence[tuple[int, NDArray[np.float64]]],
     scales: pl.DataFrame | None,
     intended: pl.DataFrame | None,
-    *,
-    spectral: bool,
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "spectral": spectral,
-        "part": bool(block.view.rows or block.view.columns),
-        "verdict": Verdict.UNKNOWN,
-        "samples": 0,
-        **dict.fromkeys(("least", "most", "residual", "below_half", "rms", "rms_ratio", "reason")),
-    }
-    usable = [(step, values) for step, values in spectra or () if values.any()]
-    if not usable:
-        return row | {"reason": "no update with a known direction is recorded"}
     sizes = [float(np.sqrt(np.sum(v**2) / (block.shape[0] * block.shape[1]))) for _, v in usable]
-    row |= {"samples": len(usable), "rms": float(np.median(sizes))}
-    row["residual"] = float(np.median([residual_of(values) for _, values in usable]))
+    told: dict[str, Any] = {
+        "samples": len(usable),
+        "rms": float(np.median(sizes)),
+        "residual": float(np.median([residual_of(values) for _, values in usable])),
+    }
     scale = {} if scales is None else dict(scales.select("step", "value").iter_rows())
     unit = [(v / scale[step]) for step, v in usable if step in scale]
     if unit:
-        row["least"] = float(np.median([v[-1] for v in unit]))
-        row["most"] = float(np.median([v[0] for v in unit]))
-        row["below_half"] = float(np.median([np.mean(v < 0.5) for v in unit]))
+        told["least"] = float(np.median([v[-1] for v in unit]))
+        told["most"] = float(np.median([v[0] for v in unit]))
+        told["below_half"] = float(np.median([np.mean(v < 0.5) for v in unit]))
     meant = {} if intended is None else dict(intended.select("step", "value").iter_rows())
     ratios = [
         size / meant[step] for size, (step, _) in zip(sizes, usable, strict=True) if meant.get(step)
     ]
-    row["rms_ratio"] = float(np.median(ratios)) if ratios else None
-    if not spectral:
-        return row | {"reason": "its optimizer promises no orthogonal update"}
-    if len(usable) < ENOUGH:
-        return row | {"reason": f"{len(usable)} samples, {ENOUGH} are needed"}
-    return row | {"verdict": _verdict(row)}
+    return told | {"rms_ratio": float(np.median(ratios)) if ratios else None}
 
 
-def _verdict(row: Mapping[str, Any]) -> Verdict:
-    if row["residual"] > RESIDUAL:
+def _verdict(row: AuditRow) -> Verdict:
+    if row.residual is not None and row.residual > RESIDUAL:
         return Verdict.NOT_ORTHOGONAL
-    if row["rms_ratio"] is not None and row["rms_ratio"] < SHRUNK:
+    if row.rms_ratio is not None and row.rms_ratio < SHRUNK:
         return Verdict.SHRUNK
     return Verdict.ORTHOGONAL

@@ -1,17 +1,18 @@
 """Descent: the gradient's nuclear rank against the stable rank of what feeds a block."""
 
 from spectrain.answers.descent.columns import by_role, columns
-from spectrain.answers.descent.finding import descent, read_ratios
-from spectrain.answers.descent.plan import OpenAs, plan_of
+from spectrain.answers.descent.finding import QUESTION, descent, read_ratios
+from spectrain.answers.descent.plan import Tried, plan_of
 from spectrain.answers.descent.row import VERDICTS, DescentGroup, DescentRow
 from spectrain.answers.question import QUESTIONS, Heatmap, Question, RoleTable
 
-__all__ = ["DescentGroup", "DescentRow", "OpenAs", "descent", "plan_of"]
+__all__ = ["DescentGroup", "DescentRow", "Tried", "descent", "plan_of"]
 
 QUESTIONS.register(
     Question(
         name="descent",
-        text="Which blocks should take spectral updates, and which Euclidean ones?",
+        place=1,
+        text=QUESTION,
         answer=descent,
         verdicts=VERDICTS,
         columns=columns,
@@ -21,7 +22,7 @@ QUESTIONS.register(
                 "Nuclear over stable rank",
                 "of gradient and input",
                 "ratio",
-                lambda run, blocks: read_ratios(run).rename({"ratio": "value"}),
+                lambda run, blocks: read_ratios(run, blocks).rename({"ratio": "value"}),
             ),
         ),
         compared=(

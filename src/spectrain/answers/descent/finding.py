@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from spectrain.answers.denoised import read_denoised
 from spectrain.answers.descent import words
 from spectrain.answers.descent.course import course
 from spectrain.answers.descent.granularity import Cuts, read_cuts
@@ -24,16 +25,17 @@ from spectrain.answers.descent.row import DescentGroup, DescentRow, Verdict
 from spectrain.answers.finding import Finding, Label, Status, about
 from spectrain.answers.series import by_block, read_reasons, read_series
 from spectrain.answers.trend import ENOUGH, median_interval
-from spectrain.answers.untyped import brief
 from spectrain.core import Block, Role, Source
 from spectrain.descent import CLEAR, favoured
 from spectrain.records import Run
 
+QUESTION = "Which blocks should take spectral updates, and which Euclidean ones?"
+
 _SEED = 0
+_GAIN = "a gain: its spectral step is a sign step, and the criterion is about matrices"
 _NOTES = {
     Role.EMBEDDING: "fed by token indicators: st(A) = 1/(share of the commonest token)",
     Role.HEAD: "common practice leaves the head to Adam",
-    Role.NORM: "diagonal: its spectral step is a sign step",
 }
 
 
@@ -57,7 +59,7 @@ def descent(
         :func:`spectrain.measure_steps` where they were measured.
     """
     chosen = run.blocks if blocks is None else tuple(blocks)
-    table = read_ratios(run)
+    table = read_ratios(run, chosen)
     ratios, cuts, measured = by_block(table), read_cuts(run, table), read_measured(run)
     reasons = _reasons(run)
     rows = tuple(
@@ -70,33 +72,38 @@ def descent(
         )
         for block in chosen
     )
-    judged = [row for row in rows if row.verdict != Verdict.UNKNOWN]
-    decided = [row for row in judged if row.verdict != Verdict.OPEN]
     theorem = run.manifest["config"].get("objective") == "least squares" and len(run.blocks) == 1
+    if theorem:  # of all data: there is no sampling noise
+        rows = tuple(replace(row, corrected=True) for row in rows)
+    judged = [row for row in rows if row.verdict not in (Verdict.UNKNOWN, Verdict.NO_MATRIX)]
+    decided = [row for row in judged if row.verdict is not Verdict.OPEN]
     status = Status.ANSWERED if decided else Status.OPEN if judged else Status.NOT_ENOUGH_DATA
-    statement, advice = words.statement(rows), tuple(words.advice(rows))
     return Finding(
         name="descent",
-        question="Which blocks should take spectral updates, and which Euclidean ones?",
+        question=QUESTION,
         status=status,
-        **brief(status, statement, advice),
-        statement=statement,
+        **words.brief(rows),
+        statement=words.statement(rows),
         confidence=words.confidence(judged),
         label=Label.THEOREM if theorem else Label.HEURISTIC,
         rows=rows,
         groups=tuple(_by_role(judged)),
-        advice=advice,
+        advice=tuple(words.advice(rows)),
         limits=tuple(words.limits(rows, _batch_sizes(run), theorem=theorem)),
     )
 
 
-def read_ratios(run: Run) -> pl.DataFrame:
+def read_ratios(run: Run, blocks: Sequence[Block] | None = None) -> pl.DataFrame:
     """The ratio nr(G)/st(A) of every block at every step where both are positive.
 
-    A is the activation of the criterion where that differs from the block's literal input.
+    A is the activation of the criterion where that differs from the block's literal input. Where
+    replicas tell the noise of the gradient, G is its signal
+    (:func:`spectrain.answers.denoised.read_denoised`), else what the optimizer was given, whose
+    nuclear rank sampling noise raises.
 
     Returns:
-        Columns block, step, nuclear_rank, stable_rank, activation, columns, ratio, by step.
+        Columns block, step, nuclear_rank, corrected, stable_rank, activation, columns, ratio, by
+        step.
     """
     criterion = read_series(run, Source.CRITERION_INPUT, "stable_rank").with_columns(
         activation=pl.lit("criterion")
@@ -105,14 +112,31 @@ def read_ratios(run: Run) -> pl.DataFrame:
     fed = pl.concat(
         [criterion, literal.filter(~pl.col("block").is_in(criterion["block"].unique().implode()))]
     ).rename({"value": "stable_rank", "count": "columns"})
-    gradient = read_series(run, Source.GRADIENT, "nuclear_rank").drop("count")
     return (
-        gradient.rename({"value": "nuclear_rank"})
+        _nuclear_ranks(run, run.blocks if blocks is None else blocks)
         .join(fed, on=["block", "step"])
         .filter(pl.col("nuclear_rank") > 0, pl.col("stable_rank") > 0)
         .with_columns(ratio=pl.col("nuclear_rank") / pl.col("stable_rank"))
         .sort("step")
     )
+
+
+def _nuclear_ranks(run: Run, blocks: Sequence[Block]) -> pl.DataFrame:
+    """Columns block, step, nuclear_rank, corrected."""
+    raw = read_series(run, Source.GRADIENT, "nuclear_rank").select(
+        "block", "step", nuclear_rank="value", corrected=pl.lit(value=False)
+    )
+    signals = [
+        rows.select(
+            block=pl.lit(name),
+            step="step",
+            nuclear_rank="nuclear_rank",
+            corrected=pl.lit(value=True),
+        )
+        for name, rows in read_denoised(run, blocks).items()
+    ]
+    known = pl.concat(signals) if signals else raw.clear()
+    return pl.concat([known, raw.filter(~pl.col("block").is_in(known["block"].unique().implode()))])
 
 
 def _row(
@@ -130,7 +154,7 @@ def _row(
         **({} if measured is None else _measured(measured)),
     )
     if samples is None:
-        return row
+        return replace(row, verdict=Verdict.NO_MATRIX, reason=_GAIN) if _is_gain(block) else row
     recent = samples.tail(max(ENOUGH, samples.height // 3))
     logs = np.log(samples["ratio"].to_numpy())
     path = course(samples["step"].to_numpy(), logs, float(np.log(CLEAR)))
@@ -140,18 +164,25 @@ def _row(
         course=path.describe("2"),
         crossings=path.crossings,
         nuclear_rank=float(np.median(recent["nuclear_rank"].to_numpy())),
+        corrected=recent["corrected"][-1],
         stable_rank=float(np.median(recent["stable_rank"].to_numpy())),
         activation=recent["activation"][-1],
         columns=recent["columns"][-1],
         samples=samples.height,
         window=(recent["step"][0], recent["step"][-1]),
     )
+    if _is_gain(block):
+        return replace(row, verdict=Verdict.NO_MATRIX, reason=_GAIN)
     if samples.height < ENOUGH:
         few = f"{samples.height} samples, {ENOUGH} are needed for an interval"
         return replace(row, reason=few)
     interval = median_interval(logs[-recent.height :], np.random.default_rng(_SEED))
     ratio, low, high = (float(end) for end in np.exp(interval))
     return replace(row, verdict=reading(low, high), ratio=ratio, low=low, high=high, reason=None)
+
+
+def _is_gain(block: Block) -> bool:
+    return block.view.diagonal
 
 
 def _cut(cuts: Cuts) -> dict[str, Any]:

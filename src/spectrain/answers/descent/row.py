@@ -11,11 +11,12 @@ from spectrain.answers.question import Told
 
 
 class Verdict(StrEnum):
-    """Which step is favoured."""
+    """On which side of the criterion a block lies: a diagnostic, which routes nothing."""
 
     SPECTRAL = "spectral"
     EUCLIDEAN = "euclidean"
     OPEN = "open"
+    NO_MATRIX = "no matrix"
     UNKNOWN = "not enough data"
 
 
@@ -23,6 +24,7 @@ VERDICTS = {
     Verdict.SPECTRAL: Told("▲", "the interval of nr/st lies at 2 or above"),
     Verdict.EUCLIDEAN: Told("■", "it lies at ½ or below"),
     Verdict.OPEN: Told("○", "the one-step guarantees do not decide"),
+    Verdict.NO_MATRIX: Told("–", "a gain, whose spectral step is a sign step: not judged"),
     Verdict.UNKNOWN: Told("·", "the records do not suffice"),
 }
 
@@ -39,6 +41,8 @@ class DescentRow(Row):
         course: how the ratio went through training, in words.
         crossings: sampled steps at which it crossed 2.
         nuclear_rank: of the gradient, median over the last third.
+        corrected: whether it is that of the signal, with sampling noise taken out; if not, it is an
+            upper value.
         stable_rank: of what feeds the block, likewise.
         activation: which activation that is, ``criterion`` or ``input``.
         columns: over how many columns its stable rank was taken.
@@ -62,6 +66,7 @@ class DescentRow(Row):
     course: str | None = None
     crossings: tuple[int, ...] = ()
     nuclear_rank: float | None = None
+    corrected: bool = False
     stable_rank: float | None = None
     activation: str | None = None
     columns: int | None = None

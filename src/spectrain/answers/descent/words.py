@@ -4,35 +4,76 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from spectrain.answers.descent.granularity import Granularity
 from spectrain.answers.descent.row import DescentRow, Verdict
-from spectrain.answers.phrases import among, join, plural
+from spectrain.answers.finding import Sign
+from spectrain.answers.phrases import among, join, missing_data, plural
+from spectrain.answers.trend import ENOUGH
 from spectrain.descent import CLEAR
 
 Rows = Sequence[DescentRow]
+
+
+def brief(rows: Rows) -> dict[str, Any]:
+    """Sign, sentence and action. A diagnostic that routes nothing never asks to act."""
+    judged = _judged(rows)
+    if not judged:
+        return {
+            "sign": Sign.NOT_ENOUGH_DATA,
+            "sentence": statement(rows),
+            "action": (
+                f"Watch {ENOUGH} sampled steps or more, with gradients and inputs (the default)."
+            ),
+        }
+    high = [row for row in judged if row.verdict is Verdict.SPECTRAL]
+    raw = [row for row in high if not row.corrected]
+    upper = " as an upper value, which sampling noise raises" if raw else ""
+    return {
+        "sign": Sign.GOOD,
+        "sentence": (
+            f"Nuclear over stable rank is 2 or more in {len(high):,} of "
+            f"{plural(len(judged), 'block')}{upper}: a diagnostic, no routing."
+        ),
+        "action": "Start from usual routing (spectrain advise) and let trials decide.",
+    }
 
 
 def statement(rows: Rows) -> str:
     """How many blocks the criterion decides, and which way."""
     count = Counter(row.verdict for row in rows)
     unknown = count.pop(Verdict.UNKNOWN, 0)
+    gains = count.pop(Verdict.NO_MATRIX, 0)
     if not count:
-        missing = (
-            join(sorted({row.reason for row in rows if row.reason})) or "the run has no blocks"
-        )
-        return f"Not enough data for any block: {missing}."
+        return missing_data(rows)
     told = {
         Verdict.SPECTRAL: "the spectral step",
         Verdict.EUCLIDEAN: "the Euclidean step",
         Verdict.OPEN: "neither",
     }
-    if len(count) == 1 and not unknown and len(rows) > 1:
+    if len(count) == 1 and not unknown and not gains and len(rows) > 1:
         (only,) = count
-        return f"In all {len(rows):,} blocks the criterion favours {told[only]}."
+        return f"In all {len(rows):,} blocks the criterion favours {told[only]}.{_upper(rows)}"
     parts = [f"{text} in {count[verdict]:,}" for verdict, text in told.items() if count[verdict]]
+    if gains:
+        parts.append(f"does not judge {plural(gains, 'gain')}")
     missing = f" (not enough data for {unknown:,})" if unknown else ""
-    return f"Of {plural(len(rows), 'block')}{missing}, the criterion favours {join(parts)}."
+    said = f"Of {plural(len(rows), 'block')}{missing}, the criterion favours {join(parts)}."
+    return said + _upper(rows)
+
+
+def _upper(rows: Rows) -> str:
+    judged = _judged(rows)
+    raw = [row for row in judged if not row.corrected]
+    if not raw:
+        return " Sampling noise is taken out."
+    which = "The" if len(raw) == len(judged) else f"In {plural(len(raw), 'block')} the"
+    return f" {which} ratio is an upper value: sampling noise raises the nuclear rank."
+
+
+def _judged(rows: Rows) -> list[DescentRow]:
+    return [row for row in rows if row.verdict not in (Verdict.UNKNOWN, Verdict.NO_MATRIX)]
 
 
 def confidence(judged: Rows) -> str:
@@ -49,17 +90,21 @@ def confidence(judged: Rows) -> str:
 
 def advice(rows: Rows) -> Iterator[str]:
     """What to do: by verdict, by granularity, and by what was measured."""
-    judged = [row for row in rows if row.verdict != Verdict.UNKNOWN]
-    chosen = {
-        verdict: [row for row in judged if row.verdict == verdict]
-        for verdict in (Verdict.SPECTRAL, Verdict.EUCLIDEAN, Verdict.OPEN)
+    judged = _judged(rows)
+    if not judged:
+        return
+    yield (
+        "The criterion routes nothing: its margin does not foretell what Muon gains. Start from "
+        "usual routing, and let trials decide."
+    )
+    told = {
+        Verdict.SPECTRAL: f"Nuclear over stable rank at {CLEAR:g} or above",
+        Verdict.EUCLIDEAN: f"At {1 / CLEAR:g} or below",
+        Verdict.OPEN: "Between, or not sure",
     }
-    if those := chosen[Verdict.SPECTRAL]:
-        yield f"Candidates for spectral updates such as Muon: {among(those, judged)}."
-    if those := chosen[Verdict.EUCLIDEAN]:
-        yield f"Leave to Euclidean updates: {among(those, judged)}."
-    if those := chosen[Verdict.OPEN]:
-        yield f"The criterion does not decide {among(those, judged)}: train both ways to know."
+    for verdict, text in told.items():
+        if those := [row for row in judged if row.verdict is verdict]:
+            yield f"{text}: {among(those, judged)}."
     faded = [row for row in judged if row.crossings and row.ratio and row.ratio < CLEAR]
     if faded:
         last = max(row.crossings[-1] for row in faded)
@@ -120,7 +165,7 @@ def limits(rows: Rows, batch_sizes: Sequence[float], *, theorem: bool) -> Iterat
             "Not enough data to say how far sampling noise raises the nuclear ranks: "
             "batch_size was not logged."
         )
-    else:
+    elif not all(row.corrected for row in _judged(rows)):
         sizes = " to ".join(f"{size:,.0f}" for size in sorted({batch_sizes[0], batch_sizes[-1]}))
         yield f"Gradients come from batches of {sizes}; sampling noise raises their nuclear rank."
     few = [row for row in rows if row.columns and row.columns < row.shape[1]]

@@ -11,6 +11,7 @@ __all__ = ["noise"]
 QUESTIONS.register(
     Question(
         name="noise",
+        place=3,
         text="How much of each gradient is signal, and of what kind is the noise?",
         answer=noise,
         verdicts=VERDICTS,

@@ -29,6 +29,7 @@ from spectrain.answers.noise.samples import (
     read_lost,
     signal_to_noise_of,
     tokens_per_example,
+    why_no_replicas,
 )
 from spectrain.answers.series import by_block, read_reasons
 from spectrain.answers.trend import ENOUGH
@@ -218,8 +219,11 @@ def _by_role(
 
 def _reasons(run: Run) -> dict[str, str]:
     """Why a block has no noise records."""
-    lacking = "its gradients came from one backward pass a step"
+    refused = why_no_replicas(run)
+    lacking = refused or "its gradients came from one backward pass a step"
     found = {block.name: lacking for block in run.blocks}
+    if refused:
+        return found
     for measure in ("zeta_emp", "snr_unbiased"):
         found |= dict(read_reasons(run, Source.NOISE, measure))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from spectrain.core import Source
 from spectrain.noise import NOISE_MODELS, SIGNAL_LEVEL, Estimate
 from spectrain.noise.comparison import Verdict as Model
 from spectrain.noise.estimate import fieller
+from spectrain.noise.exchangeability import EVIDENCE
 from spectrain.noise.intervals import reciprocal
 from spectrain.noise.signal import FEWEST
 from spectrain.records import Run
@@ -24,6 +26,33 @@ POOLED = 3
 _MODELS = {value: verdict for verdict, value in NOISE_MODELS.items()}
 _ENERGIES = ("signal_power", "noise_power", "noise_scale")
 _SCHEMA = {"block": pl.String, "step": pl.Int64, "replicas": pl.Float64, "examples": pl.Float64}
+
+
+def why_no_replicas(run: Run) -> str | None:
+    """Why the backward passes of a step may not be taken for replicas of one gradient.
+
+    Nothing where the loop said what they are, or the test of their order could have found that it
+    matters and did not.
+    """
+    told = {
+        name: float(run.metrics(source=Source.NOISE, measure=name)["value"].max() or 0.0)  # type: ignore[arg-type]
+        for name in ("order_evidence", "order_evidence_attainable")
+    }
+    rows = run.metrics(source=Source.NOISE, measure="order_evidence")
+    if rows.is_empty():
+        return None
+    needed = log(EVIDENCE)
+    if told["order_evidence"] >= needed:
+        return (
+            "the order of the backward passes within a step predicts their gradients: they are "
+            "several losses, and no replicas of one"
+        )
+    if told["order_evidence_attainable"] < needed:
+        return (
+            f"after {rows.height} samples it is not known whether the backward passes of a step "
+            'are samples of one loss; pass replicas="microbatches" to watch() if they are'
+        )
+    return None
 
 
 def read_energies(run: Run) -> pl.DataFrame:
@@ -37,7 +66,7 @@ def read_energies(run: Run) -> pl.DataFrame:
         pl.col("measure").is_in(_ENERGIES), pl.col("value").is_finite()
     )
     empty = _SCHEMA | dict.fromkeys(_ENERGIES, pl.Float64)
-    if rows.is_empty():
+    if rows.is_empty() or why_no_replicas(run):
         return pl.DataFrame(schema=empty)
     values = rows.group_by("block", "step").agg(
         *(
@@ -165,6 +194,8 @@ class Directions:
 
 def read_directions(run: Run) -> Mapping[str, Sequence[Directions]]:
     """Every sample with directions of every block, by step."""
+    if why_no_replicas(run):
+        return {}
     rows = run.metrics(source=Source.NOISE).filter(pl.col("block").is_not_null())
     with_sigma = rows.filter(pl.col("measure") == "sigma").select("block", "step").unique()
     found: dict[str, list[Directions]] = {}

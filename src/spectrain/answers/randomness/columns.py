@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from spectrain.answers.randomness.words import VERDICTS
+from spectrain.answers.randomness.row import VERDICTS, RandomnessRow
 from spectrain.page.elements import verdict_chip
-from spectrain.page.format import MISSING, percent
+from spectrain.page.format import percent
 from spectrain.page.table import Cell, Column, numeric
 from spectrain.records import Run
 
 
-def columns(run: Run) -> Sequence[Column[Any]]:
+def columns(run: Run) -> Sequence[Column[RandomnessRow]]:
     """Class of the spectrum and share of the bulk."""
     return (
-        Column("Spectrum", "what it is beside a random bulk", _tail),
-        Column(
-            "Random bulk",
-            "share of the eigenvalues that belong to it",
-            lambda row: numeric(percent(row.bulk_fraction), row.bulk_fraction),
-        ),
+        Column("Spectrum", "what it is beside a random bulk", spectrum_cell),
+        Column("Random bulk", "share of the eigenvalues that belong to it", bulk_cell),
     )
 
 
-def _tail(row: Any) -> Cell:
-    if row.tail is None:
-        return Cell(MISSING, None, row.reason)
-    return Cell(verdict_chip(row.tail, VERDICTS[row.tail].mark), str(row.tail))
+def spectrum_cell(row: RandomnessRow) -> Cell:
+    """The class of the spectrum."""
+    chip = verdict_chip(row.verdict, VERDICTS[row.verdict].mark)
+    return Cell(chip, str(row.verdict), row.reason)
+
+
+def bulk_cell(row: RandomnessRow) -> Cell:
+    """The share of the bulk."""
+    return numeric(percent(row.bulk_fraction), row.bulk_fraction)

@@ -1,43 +1,45 @@
 """Randomness: how much of each weight matrix is still that of a random matrix.
 
 Per block the eigenvalues σ² of the last recorded weight are compared with the Marchenko-Pastur law:
-eigenvalues that stand significantly apart are counted, the rest is fitted, and what no random
-matrix explains is the tail. Where an earlier step is recorded, the width of the bulk is compared
-with that at the first; where :func:`spectrain.monitor.measure_bulk` has left records, the answer
-says what the bulk is worth.
+what is exactly zero or repeated is taken out, eigenvalues that stand significantly apart are
+counted, the rest is fitted, and what no random matrix explains is the tail. Where an earlier step
+is recorded, the width of the bulk is compared with that at the first, and with what noise of the
+updates' size would have made of it; where :func:`spectrain.monitor.measure_bulk` has left records,
+the answer says what the bulk is worth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import hypot
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Float
 
-from spectrain.answers.finding import Finding, Label, Status
+from spectrain.answers.finding import Finding, Group, Label, Status, about
 from spectrain.answers.randomness import words
 from spectrain.answers.randomness.bulk_worth import read_bulk_worth
-from spectrain.answers.randomness.words import Tail
-from spectrain.answers.untyped import Untyped, brief
+from spectrain.answers.randomness.judge import FEWEST, LEVEL, Zeros, judge_spectrum
+from spectrain.answers.randomness.row import Judgement, RandomnessRow, Verdict
+from spectrain.answers.twin import read_groups, read_twin_series, twin_of
 from spectrain.core import Block, InputError, Source
+from spectrain.matrix import ENTRY_MEASURES
 from spectrain.records import Run
-from spectrain.rmt.marchenko_pastur_fit import fit_marchenko_pastur
-from spectrain.rmt.power_law import fit_power_law
-from spectrain.rmt.spikes import count_spikes
+from spectrain.regime import Path
 
-LEAST_COLUMNS = 16
+QUESTION = "How much of each weight matrix is still random?"
+
+LEAST_COLUMNS = FEWEST
 """Narrower matrices have too few eigenvalues for a fit."""
 
-LEVEL = 0.05
-"""A bulk is called random unless this test level refutes it."""
+WIDEST = 100.0
+"""Growth of the bulk's variance above which the first weights are called nearly zero: what is wide
+beside them says nothing of the matrix."""
 
-Array = np.ndarray
-
-Follow = Callable[[Iterator[dict[str, Any]], int], Iterator[dict[str, Any]]]
+Follow = Callable[[Iterator[RandomnessRow], int], Iterator[RandomnessRow]]
 """Passes on the rows that it is given, told how many come: for a progress bar."""
 
 
@@ -48,7 +50,7 @@ def randomness(
     replicates: int = 99,
     seed: int = 0,
     follow: Follow | None = None,
-) -> Finding[Any, Any]:
+) -> Finding[RandomnessRow, Group]:
     """Fit a random bulk to every weight matrix of the last recorded step.
 
     Args:
@@ -59,12 +61,7 @@ def randomness(
         follow: shows progress.
 
     Returns:
-        A finding with a row for every matrix: the class of its tail, the fraction of eigenvalues in
-        the random bulk with its standard error, the number of spikes, the variance σ² of the bulk
-        with its error and as a multiple of that at the first recorded step (``width``), the p-value
-        of the bulk against the law, the exponent of the power law that fits the largest eigenvalues
-        best, which the scan finds in every spectrum, and the change of loss without the block's
-        bulk where that was measured.
+        A finding with a row for every matrix.
 
     Source:
         Aarts, Hajizadeh, Lucini & Park, arXiv:2411.13512; classes after Martin & Mahoney,
@@ -73,145 +70,132 @@ def randomness(
     chosen = run.blocks if blocks is None else tuple(blocks)
     matrices = [block for block in chosen if not block.view.diagonal]
     first, last = _spectra_at_ends(run)
-    worth = read_bulk_worth(run)
-    judged: Iterator[dict[str, Any]] = (
-        _row(block, first.get(block.name), last.get(block.name), replicates, seed)
-        | {"loss_without_bulk": worth.alone.get(block.name)}
-        for block in matrices
-    )
-    rows = [Untyped(row) for row in (follow(judged, len(matrices)) if follow else judged)]
-    known = [row for row in rows if row["tail"] is not None]
-    status = Status.ANSWERED if known else Status.NOT_ENOUGH_DATA
-    statement, advice = words.statement(known, worth), tuple(words.advice(known, worth))
+    zeros, worth = _zeros(run), read_bulk_worth(run)
+    groups, series = read_groups(run), read_twin_series(run)
+
+    def row_of(block: Block) -> RandomnessRow:
+        start, end = first.get(block.name), last.get(block.name)
+        twin, _ = twin_of(block, groups.get(block.parameter), series)
+        row = _row(block, end, zeros, replicates, seed)
+        row = replace(row, loss_without_bulk=worth.alone.get(block.name))
+        if start is None or end is None or start["step"] == end["step"] or not row.variance:
+            return row
+        before = _row(block, start, zeros, replicates, seed)
+        return replace(row, **_width(before, row, None if twin is None else twin.path))
+
+    judged = map(row_of, matrices)
+    rows = tuple(follow(judged, len(matrices)) if follow else judged)
+    known = [row for row in rows if row.tail is not None]
     return Finding(
         name="randomness",
-        question="How much of each weight matrix is still random?",
-        status=status,
-        **brief(status, statement, advice),
-        statement=statement,
+        question=QUESTION,
+        status=Status.ANSWERED if known else Status.NOT_ENOUGH_DATA,
+        sign=words.sign(known, worth),
+        sentence=words.sentence(known),
+        action=words.action(known, worth),
+        statement=words.statement(known, worth),
         confidence=(
             f"Errors and p-values come from {replicates} simulated random matrices a block. A bulk "
             f"is called random unless refuted at the level {LEVEL:g}, so that one truly random "
             f"matrix in {1 / LEVEL:.0f} is not."
         ),
         label=Label.TEST,
-        rows=tuple(rows),
-        advice=advice,
+        rows=rows,
+        advice=tuple(words.advice(known, worth)),
         limits=tuple(words.limits(rows, worth)),
     )
 
 
-def judge_spectrum(
-    eigenvalues: Float[Array, " n"],
-    shape: tuple[int, int],
-    *,
-    generator: torch.Generator,
-    replicates: int = 99,
-) -> dict[str, Any]:
-    """The random part of one spectrum.
-
-    Args:
-        eigenvalues: σ² of the matrix, with zeros.
-        shape: (m, n) of the matrix.
-        generator: source of the simulated matrices.
-        replicates: how many.
-
-    Raises:
-        InputError: more than half of the eigenvalues are zero, or they are not finite.
-
-    Example:
-        >>> from spectrain.rmt.ensembles import laguerre_eigenvalues
-        >>> generator = torch.Generator().manual_seed(0)
-        >>> (levels,) = laguerre_eigenvalues((64, 32), count=1, generator=generator)
-        >>> found = judge_spectrum(levels, (64, 32), generator=generator, replicates=19)
-        >>> str(found["tail"]), found["spikes"]
-        ('random', 0)
-    """
-    sides = max(shape), min(shape)
-    spikes = count_spikes(eigenvalues, sides).count
-    law = fit_power_law(eigenvalues[eigenvalues > 0])
-    scan = {
-        "exponent": law.law.exponent,
-        "exponent_error": law.error,
-        "exponent_count": law.count,
-    }
-    if spikes > len(eigenvalues) - 2:
-        return {"tail": Tail.HEAVY, "bulk_fraction": 0.0, "spikes": spikes, **scan}
-    fit = fit_marchenko_pastur(eigenvalues, sides, generator=generator, replicates=replicates)
-    random = fit.p_value > LEVEL
-    return {
-        "tail": (Tail.SPIKES if spikes else Tail.NONE) if random else Tail.BENT,
-        "bulk_fraction": fit.area.value,
-        "bulk_fraction_error": fit.area.error,
-        "spikes": spikes,
-        "variance": fit.variance.value,
-        "variance_error": fit.variance.error,
-        "p_value": fit.p_value,
-        **scan,
-    }
-
-
 def _row(
     block: Block,
-    first: Mapping[str, Any] | None,
-    last: Mapping[str, Any] | None,
+    spectrum: Mapping[str, Any] | None,
+    zeros: Mapping[tuple[str, int], Zeros],
     replicates: int,
     seed: int,
-) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "block": block.name,
-        "role": str(block.role),
-        "depth": block.depth,
-        "shape": list(block.shape),
-        "step": last["step"] if last else None,
-    }
-    row |= dict.fromkeys(
-        (
-            "tail",
-            "bulk_fraction",
-            "bulk_fraction_error",
-            "spikes",
-            "variance",
-            "variance_error",
-            "width",
-            "width_error",
-            "width_since",
-            "p_value",
-            "exponent",
-            "exponent_error",
-            "exponent_count",
-            "reason",
-        )
-    )
-    found = _judged(block, last, replicates, seed)
-    row |= found
-    if first is None or last is None or first["step"] == last["step"] or not row["variance"]:
-        return row
-    start = _judged(block, first, replicates, seed)
-    if not start.get("variance"):
-        return row
-    width = row["variance"] / start["variance"]
-    relative = hypot(
-        row["variance_error"] / row["variance"], start["variance_error"] / start["variance"]
-    )
-    return row | {"width": width, "width_error": width * relative, "width_since": first["step"]}
-
-
-def _judged(
-    block: Block, spectrum: Mapping[str, Any] | None, replicates: int, seed: int
-) -> dict[str, Any]:
+) -> RandomnessRow:
     """What is said of one spectrum, or the reason why nothing is."""
+    known = about(block) | {"step": None if spectrum is None else spectrum["step"]}
     if spectrum is None or not len(spectrum["values"]):
         reason = spectrum and spectrum["reason"]
-        return {"reason": reason or "no spectrum of it is recorded"}
+        return RandomnessRow(**known, reason=reason or "no spectrum of it is recorded")
     if min(block.shape) < LEAST_COLUMNS:
-        return {"reason": f"{min(block.shape)} singular values are too few"}
-    eigenvalues = np.asarray(spectrum["values"], dtype=np.float64) ** 2
-    generator = torch.Generator().manual_seed(seed)
+        return RandomnessRow(**known, reason=f"{min(block.shape)} singular values are too few")
+    values = np.asarray(spectrum["values"], dtype=np.float64)
+    unit = float(values.max(initial=0.0)) or 1.0  # squares of very small values would be zero
+    dead = zeros.get((block.name, spectrum["step"]), Zeros())
+    known["zero_entries"] = dead.entries
     try:
-        return judge_spectrum(eigenvalues, block.shape, generator=generator, replicates=replicates)
+        found = judge_spectrum(
+            (values / unit) ** 2,
+            block.shape,
+            generator=torch.Generator().manual_seed(seed),
+            replicates=replicates,
+            zeros=dead,
+        )
     except InputError as error:
-        return {"reason": str(error)}
+        return RandomnessRow(**known, reason=str(error))
+    return RandomnessRow(**known, **_in_unit(found, unit), verdict=found.tail)
+
+
+def _in_unit(found: Judgement, unit: float) -> dict[str, Any]:
+    """The fields of a judgement on a matrix that was divided by the unit."""
+    told = dict(found)
+    for key in ("variance", "variance_error"):
+        if told[key] is not None:
+            told[key] *= unit**2
+    return told
+
+
+def _width(before: RandomnessRow, now: RandomnessRow, path: Path | None) -> dict[str, Any]:
+    """Width of the bulk against the first step, and how much of the gain noise would make."""
+    if not before.variance or not now.variance:
+        return {}
+    assert before.variance_error is not None
+    assert now.variance_error is not None
+    if before.tail in (Verdict.EQUAL, Verdict.SPARSE):
+        return {"width_reason": f"at step {before.step} the spectrum was {before.tail}"}
+    width = now.variance / before.variance
+    if width > WIDEST:
+        return {"width_reason": f"the weights at step {before.step} are nearly zero beside it"}
+    relative = hypot(now.variance_error / now.variance, before.variance_error / before.variance)
+    return {
+        "width": width,
+        "width_error": width * relative,
+        "width_since": before.step,
+        "brownian": None if path is None else _brownian(before, now, path),
+    }
+
+
+def _brownian(before: RandomnessRow, now: RandomnessRow, path: Path) -> float | None:
+    """Share of the bulk's gain in variance that the twin's kicks make: kicks/min(m, n) over it.
+
+    The variance σ² of a bulk is that of an entry times the longer side; decay takes from the first
+    variance what it takes from the first weights of the twin.
+    """
+    assert before.variance is not None
+    assert now.variance is not None
+    start, kept = float(path.squared[0]), float(path.initial[-1])
+    if not start > 0:
+        return None
+    gain = now.variance - before.variance * kept / start
+    kicks = float(path.squared[-1] - kept) / min(now.shape)
+    noticed = 3 * hypot(now.variance_error or 0.0, before.variance_error or 0.0)
+    return kicks / gain if gain > noticed else None
+
+
+def _zeros(run: Run) -> dict[tuple[str, int], Zeros]:
+    """What of the recorded weights is zero, by block and step."""
+    names = {"zero_rows": "rows", "zero_columns": "columns", "zero_entries": "entries"}
+    assert names.keys() == ENTRY_MEASURES.keys()
+    rows = run.metrics(source=Source.WEIGHT).filter(
+        pl.col("measure").is_in(list(names)) & pl.col("value").is_finite()
+    )
+    found: dict[tuple[str, int], Zeros] = {}
+    for row in rows.iter_rows(named=True):
+        key, field = (row["block"], row["step"]), names[row["measure"]]
+        value = row["value"] if field == "entries" else int(row["value"])
+        found[key] = replace(found.get(key, Zeros()), **{field: value})
+    return found
 
 
 def _spectra_at_ends(run: Run) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 from statistics import median
-from typing import Any
 
+from spectrain.answers.finding import Sign
 from spectrain.answers.phrases import among, join, plural
-from spectrain.answers.question import Told
 from spectrain.answers.randomness.bulk_worth import BulkWorth
+from spectrain.answers.randomness.row import RandomnessRow, Verdict
 
 LITTLE = 0.01
 """A share of the loss; a change below it is called little."""
@@ -24,48 +23,86 @@ TOLD = {
     "finetuned": "finetuned as it was",
 }
 
-
-class Tail(StrEnum):
-    """What is left of a spectrum beside a random bulk."""
-
-    NONE = "random"
-    SPIKES = "random with spikes"
-    BENT = "not random"
-    HEAVY = "without a bulk"
+Rows = Sequence[RandomnessRow]
 
 
-VERDICTS = {
-    Tail.NONE: Told("▒", "the Marchenko-Pastur law is not refuted, and nothing stands apart"),
-    Tail.SPIKES: Told("▓", "likewise, beside some eigenvalues that stand apart"),
-    Tail.BENT: Told("█", "the law is refuted"),
-    Tail.HEAVY: Told("▲", "nearly every eigenvalue stands apart"),
-}
-
-
-def statement(rows: Sequence[Any], worth: BulkWorth) -> str:
-    """The answer in words, from the rows that were judged."""
+def sentence(rows: Rows) -> str:
+    """The answer in one sentence."""
     if not rows:
         return "No weight spectrum was long enough for a fit."
-    counts = Counter(row["tail"] for row in rows)
-    parts = [f"{counts[tail]} {tail}" for tail in Tail if counts[tail]]
-    random = [row for row in rows if row["tail"] is Tail.NONE]
-    named = f" Wholly random: {among(random, rows)}." if random else ""
-    middle = median(row["bulk_fraction"] for row in rows)
+    counts = Counter(row.tail for row in rows)
+    parts = join([f"{counts[tail]:,} {tail}" for tail in Verdict if counts[tail]])
+    shares = [row.bulk_fraction for row in rows if row.bulk_fraction is not None]
+    if not shares:
+        return f"Of {plural(len(rows), 'block')}: {parts}."
+    few = f" ({len(shares):,} of {len(rows):,} that have one)" if len(shares) < len(rows) else ""
     return (
-        f"In the median of {plural(len(rows), 'block')} {middle:.0%} of the eigenvalues belong to "
-        f"a random bulk ({join(parts)}).{named}{_width(rows)}{_worth(worth)}"
+        f"In the median of {plural(len(rows), 'block')}{few} {median(shares):.0%} of the "
+        f"eigenvalues belong to a random bulk ({parts})."
     )
 
 
-def _width(rows: Sequence[Any]) -> str:
-    known = [row for row in rows if row["width"] is not None]
+def statement(rows: Rows, worth: BulkWorth) -> str:
+    """The answer in words, from the rows that were judged."""
+    random = [row for row in rows if row.tail is Verdict.NONE]
+    named = f" Wholly random: {among(random, rows)}." if random else ""
+    return f"{sentence(rows)}{named}{_width(rows)}{_zeros(rows)}{_worth(worth)}"
+
+
+def sign(rows: Rows, worth: BulkWorth) -> Sign:
+    """What the answer asks of its reader."""
+    if not rows:
+        return Sign.NOT_ENOUGH_DATA
+    if _can_go(worth):
+        return Sign.ACT
+    odd = {Verdict.EQUAL, Verdict.SPARSE, Verdict.NONE}
+    return Sign.WATCH if any(row.tail in odd for row in rows) else Sign.GOOD
+
+
+def action(rows: Rows, worth: BulkWorth) -> str:
+    """The one thing to do."""
+    if not rows:
+        return "Record spectra of weights of at least 16 rows and columns."
+    told = next(advice(rows, worth), None)
+    if told:
+        return told
+    return "Ask the loss what the random part is worth: spectrain.monitor.measure_bulk."
+
+
+def _width(rows: Rows) -> str:
+    known = [row for row in rows if row.width is not None]
     if not known:
         return ""
-    middle = median(row["width"] for row in known)
-    return (
-        f" The variance of the bulk is {middle:.2f} times that at step {known[0]['width_since']} "
-        "(median)."
+    middle = median(row.width for row in known if row.width is not None)
+    told = (
+        f" The variance of the bulk is {middle:.2f} times that at step {known[0].width_since} "
+        "(median)"
     )
+    shares = [row.brownian for row in known if row.brownian is not None]
+    if not shares:
+        return f"{told}."
+    share = median(shares)
+    amount = f"{share:.0%} of the gain" if share <= 1 else f"all of the gain and more ({share:.2g})"
+    return f"{told}; updates of that size would make {amount} if they were noise alone."
+
+
+def _zeros(rows: Rows) -> str:
+    dead = [row for row in rows if row.zeros]
+    sparse = [row for row in rows if row.tail is Verdict.SPARSE]
+    told = ""
+    if dead:
+        most = max(dead, key=lambda row: (row.zeros or 0) / min(row.shape))
+        told += (
+            f" Zero singular values, taken out before the fit, in {among(dead, rows)}: up to "
+            f"{most.zeros} of {min(most.shape)}."
+        )
+    if sparse:
+        share = median(row.zero_entries or 0.0 for row in sparse)
+        told += (
+            f" Pruned or sparse, {share:.0%} of the entries are zero (median): "
+            f"{among(sparse, rows)}; their spikes may be those of the pattern of zeros."
+        )
+    return told
 
 
 def _worth(worth: BulkWorth) -> str:
@@ -76,36 +113,50 @@ def _worth(worth: BulkWorth) -> str:
         for name, words in TOLD.items()
         if name in worth.changes
     ]
-    return f" At step {worth.step} the loss of {worth.loss:.4g} changes by {join(told)}."
+    return f" At step {worth.step} the loss of {worth.loss:.3g} changes by {join(told)}."
 
 
 def _signed(value: float, error: float | None) -> str:
     return f"{value:+.3g}" if error is None else f"{value:+.3g} ± {error:.1g}"
 
 
-def advice(rows: Sequence[Any], worth: BulkWorth) -> Iterator[str]:
+def _can_go(worth: BulkWorth) -> bool:
+    truncated = worth.changes.get("bulk_truncated")
+    if truncated is None or not worth.loss:
+        return False
+    return truncated[0] + 2 * (truncated[1] or 0.0) < LITTLE * worth.loss
+
+
+def advice(rows: Rows, worth: BulkWorth) -> Iterator[str]:
     """What to do about it; nothing where the loss without the bulk was not measured."""
     truncated = worth.changes.get("bulk_truncated")
     if not rows or truncated is None or not worth.loss:
         return
-    change, error = truncated[0], truncated[1] or 0.0
-    if change + 2 * error < LITTLE * worth.loss:
+    if _can_go(worth):
         yield "The random bulk can go: keep the components that stand apart (a low-rank matrix)."
         return
     yield (
         "Do not truncate the bulk: the spectrum cannot tell it from noise, but the loss can "
-        f"({change / worth.loss:+.1%})."
+        f"({truncated[0] / worth.loss:+.1%})."
     )
     tuned, same = worth.changes.get("bulk_removed_finetuned"), worth.changes.get("finetuned")
     if tuned and same and tuned[0] - same[0] < LITTLE * worth.loss:
         yield "After finetuning hardly anything is missing: remove it and train on."
 
 
-def limits(rows: Sequence[Any], worth: BulkWorth) -> Iterator[str]:
+def limits(rows: Rows, worth: BulkWorth) -> Iterator[str]:
     """What the answer does not cover."""
-    reasons = Counter(row["reason"] for row in rows if row["tail"] is None)
+    reasons = Counter(row.reason for row in rows if row.tail is None)
     for reason, count in reasons.items():
         yield f"{count} not judged: {reason}"
+    widths = Counter(row.width_reason for row in rows if row.width_reason is not None)
+    for reason, count in widths.items():
+        yield f"Width of the bulk not told, {plural(count, 'block')}: {reason}."
+    if any(row.tail is Verdict.BENT and row.bulk_fraction is not None for row in rows):
+        yield (
+            "Beside a refuted law the share of the bulk has the law's distance from the spectrum "
+            "in its error; where that exceeds 0.1 no share is told."
+        )
     yield (
         "An exponent alone is no evidence of a power law: some tail fits best in every spectrum, "
         "and its error does not know that its start was searched for."

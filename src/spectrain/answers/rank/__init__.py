@@ -10,6 +10,7 @@ __all__ = ["rank"]
 QUESTIONS.register(
     Question(
         name="rank",
+        place=2,
         text="Is the effective rank of the gradients falling?",
         answer=rank,
         verdicts=VERDICTS,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from spectrain.answers.rank.row import VERDICTS
+from spectrain.answers.rank.row import VERDICTS, RankGroup, RankRow
 from spectrain.page.elements import verdict_chip
 from spectrain.page.format import MISSING, percent
 from spectrain.page.table import Cell, Column, numeric
 from spectrain.records import Run
 
 
-def columns(run: Run) -> Sequence[Column[Any]]:
+def columns(run: Run) -> Sequence[Column[RankRow]]:
     """Verdict, and rank early and late."""
     return (
         Column("Gradient rank", "whether its effective rank falls or rises", _verdict),
@@ -24,15 +23,15 @@ def columns(run: Run) -> Sequence[Column[Any]]:
     )
 
 
-def by_role(group: Any) -> str:
+def by_role(group: RankGroup) -> str:
     """The rank of a role in a comparison."""
     return MISSING if group.early is None else f"{_change(group)} {group.verdict}"
 
 
-def _change(row: Any) -> str:
+def _change(row: RankRow | RankGroup) -> str:
     return MISSING if row.early is None else f"{percent(row.early)} → {percent(row.late)}"
 
 
-def _verdict(row: Any) -> Cell:
+def _verdict(row: RankRow) -> Cell:
     chip = verdict_chip(row.verdict, VERDICTS[row.verdict].mark)
     return Cell(chip, str(row.verdict), row.reason)

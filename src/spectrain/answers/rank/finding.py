@@ -9,20 +9,21 @@ over roles, and over depths) is held at 5 % by the procedure of Benjamini and Ho
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
 from scipy.stats import false_discovery_control
 
-from spectrain.answers.finding import Finding, Label, Status
+from spectrain.answers.denoised import read_denoised
+from spectrain.answers.finding import Finding, Label, Status, about
 from spectrain.answers.rank import words
-from spectrain.answers.rank.health import health
-from spectrain.answers.rank.row import Verdict
-from spectrain.answers.rank.stagnation import Lagged, lagged
+from spectrain.answers.rank.health import health, loss_not_finite_at
+from spectrain.answers.rank.row import RankGroup, RankRow, Verdict
+from spectrain.answers.rank.stagnation import Link, link
 from spectrain.answers.series import by_block, read_reasons, read_series
 from spectrain.answers.trend import ENOUGH, LEVEL, shift_interval, trend
-from spectrain.answers.untyped import Untyped, brief
 from spectrain.core import Block, Source
 from spectrain.records import Run
 
@@ -31,9 +32,10 @@ TRANSIENT = 0.05
 
 _SEED = 0
 _LOSSES = 64
+C = TypeVar("C", RankRow, RankGroup)
 
 
-def rank(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[Any, Any]:
+def rank(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[RankRow, RankGroup]:
     """Test the effective rank of every block's gradient for a trend through training.
 
     Args:
@@ -50,41 +52,35 @@ def rank(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[Any, Any
     chosen = run.blocks if blocks is None else tuple(blocks)
     shares = by_block(read_shares(run, chosen))
     reasons = dict(read_reasons(run, Source.GRADIENT, "effective_rank"))
-    healths = health(run, chosen)
+    healths, signals = health(run, chosen), read_denoised(run, chosen)
     rows = _judge(
-        {
-            "block": block.name,
-            "role": str(block.role),
-            "depth": block.depth,
-            "shape": list(block.shape),
-            "reason": reasons.get(block.name, "no gradient of it is recorded"),
-            **healths[block.name],
-            **_test(shares.get(block.name)),
-        }
+        RankRow(
+            **about(block),
+            **asdict(healths[block.name]),
+            **_signal(signals.get(block.name), min(block.shape)),
+            **_tested(
+                shares.get(block.name), reasons.get(block.name, "no gradient of it is recorded")
+            ),
+        )
         for block in chosen
     )
-    roles = _grouped(chosen, shares, "role")
-    depths = _grouped(chosen, shares, "depth")
-    judged = [row for row in rows if row["verdict"] != Verdict.UNKNOWN]
-    found = [row for row in judged if row["verdict"] != Verdict.NO_TREND]
-    losses = _losses(run)
-    status = Status.ANSWERED if found else Status.OPEN if judged else Status.NOT_ENOUGH_DATA
-    statement = words.statement(rows)
-    advice = (*words.advice(judged, depths), *words.health(rows))
+    groups = [*_grouped(chosen, shares, "role"), *_grouped(chosen, shares, "depth")]
+    judged = [row for row in rows if row.verdict is not Verdict.UNKNOWN]
+    found = [row for row in judged if row.verdict is not Verdict.NO_TREND]
+    broken = loss_not_finite_at(run)
+    losses, paced = _loss_trend(_losses(run)), _with_progress(run, shares.values())
     return Finding(
         name="rank",
         question="Is the effective rank of the gradients falling?",
-        status=status,
-        **brief(status, statement, advice),
-        statement=statement,
+        status=Status.ANSWERED if found else Status.OPEN if judged else Status.NOT_ENOUGH_DATA,
+        **words.brief(rows, broken),
+        statement=words.statement(rows, broken),
         confidence=words.confidence(judged),
         label=Label.TEST,
         rows=tuple(rows),
-        groups=(*roles, *depths),
-        advice=advice,
-        limits=tuple(
-            words.limits(judged, _loss_trend(losses), _with_progress(run, shares.values()))
-        ),
+        groups=tuple(groups),
+        advice=(*words.health(rows, broken), *words.advice(judged, groups)),
+        limits=tuple(words.limits(judged, losses, paced)),
     )
 
 
@@ -110,35 +106,43 @@ def read_shares(run: Run, blocks: Sequence[Block]) -> pl.DataFrame:
     )
 
 
-def _test(samples: pl.DataFrame | None) -> dict[str, Any]:
-    """What one series of shares shows; ``reason`` tells where it is too short."""
-    empty: dict[str, Any] = dict.fromkeys(
-        ("early", "late", "change", "low", "high", "rho", "p_value", "autocorrelation", "window")
-    )
+def _signal(samples: pl.DataFrame | None, full: int) -> dict[str, Any]:
+    """Early and late share of the signal alone."""
     if samples is None:
-        return empty | {"samples": 0}
+        return {}
+    values = samples["effective_rank"].to_numpy() / full
+    third = max(len(values) // 3, 1)
+    return {
+        "early_signal": float(np.median(values[:third])),
+        "late_signal": float(np.median(values[-third:])),
+    }
+
+
+def _tested(samples: pl.DataFrame | None, missing: str) -> dict[str, Any]:
+    """What one series of shares shows; ``reason`` tells why it shows nothing."""
+    if samples is None:
+        return {"reason": missing}
     samples = samples.filter(pl.col("step") >= TRANSIENT * pl.col("step").max())
     values = samples["share"].to_numpy()
     third = max(len(values) // 3, 1)
-    empty |= {
+    told = {
         "samples": len(values),
         "early": float(np.median(values[:third])),
         "late": float(np.median(values[-third:])),
-        "window": [samples["step"][0], samples["step"][-1]],
+        "window": (samples["step"][0], samples["step"][-1]),
     }
     if len(values) < ENOUGH:
         few = f"{len(values)} samples after the first twentieth of the run, {ENOUGH} are needed"
-        return empty | {"reason": few}
+        return told | {"reason": few}
     found = trend(values, np.random.default_rng(_SEED))
     change, low, high = _change(np.log(values))
-    return empty | {
+    return told | {
         "change": change,
         "low": low,
         "high": high,
         "rho": found.rho,
         "p_value": found.p_value,
         "autocorrelation": found.autocorrelation,
-        "reason": None,
     }
 
 
@@ -154,40 +158,42 @@ def _change(
     return float(shift), float(low), float(high)
 
 
-def _judge(rows: Iterable[dict[str, Any]]) -> list[Untyped]:
-    """Add q-values (Benjamini–Hochberg over these rows) and verdicts."""
-    made = [Untyped(row) for row in rows]
-    tested = [row for row in made if row["p_value"] is not None]
-    q_values = false_discovery_control([row["p_value"] for row in tested]) if tested else ()
-    for row in made:
-        row |= {"q_value": None, "verdict": Verdict.UNKNOWN}
-    for row, q_value in zip(tested, q_values, strict=True):
-        direction = Verdict.FALLING if row["rho"] < 0 else Verdict.RISING
-        row |= {
-            "q_value": float(q_value),
-            "verdict": direction if q_value <= 1 - LEVEL else Verdict.NO_TREND,
-        }
-    return made
+def _judge(courses: Iterable[C]) -> list[C]:
+    """Add q-values (Benjamini–Hochberg over these courses) and verdicts."""
+    given = list(courses)
+    p_values = [course.p_value for course in given if course.p_value is not None]
+    q_values = iter(false_discovery_control(p_values) if p_values else ())
+    return [
+        course if course.p_value is None else _decided(course, float(next(q_values)))
+        for course in given
+    ]
+
+
+def _decided(course: C, q_value: float) -> C:
+    direction = Verdict.FALLING if (course.rho or 0.0) < 0 else Verdict.RISING
+    verdict = direction if q_value <= 1 - LEVEL else Verdict.NO_TREND
+    return replace(course, q_value=q_value, verdict=verdict)
 
 
 def _grouped(
     blocks: Sequence[Block], shares: Mapping[str, pl.DataFrame], key: str
-) -> list[Untyped]:
+) -> list[RankGroup]:
     """The median block of every role or depth, tested likewise."""
     members: dict[Any, list[Block]] = {}
     for block in blocks:
         members.setdefault(getattr(block, key), []).append(block)
     members.pop(None, None)
-    rows = []
-    for value, group in members.items():
-        frames = [shares[block.name] for block in group if block.name in shares]
+    groups = []
+    for value, those in members.items():
+        frames = [shares[block.name] for block in those if block.name in shares]
         median = (
             pl.concat(frames).group_by("step").agg(pl.col("share").median()).sort("step")
             if frames
             else None
         )
-        rows.append({key: value, "blocks": len(frames), **_test(median)})
-    return _judge(rows)
+        tested = _tested(median, "no gradient of them is recorded")
+        groups.append(RankGroup(**{key: value}, blocks=len(frames), **tested))
+    return _judge(groups)
 
 
 def _losses(run: Run) -> pl.DataFrame:
@@ -201,7 +207,7 @@ def _losses(run: Run) -> pl.DataFrame:
     )
 
 
-def _with_progress(run: Run, shares: Iterable[pl.DataFrame]) -> Lagged | None:
+def _with_progress(run: Run, shares: Iterable[pl.DataFrame]) -> Link | None:
     """The rank of the median block against the pace at which the logged loss falls.
 
     The pace of a sample is the mean loss of the stretch before it minus that of the stretch after
@@ -219,7 +225,7 @@ def _with_progress(run: Run, shares: Iterable[pl.DataFrame]) -> Lagged | None:
     stretches = [part.mean() if len(part) else np.nan for part in np.split(values, cuts)]
     pace = np.asarray(stretches[:-1]) - np.asarray(stretches[1:])
     kept = np.isfinite(pace)
-    return lagged(course[kept], pace[kept], np.random.default_rng(_SEED))
+    return link(course[kept], pace[kept], np.random.default_rng(_SEED))
 
 
 def _loss_trend(losses: pl.DataFrame) -> str | None:

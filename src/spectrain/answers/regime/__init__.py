@@ -2,16 +2,17 @@
 
 from spectrain.answers.question import QUESTIONS, Question
 from spectrain.answers.regime.columns import columns
-from spectrain.answers.regime.finding import regime
+from spectrain.answers.regime.finding import QUESTION, regime
 from spectrain.answers.regime.page import part
-from spectrain.answers.regime.row import VERDICTS
+from spectrain.answers.regime.row import VERDICTS, Memory, RegimeGroup, RegimeRow
 
-__all__ = ["regime"]
+__all__ = ["Memory", "RegimeGroup", "RegimeRow", "regime"]
 
 QUESTIONS.register(
     Question(
         name="regime",
-        text="Do noise and weight decay set the scale of the weights, or does the signal?",
+        place=4,
+        text=QUESTION,
         answer=regime,
         verdicts=VERDICTS,
         columns=columns,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from spectrain.answers.regime.row import VERDICTS
+from spectrain.answers.regime.row import VERDICTS, RegimeRow
 from spectrain.page.elements import verdict_chip
 from spectrain.page.format import number
 from spectrain.page.table import Cell, Column, numeric
 from spectrain.records import Run
 
 
-def columns(run: Run) -> Sequence[Column[Any]]:
+def columns(run: Run) -> Sequence[Column[RegimeRow]]:
     """Verdict and norm over the twin's."""
     return (
-        Column("Regime", "what sets the scale: noise and weight decay, or the signal", _verdict),
+        Column(
+            "Regime",
+            "what sets the scale: noise and weight decay, the loss, or the signal",
+            _verdict,
+        ),
         Column(
             "Norm / twin",
             "late in the run, over that of the noise twin from the same first weights",
@@ -24,6 +27,6 @@ def columns(run: Run) -> Sequence[Column[Any]]:
     )
 
 
-def _verdict(row: Any) -> Cell:
+def _verdict(row: RegimeRow) -> Cell:
     chip = verdict_chip(row.verdict, VERDICTS[row.verdict].mark)
     return Cell(chip, str(row.verdict), row.reason)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,13 +11,14 @@ from numpy.typing import NDArray
 
 from spectrain.answers.finding import Finding
 from spectrain.answers.question import Part
-from spectrain.answers.regime.finding import block_path, read_regime_series
-from spectrain.answers.regime.noise_path import read_groups
-from spectrain.answers.regime.row import VERDICTS
+from spectrain.answers.regime import words
+from spectrain.answers.regime.finding import read_regime_series
+from spectrain.answers.regime.row import VERDICTS, Memory, RegimeGroup, RegimeRow
+from spectrain.answers.twin import read_groups, twin_of
 from spectrain.core import Block
 from spectrain.page.curves import Curve, thinned
 from spectrain.page.elements import missing, verdict_chip
-from spectrain.page.format import MISSING, number
+from spectrain.page.format import MISSING, number, percent
 from spectrain.page.html import Html, element, name, shorten
 from spectrain.records import Run
 
@@ -27,13 +27,24 @@ MOST_BLOCKS = 150
 _COLUMNS = (
     ("Block", "name of the parameter, or of the part of it that is the block"),
     ("Kind", "matrix, vector or multiplier"),
-    ("Regime", "what sets the scale: noise and weight decay, or the signal"),
+    ("Regime", "what sets the scale: noise and weight decay, the loss, or the signal"),
     ("Since", "the recorded step from which it stayed there"),
     ("Norm / twin", "late in the run, over that of the noise twin from the same first weights"),
     ("Angle", "by which a step turns the weights, in radians, and that of the equilibrium"),
-    ("Relaxation", "steps in which a deviation of ‖W‖² falls to 1/e, at the last learning rate"),
+    ("Relaxation", "steps in which a deviation of ‖W‖² falls to 1/e, the mean over the run"),
     ("Alignment", "cosine of successive updates, and that of noise alone"),
     ("Persistent", "share of the gradient's energy that earlier gradients foretell"),
+)
+
+_TIMESCALES = (
+    ("Parameter group", "as the optimizer holds it"),
+    ("Optimizer", "its class"),
+    ("Timescale", "steps over which weights average updates, 1/(ηλ) of the mean ηλ"),
+    ("At the peak", "the same at the largest ηλ"),
+    ("Of the run", "share of the recorded steps"),
+    ("Epochs", "passes over the data, where the loop logs epoch"),
+    ("Tokens", "where the loop logs the tokens of a step"),
+    ("λ", "weight decay, and the one that would bring the timescale within the guideline"),
 )
 
 
@@ -46,41 +57,49 @@ class NormCurves:
     curves: list[Curve]
 
 
-def part(run: Run, blocks: Sequence[Block], finding: Finding[Any, Any]) -> Part:
-    """Chart and table, or why there is none."""
+def part(
+    run: Run, blocks: Sequence[Block], finding: Finding[RegimeRow, RegimeGroup | Memory]
+) -> Part:
+    """Chart and tables, or why there are none."""
     title, norms = "Norms and their noise twins", read_norms(run, blocks, finding)
+    memories = [group for group in finding.groups if isinstance(group, Memory)]
+    timescales = (_timescales(memories),) if memories else ()
     if not norms:
-        return Part(title, (missing(finding.statement),))
+        return Part(title, (missing(finding.statement), *timescales))
     data = [asdict(found) for found in norms]
-    return Part(title, tuple(norms_section(finding, norms)), data, over_steps=True)
+    return Part(title, (*norms_section(finding, norms), *timescales), data, over_steps=True)
 
 
-def read_norms(run: Run, blocks: Sequence[Block], finding: Finding[Any, Any]) -> list[NormCurves]:
+def read_norms(
+    run: Run, blocks: Sequence[Block], finding: Finding[RegimeRow, RegimeGroup | Memory]
+) -> list[NormCurves]:
     """Curves of the blocks that have a noise twin, most at most 150."""
     groups, series = read_groups(run), read_regime_series(run)
-    verdicts = {row["block"]: str(row["verdict"]) for row in finding.rows}
+    verdicts = {row.block: str(row.verdict) for row in finding.rows}
     found: list[NormCurves] = []
     for block in blocks:
-        path, _ = block_path(block, groups.get(block.parameter), series)
-        if path is None or len(found) == MOST_BLOCKS:
+        twin, _ = twin_of(block, groups.get(block.parameter), series)
+        if twin is None or len(found) == MOST_BLOCKS:
             continue
         weights = series["weight"][block.name]
         steps = weights["step"].to_numpy()
         curves = [
             _curve("norm", steps, weights["value"].to_numpy()),
-            _curve("noise twin", steps, np.sqrt(path.squared)),
-            _curve("equilibrium", steps, np.sqrt(path.equilibrium)),
+            _curve("noise twin", steps, np.sqrt(twin.path.squared)),
+            _curve("equilibrium", steps, np.sqrt(twin.path.equilibrium)),
         ]
         kept = [curve for curve in curves if curve.steps]
         found.append(NormCurves(shorten(block.name), verdicts[block.name], kept))
     return found
 
 
-def norms_section(finding: Finding[Any, Any], norms: Sequence[NormCurves]) -> Sequence[Html]:
+def norms_section(
+    finding: Finding[RegimeRow, RegimeGroup | Memory], norms: Sequence[NormCurves]
+) -> Sequence[Html]:
     """Chart with its picker, and the table; for the page to put under a heading."""
     note = (
-        "Noise twin: the same optimizer and schedule on gradients without signal, from the first "
-        "recorded norm on. Equilibrium: where the settings of that step would end."
+        "Noise twin: the same optimizer, schedule and size of updates on gradients without signal, "
+        "from the first recorded norm on. Equilibrium: where the settings of that step would end."
     )
     options = (
         element("option", f"{found.name} ({found.verdict})", value=place)
@@ -94,7 +113,9 @@ def norms_section(finding: Finding[Any, Any], norms: Sequence[NormCurves]) -> Se
     chart = element(
         "div", id="regime-chart", class_="chart", role="figure", aria_label="Norm and noise twin"
     )
-    return (element("p", note, class_="note"), picker, chart, _table(finding.rows))
+    rows = (_row(row) for row in finding.rows[:MOST_BLOCKS])
+    table = _table(_COLUMNS, 3, rows, id="regimes", label="Regimes of the blocks")
+    return (element("p", note, class_="note"), picker, chart, table)
 
 
 def _curve(label: str, steps: NDArray[np.int64], values: NDArray[np.float64]) -> Curve:
@@ -106,34 +127,54 @@ def _curve(label: str, steps: NDArray[np.int64], values: NDArray[np.float64]) ->
     return Curve(label, label, curve.steps, curve.values, curve.stretch)
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> Html:
+def _table(
+    columns: Sequence[tuple[str, str]], words: int, rows: Iterable[Html], *, id: str, label: str
+) -> Html:
+    """A table whose first columns are words and whose others are numbers."""
     head = element(
         "tr",
         *(
-            element("th", text, title=why, scope="col", class_="number" if place > 2 else None)
-            for place, (text, why) in enumerate(_COLUMNS)
+            element("th", text, title=why, scope="col", class_="number" if place >= words else None)
+            for place, (text, why) in enumerate(columns)
         ),
     )
-    body = (_row(row) for row in rows[:MOST_BLOCKS])
-    table = element("table", element("thead", head), element("tbody", *body), id="regimes")
-    return element("div", table, class_="scroll regimes", tabindex="0", role="region")
+    table = element("table", element("thead", head), element("tbody", *rows), id=id)
+    return element(
+        "div", table, class_="scroll regimes", tabindex="0", role="region", aria_label=label
+    )
 
 
-def _row(row: Mapping[str, Any]) -> Html:
-    verdict = str(row["verdict"])
-    steps = row["relaxation_steps"]
+def _row(row: RegimeRow) -> Html:
     return element(
         "tr",
-        element("th", name(row["block"]), scope="row"),
-        element("td", row["kind"]),
-        element("td", verdict_chip(verdict, VERDICTS[row["verdict"]].mark), title=row["reason"]),
-        _number(MISSING if row["entered"] is None else f"{row['entered']:,}"),
-        _number(number(row["ratio"])),
-        _number(_beside(row["angle"], row["equilibrium_angle"])),
-        _number(MISSING if steps is None else f"{steps:,.0f}"),
-        _number(_beside(row["alignment"], row["noise_alignment"])),
-        _number(number(row["persistent_energy"], 2)),
+        element("th", name(row.block), scope="row"),
+        element("td", row.kind),
+        element("td", verdict_chip(row.verdict, VERDICTS[row.verdict].mark), title=row.reason),
+        _number(MISSING if row.entered is None else f"{row.entered:,}"),
+        _number(number(row.ratio)),
+        _number(_beside(row.angle, row.equilibrium_angle)),
+        _number(MISSING if row.relaxation_steps is None else words.steps(row.relaxation_steps)),
+        _number(_beside(row.alignment, row.noise_alignment)),
+        _number(number(row.persistent_energy, 2)),
     )
+
+
+def _timescales(memories: Sequence[Memory]) -> Html:
+    rows = (
+        element(
+            "tr",
+            element("th", memory.name, scope="row"),
+            element("td", memory.optimizer),
+            _number(words.steps(memory.steps)),
+            _number(words.steps(memory.peak_steps)),
+            _number(percent(memory.share)),
+            _number(number(memory.epochs)),
+            _number(number(memory.tokens)),
+            _number(_beside(memory.decay, memory.wanted)),
+        )
+        for memory in memories
+    )
+    return _table(_TIMESCALES, 2, rows, id="timescales", label="Timescales of weight decay")
 
 
 def _number(text: str) -> Html:
@@ -141,4 +182,4 @@ def _number(text: str) -> Html:
 
 
 def _beside(value: float | None, expected: float | None) -> str:
-    return f"{number(value, 2)} ({number(expected, 2)})"
+    return number(value, 2) if expected is None else f"{number(value, 2)} ({number(expected, 2)})"

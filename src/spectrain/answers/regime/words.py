@@ -6,12 +6,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import isfinite
 from statistics import median
-from typing import Any
 
+from spectrain.answers.finding import Sign
 from spectrain.answers.phrases import among, join, plural
-from spectrain.answers.regime.row import Verdict
+from spectrain.answers.regime.row import ON_PATH, Memory, RegimeRow, Verdict
 
-Rows = Sequence[Any]
+Rows = Sequence[RegimeRow]
+Memories = Sequence[Memory]
+
+PHRASES = {
+    Verdict.EQUILIBRIUM: "{} at the norm that noise and weight decay agree on",
+    Verdict.BEHIND: "{} on the path of noise and decay, which the schedule led away from there",
+    Verdict.APPROACHING: "{} on the way to it",
+    Verdict.BELOW: "{} held below the norm that noise would make",
+    Verdict.SIGNAL_DRIVEN: "{} driven by the signal",
+    Verdict.UNDECIDED: "{} undecided",
+}
 
 
 def finite(value: float) -> float | None:
@@ -24,88 +34,180 @@ def finite(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def statement(rows: Rows) -> str:
+def sentence(rows: Rows) -> str:
     """How many blocks are in which regime."""
-    count = Counter(row["verdict"] for row in rows)
+    count = Counter(row.verdict for row in rows)
     unknown = count.pop(Verdict.UNKNOWN, 0)
     if not count:
-        missing = join(sorted({row["reason"] for row in rows})) or "the run has no blocks"
+        missing = join(sorted({row.reason or "" for row in rows})) or "the run has no blocks"
         return f"Not enough data for any block: {missing}."
-    phrases = {
-        Verdict.EQUILIBRIUM: "{} at the norm that noise and weight decay agree on",
-        Verdict.APPROACHING: "{} on the way there",
-        Verdict.SIGNAL_DRIVEN: "{} driven by the signal",
-        Verdict.UNDECIDED: "{} undecided",
-    }
-    parts = [text.format(f"{count[key]:,}") for key, text in phrases.items() if count[key]]
+    parts = [text.format(f"{count[key]:,}") for key, text in PHRASES.items() if count[key]]
     missing = f" (not enough data for {unknown:,})" if unknown else ""
     return f"Of {plural(len(rows), 'block')}{missing}: {join(parts)}."
+
+
+def statement(rows: Rows, memories: Memories) -> str:
+    """The regimes of the blocks, and the timescales of their decay."""
+    return " ".join([sentence(rows), *map(timescale, memories)])
+
+
+def timescale(memory: Memory) -> str:
+    """The timescale of one parameter group, in every unit that is known."""
+    units = [f"{steps(memory.steps)} steps", f"{memory.share:.3g} of the recorded run"]
+    if memory.epochs is not None:
+        units.append(f"{memory.epochs:.3g} epochs")
+    if memory.tokens is not None:
+        units.append(f"{memory.tokens:.3g} tokens")
+    peak = f" (at the peak rate {steps(memory.peak_steps)} steps)" if memory.scheduled else ""
+    return f"Weights of {memory.name} ({memory.optimizer}) average {join(units)}{peak}."
+
+
+def steps(number: float) -> str:
+    """A number of steps to three digits.
+
+    Example:
+        >>> steps(198_623.4), steps(51.66)
+        ('199,000', '51.7')
+    """
+    return f"{float(f'{number:.3g}'):,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def sign(rows: Rows, memories: Memories) -> Sign:
+    """What the answer asks of its reader."""
+    if all(row.verdict is Verdict.UNKNOWN for row in rows):
+        return Sign.NOT_ENOUGH_DATA
+    if any(memory.guideline for memory in memories):
+        return Sign.ACT
+    watched = (Verdict.EQUILIBRIUM, Verdict.BEHIND)
+    return Sign.WATCH if any(row.verdict in watched for row in rows) else Sign.GOOD
+
+
+def action(rows: Rows, memories: Memories) -> str:
+    """The one thing to do."""
+    if all(row.verdict is Verdict.UNKNOWN for row in rows):
+        return (
+            "Record norms of weights and updates (measures */frobenius_norm) at five steps or more."
+        )
+    return next(advice(rows, memories), "Nothing to change.")
 
 
 def confidence(judged: Rows) -> str:
     """What the norms are held against."""
     if not judged:
         return ""
+    measured = sum(bool(row.measured) for row in judged)
+    sizes = (
+        "of the measured size"
+        if measured == len(judged)
+        else (
+            f"of the measured size in {measured:,} blocks and of that of the optimizer's theory in "
+            f"{len(judged) - measured:,}"
+        )
+    )
+    samples = max(row.samples or 0 for row in judged)
+    tolerance = min(row.tolerance or 0.0 for row in judged)
     return (
-        "Norms against the path that the optimizer's recorded settings would make of noise alone, "
-        f"over {max(row['samples'] for row in judged):,} recorded weights; on the path within "
-        f"{min(row['tolerance'] for row in judged):.0%} and more for small blocks."
+        "Norms against the path that the optimizer's rule and recorded settings would make of "
+        f"noise alone, with updates {sizes}, over {samples:,} recorded weights; on the path within "
+        f"{tolerance:.0%} and more for small blocks."
     )
 
 
-def advice(judged: Rows) -> Iterator[str]:
+def advice(rows: Rows, memories: Memories) -> Iterator[str]:
     """What follows for learning rates, decay and multipliers."""
-    settled = [row for row in judged if row["verdict"] == Verdict.EQUILIBRIUM]
-    driven = [row for row in judged if row["verdict"] == Verdict.SIGNAL_DRIVEN]
-    approaching = [row for row in judged if row["verdict"] == Verdict.APPROACHING]
+    judged = [row for row in rows if row.verdict is not Verdict.UNKNOWN]
+    yield from map(_guideline, (memory for memory in memories if memory.guideline))
+    yield from _schedule(judged, memories)
+    settled = _of(judged, Verdict.EQUILIBRIUM)
+    driven = _of(judged, Verdict.SIGNAL_DRIVEN)
     if settled:
         yield (
             f"Scale set by weight decay: {among(settled, judged)}. Their norm follows √(η/λ), and "
             f"a step turns them by {_angle(settled)} whatever the loss says."
         )
-    held = [row for row in settled if row["kind"] == "matrix"]
+    held = [row for row in settled if row.kind == "matrix" and row.normalised is not True]
     if held:
         yield (
             "Where such a layer needs another scale than decay allows, a multiplier indicates "
             f"itself (spectrain.optim.add_multipliers): {among(held, judged)}."
         )
     if driven:
-        above = [row for row in driven if row["ratio"] is not None and row["ratio"] > 1]
+        yield f"Following the signal: {among(driven, judged)}."
+    if below := _of(judged, Verdict.BELOW):
         yield (
-            f"Following the signal: {among(driven, judged)} ({len(above):,} above and "
-            f"{len(driven) - len(above):,} below their twin's norm)."
+            f"Held below the norm that noise would make: {among(below, judged)}. The loss pulls "
+            "their excursions back; weight decay does not set their scale."
         )
-    shared = {row["group"] for row in settled} & {row["group"] for row in driven}
+    shared = {row.group or "" for row in settled} & {row.group or "" for row in driven}
     if shared:
         yield (
             f"Both regimes share {join(sorted(shared))}: a separate learning rate or decay for the "
             "blocks that follow the signal would not move those that decay holds."
         )
-    if approaching:
-        times = median(row["relaxation_steps"] for row in approaching if row["relaxation_steps"])
+    if approaching := _of(judged, Verdict.APPROACHING):
+        times = median(row.relaxation_steps for row in approaching if row.relaxation_steps)
         yield (
             f"Still remembering their first weights: {among(approaching, judged)}; a relaxation "
-            f"takes {times:,.0f} steps at the last learning rate."
+            f"takes {steps(times)} steps at the mean rate of the run."
+        )
+
+
+def _guideline(memory: Memory) -> str:
+    wanted = f"λ = {memory.wanted:.2g} instead of {memory.decay:.2g}"
+    if memory.guideline == "long":
+        return (
+            f"{memory.name}: weights average more than the whole run, so the first updates are "
+            f"never forgotten and decay hardly acts; a timescale of one run takes {wanted} "
+            "(guideline of arXiv:2405.13698, at these rates)."
+        )
+    return (
+        f"{memory.name}: weights average less than a tenth of a pass over the data; a tenth takes "
+        f"{wanted} (guideline of arXiv:2405.13698, at these rates)."
+    )
+
+
+def _schedule(judged: Rows, memories: Memories) -> Iterator[str]:
+    behind = _of(judged, Verdict.BEHIND)
+    if not behind:
+        return
+    known = [row.norm / row.equilibrium for row in behind if row.norm and row.equilibrium]
+    far = f", at {median(known):.3g} times that of the last rate (median)" if known else ""
+    yield (
+        f"Norms where earlier rates put them: {among(behind, judged)}{far}. The schedule moves "
+        "faster than they relax, so a later change of rate or decay shows only slowly."
+    )
+    free = [row for row in behind if row.normalised and row.kind == "matrix"]
+    if free and any(memory.scheduled for memory in memories):
+        yield (
+            "Where their output is normalised, decay that goes with the rate, λη/η_max, keeps "
+            f"their equilibrium in place and gradients from rising near the end "
+            f"(arXiv:2506.02285): {among(free, judged)}."
         )
 
 
 def limits(rows: Rows) -> Iterator[str]:
     """What a norm on the path does not tell."""
-    unknown = Counter(row["reason"] for row in rows if row["verdict"] == Verdict.UNKNOWN)
+    unknown = Counter(row.reason for row in rows if row.verdict is Verdict.UNKNOWN)
     for reason, number in unknown.items():
         yield f"Not judged, {plural(number, 'block')}: {reason}."
     if len(unknown) and sum(unknown.values()) == len(rows):
         return
-    yield (
-        "A norm on the twin's path says that the data did not set the scale; the direction may "
-        "carry all that was learned."
-    )
-    yield (
-        "Gradients that are rarely anything but zero, such as those of seldom tokens, make shorter "
-        "updates than the twin's dense noise."
-    )
+    if any(row.verdict in ON_PATH for row in rows):
+        yield (
+            "A norm on the twin's path says that the data did not set the scale; the direction may "
+            "carry all that was learned."
+        )
+    if any(row.measured is False for row in rows):
+        yield (
+            "Gradients that are rarely anything but zero, such as those of seldom tokens, make "
+            "shorter updates than the dense noise of theory: record direction/frobenius_norm."
+        )
+
+
+def _of(rows: Rows, verdict: Verdict) -> list[RegimeRow]:
+    return [row for row in rows if row.verdict is verdict]
 
 
 def _angle(rows: Rows) -> str:
-    angles = [row["angle"] for row in rows if row["angle"] is not None]
+    angles = [row.angle for row in rows if row.angle is not None]
     return f"{median(angles):.2g} rad (median)" if angles else "a constant angle"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
 
 from torch import Tensor
 
@@ -28,34 +27,22 @@ def join_vera(held: Mapping[str, Stored], config: AdapterConfig) -> Iterator[Joi
     modules = {
         base: own for base, own in factors(held, _FACTOR).items() if own.keys() == {"b", "d"}
     }
+    # A is as wide as the widest module, and is cut for the others.
+    unsure = len({base.rpartition(".")[2] for base in modules}) > 1
     for number, (base, own) in enumerate(modules.items()):
         name, names = f"{base}.weight", tuple(stored.name for stored in own.values())
         if shared.keys() != {"A", "B"}:
             why = "VeRA whose random projections were not saved: save with save_projection=True"
             yield Joined(name, None, names, reason=why)
             continue
-        inputs = _inputs(base, modules, shared["A"], config)
-        if inputs is None:
-            why = "VeRA of modules with unlike numbers of inputs: which are whose is not told"
-            yield Joined(name, None, names, reason=why)
-            continue
         last = number == len(modules) - 1
         parts = {"A": shared["A"], "B": shared["B"], **own}
+        inputs = shared["A"].shape[1]
         shape = (own["b"].shape[0], inputs)
-        change = joined(name, shape, parts, partial(_vera, inputs=inputs), "a VeRA adapter")
+        note = "a VeRA adapter" + (f", taken to have all {inputs} inputs" if unsure else "")
+        change = joined(name, shape, parts, _vera, note)
         yield Joined(name, change, (*names, *(item.name for item in shared.values() if last)))
 
 
-def _inputs(
-    base: str, modules: Mapping[str, object], shared: Stored, config: AdapterConfig
-) -> int | None:
-    """Inputs of a module: those of the shared projection, which is cut for narrower ones.
-
-    The projection is as wide as the widest module; with modules of one name alone it is theirs.
-    """
-    kinds = {name.rpartition(".")[2] for name in modules}
-    return shared.shape[1] if len(kinds) == 1 or not config.settings.get("mixed") else None
-
-
-def _vera(A: Tensor, B: Tensor, b: Tensor, d: Tensor, inputs: int) -> Product:
-    return Product(b[:, None] * B[: len(b)], d[:, None] * A[:, :inputs])
+def _vera(A: Tensor, B: Tensor, b: Tensor, d: Tensor) -> Product:
+    return Product(b[:, None] * B[: len(b)], d[:, None] * A)

@@ -79,6 +79,12 @@ def change_of(
         matrix = as_matrix(first, view)
         norm = float(torch.linalg.vector_norm(matrix, dtype=torch.float64))
         if isinstance(second, Product):
+            flat = (first.shape[0], first.numel() // max(first.shape[0], 1))
+            if second.shape != flat:
+                raise InputError(
+                    f"the change is {second.shape} and the weight {flat}",
+                    remedy="check that this is the adapter's base model",
+                )
             return Change(second.seen_through(view), None, None, norm)
         assert second is not None
         delta = as_matrix(second.reshape(first.shape), view)

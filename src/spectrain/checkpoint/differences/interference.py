@@ -73,7 +73,7 @@ def compare_changes(
     contents = tuple(content_of(checkpoint) for checkpoint in (base, one, other))
     step = contents[0].step
     tasks = []
-    for name in found[0].keys() & found[1].keys():
+    for name in [name for name in found[0] if name in found[1]]:
         (first, blocks), (second, others) = found[0][name], found[1][name]
         shapes = {block.name: block.shape for block in others}
         common = tuple(b for b in blocks if shapes.get(b.name) == b.shape and not b.view.diagonal)
@@ -122,7 +122,7 @@ def _add(result: Measured, a: Tensor, b: Tensor, block: Block, step: int, method
         product = a * b
         total = float(product.abs().sum())
         values["change_cosine"] = float(product.sum()) / (sizes[0] * sizes[1])
-        values["sign_conflict"] = float(-product.clamp(max=0).sum()) / total if total else None
+        values["sign_conflict"] = abs(float(product.clamp(max=0).sum())) / total if total else None
         (u1, v1), (u2, v2) = (leading_directions(m, _count(m, method)) for m in (a, b))
         values["left_interference"] = overlap(u1, u2)
         values["right_interference"] = overlap(v1, v2)

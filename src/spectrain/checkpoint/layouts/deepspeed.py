@@ -145,7 +145,7 @@ def _flat(path: Path, count: int) -> tuple[Stored, ...]:
     told = state.get("partition_count")
     told = max(told) if isinstance(told, list | tuple) and told else told
     if state.get("zero_stage") != 3 or told != count:
-        raise _unread(f"are of {told} partitions of stage {state.get('zero_stage')}")
+        raise _unread("do not tell in how many partitions they lie, or in others than are here")
     found = tuple(held[id(group)] for group in groups if id(group) in held)
     if len(found) != len(groups) or not found:
         raise _unread("cannot be read")

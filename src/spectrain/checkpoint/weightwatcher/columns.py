@@ -18,7 +18,7 @@ from torch import Tensor
 
 from spectrain.checkpoint.weightwatcher.bulk import fit_bulk
 from spectrain.checkpoint.weightwatcher.tail import fit_tail
-from spectrain.core import InputError, Record, Source
+from spectrain.core import QUANTITIES, InputError, Quantity, Record, Source
 from spectrain.matrix import Spectrum, Status, spectrum
 
 Array = np.ndarray
@@ -165,7 +165,8 @@ def default_columns(levels: Levels) -> tuple[Columns, Reasons]:
         "spectral_norm": x[-1],
     }
     if not x[-1] > 0:
-        zero = "log_norm log_spectral_norm stable_rank matrix_rank entropy " + " ".join(_TAIL)
+        zero = "log_norm log_spectral_norm stable_rank matrix_rank entropy "
+        zero += " ".join((*_DETERMINANT, *_TAIL))
         return columns, dict.fromkeys(zero.split(), "zero matrix")
     roots = np.sqrt(x)
     columns |= {
@@ -175,10 +176,42 @@ def default_columns(levels: Levels) -> tuple[Columns, Reasons]:
         "matrix_rank": (roots > roots[-1] * levels.larger * np.finfo(np.float64).eps).sum(),
     }
     columns["entropy"] = _entropy(x, int(columns["matrix_rank"]))
+    columns |= determinant_columns(x)
     try:
-        return columns | _tail_columns(x), {}
+        columns |= _tail_columns(x)
     except InputError as error:
-        return columns, dict.fromkeys(_TAIL, str(error))
+        return columns, dict.fromkeys((*_TAIL, "ERG_gap"), str(error))
+    return columns | {"ERG_gap": columns["detX_num"] - columns["num_pl_spikes"]}, {}
+
+
+def determinant_columns(x: Float[Array, " n"]) -> Columns:
+    """What ``detX=True`` adds: how many of the largest eigenvalues have a product below 1.
+
+    With λ̃ = λ·n/Σλ, the tail is grown from the largest eigenvalue on until Π λ̃ < 1 (the condition
+    det X = 1 of SETOL, "ERG"); where that never happens it is all but the smallest.
+
+    Args:
+        x: eigenvalues in ascending order.
+
+    Source:
+        Martin & Hinrichs, SETOL (2025), §4; WeightWatcher 0.7.7.
+
+    Example:
+        >>> determinant_columns(np.array([0.01, 0.5, 2.0]))["detX_num"]
+        2
+    """
+    unit = x * (len(x) / x.sum())
+    with np.errstate(divide="ignore"):
+        products = np.cumsum(np.log(unit[:0:-1]))  # all but the smallest, from the largest on
+    below = np.flatnonzero(products < 0)
+    first = len(x) - 1 - int(below[0]) if below.size else min(1, len(x) - 1)
+    count = len(x) - first if below.size else len(x)
+    return {
+        "detX_num": count,
+        "num_ERG_spikes": count,
+        "detX_val": x[first],
+        "detX_val_unrescaled": unit[first],
+    }
 
 
 def bulk_columns(levels: Levels, prefix: str = "") -> tuple[Columns, Reasons]:
@@ -245,11 +278,24 @@ _TAIL = (
 )
 
 
+_DETERMINANT = ("detX_num", "num_ERG_spikes", "detX_val", "detX_val_unrescaled", "ERG_gap")
+
 _BULK = ("num_spikes", "sigma_mp", "mp_softrank", "W_scale", "bulk_max", "bulk_min")
 _RANDOM = ("max_rand_eval", "num_traps", "rand_distance", "ww_softrank", "ww_maxdist")
 
-COLUMNS = (*_SIZES, *_TAIL, *_BULK, *(f"rand_{name}" for name in _BULK), *_RANDOM)
+COLUMNS = (*_SIZES, *_DETERMINANT, *_TAIL, *_BULK, *(f"rand_{name}" for name in _BULK), *_RANDOM)
 """All columns by name."""
+
+QUANTITIES.add(
+    Quantity(
+        Source.WEIGHT,
+        PREFIX + column,
+        unit="as WeightWatcher has it",
+        formula=f"WeightWatcher's column {column}",
+        citation="Martin & Mahoney, WeightWatcher",
+    )
+    for column in COLUMNS
+)
 
 
 def _tail_columns(x: Float[Array, " n"]) -> Columns:

@@ -34,7 +34,7 @@ class AgreedSchedule(Schedule):
             return Schedule.samples(self, step)
         return self.steps >= self.due
 
-    def turn(self, blocks: int) -> slice:
+    def _turn(self, blocks: int) -> slice:
         return slice(0, blocks)  # the processes' clocks differ, their collective calls must not
 
     def account(self, *, training_seconds: float, monitor_seconds: float, sampled: bool) -> None:

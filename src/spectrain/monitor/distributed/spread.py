@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, Replicate
 
-from spectrain.core import Block, InputError, Record, Source
+from spectrain.core import QUANTITIES, Block, InputError, Quantity, Record, Source
 from spectrain.monitor.activations import ActivationStore
 from spectrain.monitor.distributed.layout import bounds_of, find_layouts, local, piece_of
 from spectrain.monitor.distributed.moments import merge_moments
@@ -20,6 +20,11 @@ from spectrain.monitor.distributed.team import Team, Traffic
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.holdings import Holdings, Parts
 from spectrain.monitor.measuring import Measured, measure_blocks
+
+TRAFFIC = QUANTITIES.add(
+    [Quantity(Source.MONITOR, "traffic_bytes", "bytes", "what a process sent to watch the step")]
+)
+"""What processes together record of themselves."""
 
 
 class Spread(Holdings):

@@ -17,6 +17,7 @@ from spectrain.optim.rules import (  # noqa: F401  (each registers its rules)
     scion,
     sgd,
     spectral_descent,
+    spectral_momentum,
     timm_muon,
     unsettled,
     whitened,

@@ -10,8 +10,8 @@ from typing import Any
 
 KEYS = (
     *("algorithm", "algo", "kind", "optim", "optimizer", "optimizer_type", "optim_type", "type"),
-    *("method", "route", "rule", "update_rule", "update_type", "norm", "norm_factor", "lmo"),
-    *("group_name", "name"),
+    *("method", "route", "rule", "update_rule", "update_type", "norm", "norm_type"),
+    *("norm_factor", "lmo", "group_name", "name"),
 )
 """Settings whose text may name the algorithm of a group; the first that does counts."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from spectrain.optim.rules.flags import says_orthogonal
 from spectrain.optim.rules.orthogonal import Orthogonal
 from spectrain.optim.rules.registry import RULES
@@ -20,7 +22,8 @@ class Scion(Orthogonal):
 
     def orthogonalizes(self, shape: tuple[int, ...]) -> bool:
         """Unless the group's norm is another; ``"auto"`` takes vectors by their own."""
-        norm = str(self.settings.get("norm", self.settings.get("norm_type", "spectral")))
+        asked = self.settings.get("norm", self.settings.get("norm_type"))
+        norm = asked.name if isinstance(asked, Enum) else str(asked or "auto")
         return len(shape) > 1 if norm.lower() == "auto" else bool(says_orthogonal(norm))
 
     @property

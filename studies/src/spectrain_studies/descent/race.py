@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from torch.optim import Muon, Optimizer
 
-from spectrain.answers import OpenAs, descent, plan_of
-from spectrain.core import Block, Plan, Role, Step
+from spectrain.answers import descent
+from spectrain.answers.descent.row import Verdict
+from spectrain.core import Block, Plan, Role, Step, usual_step
 from spectrain.monitor import watch
 from spectrain.optim import SpecGD, build
 from spectrain.records import open_run
@@ -117,7 +118,7 @@ def _train(race: Race, seed: int, make: Maker, rates: tuple[float, float]) -> fl
 def _plan(case: ArmCase) -> Plan:
     """The blocks that the arm gives to Muon."""
     if case.arm in ("plan", "decided"):
-        return advised(case.race, "usual" if case.arm == "plan" else "euclidean")
+        return advised(case.race, usual=case.arm == "plan")
     blocks = matrices(make_gpt(case.race.network, 0))
     wanted: dict[str, Callable[[Block], bool]] = {
         "adamw": lambda block: False,
@@ -127,8 +128,13 @@ def _plan(case: ArmCase) -> Plan:
     return Plan({b.name: Step.SPECTRAL for b in blocks if wanted[case.arm](b)})
 
 
-def advised(race: Race, open_as: OpenAs) -> Plan:
-    """What ``spectrain advise`` makes of a watched training under AdamW: its spectral blocks."""
+def advised(race: Race, *, usual: bool) -> Plan:
+    """The spectral blocks where the criterion routes, out of a watched training under AdamW.
+
+    Args:
+        race: the network and its training.
+        usual: whether blocks that it leaves open take their usual step, or else the Euclidean one.
+    """
     model = make_gpt(race.network, TUNING)
     optimizer = adamw(model.parameters(), race.adamw_rate)
     with TemporaryDirectory() as folder:
@@ -140,8 +146,15 @@ def advised(race: Race, open_as: OpenAs) -> Plan:
                 run.log(loss=loss, batch_size=race.network.batch)
 
             train(model, [optimizer], race.network, race.steps, TUNING, after_step=log)
-        plan = plan_of(descent(open_run(path)), open_as=open_as)
-    return Plan({name: step for name, step in plan.items() if step is Step.SPECTRAL})
+        rows = descent(open_run(path)).rows
+    otherwise = {
+        row.block: usual_step(row.role) if usual else Step.EUCLIDEAN
+        for row in rows
+        if row.verdict is not Verdict.EUCLIDEAN
+    }
+    spectral = {row.block for row in rows if row.verdict is Verdict.SPECTRAL}
+    steps = {name: Step.SPECTRAL if name in spectral else step for name, step in otherwise.items()}
+    return Plan({name: step for name, step in steps.items() if step is Step.SPECTRAL})
 
 
 def _cases(config: Config) -> list[ArmCase]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod, sqrt
 
-from torch import nn
 from torch.optim import Optimizer
 
-from spectrain.core import Block, Record, Source
-from spectrain.monitor.holdings import Holdings
-from spectrain.monitor.probes import Probe
+from spectrain.core import Block, Quantity, Record, Source
+from spectrain.monitor.plan import SamplePlan
+from spectrain.monitor.probes.probe import Probe, Scene, groups_by_parameter, register
 from spectrain.monitor.sample import Sample
 from spectrain.optim.rules import resolve
 
 
+@register
 class IntendedProbe(Probe):
     """Scale and RMS of the step that a spectral optimizer is set to take, block by block.
 
@@ -25,16 +25,33 @@ class IntendedProbe(Probe):
     """
 
     name = "intended"
+    records = (
+        Quantity(
+            Source.DIRECTION,
+            "intended_scale",
+            unit="unit of W",
+            formula="s where the step is set to be s·U, U orthogonal",
+        ),
+        Quantity(
+            Source.DIRECTION,
+            "intended_rms",
+            unit="unit of W",
+            formula="s·√(min(m, n)/(m·n)), the root mean square entry of s·U",
+        ),
+    )
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter], holdings: Holdings) -> None:
-        self._parameters = parameters
-        self._holdings = holdings
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._step = 0
         self._records: list[Record] = []
 
-    def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
-        for block in filter(self._holdings.owns, blocks):
-            parameter = self._parameters[block.parameter]
+    def begin(self, plan: SamplePlan) -> None:
+        self._step = plan.step
+
+    def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
+        groups = groups_by_parameter(optimizer)
+        for block in filter(self.scene.holdings.owns, blocks):
+            parameter = self.scene.parameters[block.parameter]
             rule = resolve(optimizer, groups[id(parameter)], parameter)
             if parameter.grad is None or not rule.isometric(tuple(parameter.shape)):
                 continue
@@ -43,9 +60,11 @@ class IntendedProbe(Probe):
             scale, reason = length.scale, length.reason
             rms = None if scale is None else scale * sqrt(min(shape) / (shape[0] * shape[1]))
             for measure, value in (("intended_scale", scale), ("intended_rms", rms)):
-                row = Record(0, block.name, Source.DIRECTION, measure, value, reason=reason)
+                row = Record(
+                    self._step, block.name, Source.DIRECTION, measure, value, reason=reason
+                )
                 self._records.append(row)
 
     def detach(self, sample: Sample) -> None:
-        sample.settings += self._records
+        sample.records += self._records
         self._records = []

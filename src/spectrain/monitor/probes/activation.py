@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,18 +13,19 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
-from spectrain.core import Block, Feed, Record, Source
+from spectrain.core import Block, Feed, Record, Source, quantities_of
+from spectrain.matrix import MEASURES, REASONS, Status
 from spectrain.monitor import taps
-from spectrain.monitor.activations import ActivationStore
-from spectrain.monitor.guard import Guard
-from spectrain.monitor.holdings import Holdings
-from spectrain.monitor.probes import Probe
-from spectrain.monitor.sample import Sample
+from spectrain.monitor.activations import ActivationNorms, ActivationStore
+from spectrain.monitor.plan import SamplePlan
+from spectrain.monitor.probes.probe import Probe, Scene, register
+from spectrain.monitor.sample import NOT_FINITE, Sample, on_host
 from spectrain.monitor.taps import compiled_names
 from spectrain.network.taps import activation
 from spectrain.network.wrapping import modules_of
 
 
+@register
 class ActivationProbe(Probe):
     """Stable rank of what feeds each block, from hooks that keep no activation.
 
@@ -32,40 +34,48 @@ class ActivationProbe(Probe):
     """
 
     name = "activation"
+    records = tuple(
+        quantity
+        for quantity in quantities_of(MEASURES, Source.INPUT, Source.CRITERION_INPUT)
+        if quantity.measure in ("stable_rank", "frobenius_norm", "operator_norm")
+    )
 
-    def __init__(
-        self, model: nn.Module, blocks: Iterable[Block], holdings: Holdings, guard: Guard
-    ) -> None:
-        self._modules = modules_of(model)
-        self._guard = guard
-        self._holdings = holdings
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._modules = modules_of(scene.model)
+        self._guard, self._holdings = scene.guard, scene.holdings
         self._feeds: dict[str, list[Feed]] = defaultdict(list)
         self._readers: list[tuple[Block, Source, Feed]] = []
-        for block in blocks:
+        for block in scene.blocks:
             for source, feed in _feeds(block):
                 self._readers.append((block, source, feed))
-                if feed not in self._feeds[feed.module]:
-                    self._feeds[feed.module].append(feed)
-        self._all = tuple(feed for feeds in self._feeds.values() for feed in feeds)
+                for module in feed.modules:
+                    if feed not in self._feeds[module]:
+                        self._feeds[module].append(feed)
+        self._all = tuple(dict.fromkeys(feed for _, _, feed in self._readers))
         self._wanted: set[Feed] = set()
         self._warm: dict[Feed, Tensor] = {}
         self._store = self._empty()
         self._on = False
         self._ungraded: set[str] = set()
-        self._keys = {
-            feed: taps.register(self._receiver(feed, self._modules[feed.module]))
-            for feed in self._all
+        self._receivers = {
+            feed: self._receiver(feed, self._modules[feed.module]) for feed in self._all
         }
-        self._lasting = compiled_names(model) & self._feeds.keys()
+        self._keys = {feed: taps.register(self._receivers[feed]) for feed in self._all}
+        self._lasting = compiled_names(scene.model) & self._feeds.keys()
         self._kept = [self._hooked(name) for name in self._lasting]
         self._handles: list[RemovableHandle] = []
 
-    def attach(self, *, full: bool) -> None:
-        self._wanted = {feed for block, _, feed in self._readers if block.name in self.turn}
+    def begin(self, plan: SamplePlan) -> None:
+        turn = plan.turn(self.cadence)
+        self._wanted = {feed for block, _, feed in self._readers if block.name in turn}
         self._store, self._on = self._empty(), True
         taps.set_sampling(True)
-        modules = {feed.module for feed in self._wanted} - self._lasting
-        self._handles = [self._hooked(name) for name in self._feeds if name in modules]
+        self._handles = [
+            self._hooked(name)
+            for name, feeds in self._feeds.items()
+            if name not in self._lasting and not self._wanted.isdisjoint(feeds)
+        ]
 
     def close(self) -> None:
         self._rest()
@@ -151,16 +161,45 @@ class ActivationProbe(Probe):
         self._rest()
         store, self._store = self._store, self._empty()
         sample.memory_bytes += store.nbytes
+        store.settle()
         merged = self._holdings.merged(store, self.name in self._guard.disabled)
         norms = merged.norms()
         self._warm |= merged.directions()
+        found = []
         for block, source, feed in self._readers:
             if feed in norms:
-                sample.activations.append((block, source, norms[feed]))
+                found.append((block, source, norms[feed]))
             elif reason := merged.missing(feed):
-                sample.records.append(
-                    Record(sample.step, block.name, source, "stable_rank", None, reason=reason)
-                )
+                sample.missing(block, source, "stable_rank", reason)
+        sample.readings.append(ActivationReading(found))
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationReading:
+    """Squared norms of what feeds blocks, on their devices."""
+
+    norms: Sequence[tuple[Block, Source, ActivationNorms]]
+
+    def rows(self, step: int, batch_size: int | None) -> Iterator[Record]:
+        """Stable rank and both norms of each."""
+        frobenius = on_host([n.frobenius for _, _, n in self.norms])
+        operator = on_host([n.operator for _, _, n in self.norms])
+        error = on_host([n.error for _, _, n in self.norms])
+        for index, (block, source, n) in enumerate(self.norms):
+            top, total, bound = operator[index], frobenius[index], error[index]
+            stable = total / top if top else 0.0
+            values = (
+                ("stable_rank", stable, stable * bound / top if top else None),
+                ("frobenius_norm", total**0.5, None),
+                ("operator_norm", max(top, 0.0) ** 0.5, None),
+            )
+            for measure, value, spread in values:
+                row = Record(step, block.name, source, measure, None, count=n.columns)
+                if value != value:
+                    yield replace(row, reason=NOT_FINITE)
+                else:
+                    reason = REASONS[Status.ZERO] if value == 0 else None
+                    yield replace(row, value=value, error=spread, reason=reason)
 
 
 def _feeds(block: Block) -> list[tuple[Source, Feed]]:

@@ -6,19 +6,24 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
-from spectrain.core import Block, Record, Role, Source
+from spectrain.core import Block, Quantity, Role, Source
 from spectrain.matrix import RECORD_RTOL, nuclear_norm, spectrum
-from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.measuring import batches
-from spectrain.monitor.probes import Probe
+from spectrain.monitor.plan import Cadence
+from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import Sample
+from spectrain.network import find_blocks
+
+SHARDED = "the parameter is sharded"
+UNDEFINED = "zero or not finite"
 
 
+@register
 class GranularityProbe(Probe):
-    """Nuclear ranks of fused projections, of heads and of stacked experts, in full samples.
+    """Nuclear ranks of fused projections, of heads and of stacked experts.
 
     ``nuclear_rank_fused`` is ‖G‖_*²/‖G‖_F² of the whole parameter, where blocks are its rows or the
     experts of a stack, which are put below each other. ``nuclear_rank_heads`` is
@@ -27,45 +32,51 @@ class GranularityProbe(Probe):
     """
 
     name = "granularity"
+    records = (
+        Quantity(
+            Source.GRADIENT,
+            "nuclear_rank_fused",
+            unit="1",
+            formula="‖G‖_*²/‖G‖_F² of the whole parameter, of which the block is a part",
+        ),
+        Quantity(
+            Source.GRADIENT,
+            "nuclear_rank_heads",
+            unit="1",
+            formula="Σ_h‖G_h‖_*²/‖G‖_F² over the heads h of the block",
+        ),
+    )
+    cadence = Cadence.RARELY
 
-    def __init__(
-        self,
-        parameters: Mapping[str, nn.Parameter],
-        blocks: Iterable[Block],
-        heads: Iterable[Block],
-        holdings: Holdings,
-    ) -> None:
-        self._parameters = parameters
-        self._holdings = holdings
-        by_parameter = _by_parameter(blocks)
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        by_parameter = _by_parameter(scene.blocks)
+        heads = find_blocks(scene.model, heads=True).blocks
         self._fused = {name: own for name, own in by_parameter.items() if _is_fused(own)}
         self._heads = _heads_of(by_parameter, _by_parameter(heads))
         self._values: list[tuple[str, str, Tensor]] = []
         self._cut: list[tuple[str, str]] = []
-        self._full = True
 
-    def __bool__(self) -> bool:
-        """Whether there is anything to compare."""
-        return bool(self._fused or self._heads)
+    @classmethod
+    def of(cls, scene: Scene) -> Probe | None:
+        """None where there is nothing to compare."""
+        probe = cls(scene) if scene.wants(cls.records) else None
+        return probe if probe and (probe._fused or probe._heads) else None
 
-    def attach(self, *, full: bool) -> None:
-        self._full = full
-
-    def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        if not self._full:
-            return
+    def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
+        holdings, parameters = self.scene.holdings, self.scene.parameters
         stacks: dict[tuple[str, str], Tensor] = {}
-        for block in filter(self._holdings.owns, blocks):
-            gradient = self._parameters[block.parameter].grad
+        for block in filter(holdings.owns, blocks):
+            gradient = parameters[block.parameter].grad
             if gradient is None or gradient.is_sparse:
                 continue
-            if not self._holdings.whole(block):
+            if not holdings.whole(block):
                 if block.parameter in self._fused:
                     self._cut.append((block.name, "nuclear_rank_fused"))
                 if block.name in self._heads:
                     self._cut.append((block.name, "nuclear_rank_heads"))
                 continue
-            gradient = self._holdings.gradient(self._parameters[block.parameter])
+            gradient = holdings.gradient(parameters[block.parameter])
             if gradient is None:
                 continue
             if block.parameter in self._fused:
@@ -78,15 +89,9 @@ class GranularityProbe(Probe):
 
     def detach(self, sample: Sample) -> None:
         for block, measure, value in self._values:
-            found = value.item()
-            kept, reason = (found, None) if found == found else (None, "zero or not finite")
-            row = Record(sample.step, block, Source.GRADIENT, measure, kept, reason=reason)
-            sample.records.append(row)
-        reason = "the parameter is sharded"
-        sample.records += [
-            Record(sample.step, block, Source.GRADIENT, measure, None, reason=reason)
-            for block, measure in self._cut
-        ]
+            sample.number(block, Source.GRADIENT, measure, value, undefined=UNDEFINED)
+        for block, measure in self._cut:
+            sample.missing(block, Source.GRADIENT, measure, SHARDED)
         self._values, self._cut = [], []
 
 

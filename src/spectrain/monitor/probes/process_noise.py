@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,18 +11,18 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from spectrain.core import Block, Record, Source
+from spectrain.core import Block, Source
 from spectrain.monitor.distributed.spread import Spread
 from spectrain.monitor.distributed.team import PeerError, from_bytes, to_bytes
-from spectrain.monitor.guard import Guard
 from spectrain.monitor.holdings import square_sum
-from spectrain.monitor.noise_probe import Turn
 from spectrain.monitor.noise_reading import NoiseReading
-from spectrain.monitor.probes import Probe
+from spectrain.monitor.plan import Cadence, SamplePlan
+from spectrain.monitor.probes.noise import Turn
+from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import Sample
 from spectrain.monitor.taps import compiled_names
 from spectrain.network.wrapping import modules_of
-from spectrain.noise import HeldNoise, Power, ReplicaBuffer, held_noise, moments
+from spectrain.noise import NOISE_QUANTITIES, HeldNoise, Power, ReplicaBuffer, held_noise, moments
 
 ENTRIES = 4
 """Replicas of a block that one process holds; more microbatches than that are merged in pairs."""
@@ -32,66 +32,65 @@ COMPILED = "compiled and sharded: no process's own gradient is seen before the e
 SAME_DATA = "tensor parallelism: processes that see the same data are no replicas"
 
 
+@register
 class NoReplicasProbe(Probe):
-    """Says of every block, in full samples, why it has no noise records."""
+    """Says of every block why it has no noise records, where processes see the same data."""
 
-    name = "noise"
+    name = "no_replicas"
+    records = NOISE_QUANTITIES
+    cadence = Cadence.RARELY
 
-    def __init__(self, blocks: Sequence[Block], spread: Spread) -> None:
-        self._owned = [block for block in blocks if spread.owns(block)]
-        self._full = True
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._owned = [block for block in scene.blocks if scene.holdings.owns(block)]
 
-    def attach(self, *, full: bool) -> None:
-        self._full = full
+    @classmethod
+    def of(cls, scene: Scene) -> Probe | None:
+        """None where each process has data of its own."""
+        holdings = scene.holdings
+        alike = isinstance(holdings, Spread) and holdings.data_parallel != holdings.size
+        return super().of(scene) if alike else None
 
     def detach(self, sample: Sample) -> None:
-        if self._full:
-            sample.records += [
-                Record(sample.step, block.name, Source.NOISE, "zeta_emp", None, reason=SAME_DATA)
-                for block in self._owned
-            ]
+        for block in self._owned:
+            sample.missing(block, Source.NOISE, "zeta_emp", SAME_DATA)
 
 
-class RankNoiseProbe(Probe):
+@register
+class ProcessNoiseProbe(Probe):
     """Signal, noise and directions of some blocks in turn, from the ranks' own gradients.
 
     Hooks on the parameters see each process's gradient before DDP or FSDP2 averages it; for FSDP2
     they sit on the parameter as it is between gathering and scattering. The replicas of a block go
     to the block's owner, so that each process receives about as much as it holds itself.
-
-    Args:
-        model: whose modules hold the parameters.
-        parameters: by bare name.
-        blocks: to watch.
-        spread: over the processes, all of which see different data.
-        guard: contains failures.
-        share: of the blocks that are held in a full sample.
     """
 
-    name = "noise"
+    name = "process_noise"
+    records = NOISE_QUANTITIES
     _buffers: dict[Block, ReplicaBuffer]
 
-    def __init__(
-        self,
-        model: nn.Module,
-        parameters: Mapping[str, nn.Parameter],
-        blocks: Sequence[Block],
-        spread: Spread,
-        guard: Guard,
-        *,
-        share: float,
-    ) -> None:
-        self._modules = modules_of(model)
-        self._compiled = compiled_names(model)
-        self._parameters = parameters
-        self._spread = spread
-        self._guard = guard
-        self._turn = Turn(blocks, parameters, share)
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        if not isinstance(scene.holdings, Spread):
+            raise TypeError("the model lies in one process")
+        self._spread = scene.holdings
+        self._modules = modules_of(scene.model)
+        self._compiled = compiled_names(scene.model)
+        self._parameters = scene.parameters
+        self._guard = scene.guard
+        self._turn = Turn(scene.blocks, scene.parameters, scene.share)
         self._handles: list[RemovableHandle] = []
         self._reset(())
 
-    def attach(self, *, full: bool) -> None:
-        self._reset(self._turn.next() if full else ())
+    @classmethod
+    def of(cls, scene: Scene) -> Probe | None:
+        """None where the model lies in one process, or several see the same data."""
+        holdings = scene.holdings
+        apart = isinstance(holdings, Spread) and holdings.data_parallel == holdings.size
+        return super().of(scene) if apart else None
+
+    def begin(self, plan: SamplePlan) -> None:
+        self._reset(self._turn.next() if plan.due(Cadence.RARELY) else ())
         for name in dict.fromkeys(block.parameter for block in self._buffers):
             parameter = self._parameters[name]
             if isinstance(parameter, DTensor):
@@ -136,7 +135,7 @@ class RankNoiseProbe(Probe):
             self._seen.clear()
             self._buffers = {block: ReplicaBuffer(capacity=ENTRIES) for block in self._buffers}
 
-    def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
+    def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         self._open = False
         owned = set(blocks)
         chosen = [block for block in self._buffers if block in owned]
@@ -203,9 +202,10 @@ class RankNoiseProbe(Probe):
         sample.memory_bytes += sum(buffer.nbytes for buffer in self._buffers.values())
         total = self._total()
         if self._powers or self._reasons or total is not None:
-            sample.noise = NoiseReading(
+            reading = NoiseReading(
                 self._draws, self._powers, self._held, self._reasons, total=total, whole=False
             )
+            sample.readings.append(reading)
         self._turn.answered(self._buffers)
         self._reset(())
 

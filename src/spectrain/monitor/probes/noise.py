@@ -13,11 +13,20 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from spectrain.core import Block
-from spectrain.monitor.guard import Guard
+from spectrain.monitor.distributed.spread import Spread
 from spectrain.monitor.noise_reading import NoiseReading
-from spectrain.monitor.probes import Probe
+from spectrain.monitor.order import ORDER_QUANTITIES, Order
+from spectrain.monitor.plan import Cadence, SamplePlan
+from spectrain.monitor.probes.probe import Probe, Replicas, Scene, register
 from spectrain.monitor.sample import Sample
-from spectrain.noise import HeldNoise, Power, ReplicaBuffer, ScatterStream, held_noise
+from spectrain.noise import (
+    NOISE_QUANTITIES,
+    HeldNoise,
+    Power,
+    ReplicaBuffer,
+    ScatterStream,
+    held_noise,
+)
 
 CAPACITY = 8
 """Replicas of a block that are held at most; more of them are merged in pairs."""
@@ -29,6 +38,7 @@ SHARE = 1 / 8
 """Share of the blocks whose replicas are held in one full sample under a budget, in turn."""
 
 
+@register
 class NoiseProbe(Probe):
     """Signal and noise of every block, and in turn the directions of some, from microbatches.
 
@@ -39,37 +49,31 @@ class NoiseProbe(Probe):
 
     All is in the unit of the gradient that the optimizer finds: the replicas are scaled so that
     their mean has its norm, which takes out loss scales and clipping.
-
-    Args:
-        model: whose forward passes are counted.
-        parameters: by name.
-        blocks: to watch.
-        guard: contains failures.
-        share: of the blocks whose replicas are held in a full sample.
     """
 
     name = "noise"
+    records = (*NOISE_QUANTITIES, *ORDER_QUANTITIES)
 
-    def __init__(
-        self,
-        model: nn.Module,
-        parameters: Mapping[str, nn.Parameter],
-        blocks: Sequence[Block],
-        guard: Guard,
-        *,
-        share: float = SHARE,
-    ) -> None:
-        self._model = model
-        self._parameters = parameters
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._model, self._guard, self._parameters = scene.model, scene.guard, scene.parameters
         self._blocks: dict[str, list[Block]] = defaultdict(list)
-        for block in blocks:
+        for block in scene.blocks:
             self._blocks[block.parameter].append(block)
-        self._guard = guard
-        self._turn = Turn(blocks, parameters, share)
+        self._turn = Turn(scene.blocks, scene.parameters, scene.share)
+        tested = scene.replicas is Replicas.TESTED
+        self._order = Order(self._blocks, scene.parameters) if tested else None
         self._handles: list[RemovableHandle] = []
         self._reset(held=())
 
-    def attach(self, *, full: bool) -> None:
+    @classmethod
+    def of(cls, scene: Scene) -> Probe | None:
+        """Where a model is spread over processes, those are the replicas and not microbatches."""
+        spread = isinstance(scene.holdings, Spread)
+        return None if spread or scene.replicas is Replicas.NONE else super().of(scene)
+
+    def begin(self, plan: SamplePlan) -> None:
+        full = plan.due(Cadence.RARELY) and not (self._order and self._order.refused)
         self._reset(held=self._turn.next() if full else ())
         self._handles.append(self._model.register_forward_pre_hook(self._begin))
         for name, blocks in self._blocks.items():
@@ -77,7 +81,7 @@ class NoiseProbe(Probe):
             if parameter.requires_grad:
                 self._handles.append(parameter.register_hook(self._hook(parameter, blocks)))
 
-    def before_step(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
+    def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         self._open = False
         scale = getattr(optimizer, "grad_scale", None)
         for block in blocks:
@@ -96,7 +100,10 @@ class NoiseProbe(Probe):
     def detach(self, sample: Sample) -> None:
         self.close()
         if self._powers or self._reasons:
-            sample.noise = NoiseReading(len(self._seen), self._powers, self._held, self._reasons)
+            order = None if self._order is None else self._order.step(len(self._seen))
+            sample.readings.append(
+                NoiseReading(len(self._seen), self._powers, self._held, self._reasons, order=order)
+            )
             sample.memory_bytes += sum(buffer.nbytes for buffer in self._buffers.values())
         self._turn.answered(self._held)
         self._reset(held=())
@@ -116,6 +123,8 @@ class NoiseProbe(Probe):
         self._powers: dict[Block, Power] = {}
         self._held: dict[Block, HeldNoise] = {}
         self._reasons: dict[Block, str] = {}
+        if self._order is not None:
+            self._order.forget()
 
     def _restart(self) -> None:
         """Gradients were zeroed without a step, as by a scaler that met an overflow."""
@@ -140,6 +149,8 @@ class NoiseProbe(Probe):
                 self._last[name] = self._forwards
                 self._seen.add(self._forwards)
                 dense, total = _dense(gradient), parameter.grad
+                if self._order is not None:
+                    self._order.see(name, dense)
                 total = None if total is None else _dense(total)
                 for block in blocks:
                     matrix = block.view.of(dense)

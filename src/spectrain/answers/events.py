@@ -1,0 +1,44 @@
+"""What a reader must know of a run before any answer."""
+
+from __future__ import annotations
+
+from spectrain.records import Run, State, first_not_finite
+
+
+def events(run: Run) -> tuple[str, ...]:
+    """Sentences on what befell a run, the gravest first; none where it ran to its end in peace.
+
+    Example:
+        >>> import tempfile
+        >>> from spectrain.records import RunWriter, open_run
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     RunWriter(folder, manifest={}).close({"finished": True, "steps": 0})
+        ...     print(*events(open_run(folder)))
+        No step was taken: the loop ended before its first one, or its optimizer was not watched.
+    """
+    found = first_not_finite(run)
+    sentences = []
+    if found is not None:
+        text = str(found)
+        sentences.append(f"{text[0].upper()}{text[1:]}; spectra say nothing from there on.")
+    if run.summary.get("steps") == 0:
+        sentences.append(
+            "No step was taken: the loop ended before its first one, or its optimizer was not "
+            "watched."
+        )
+    return (*sentences, *_state(run))
+
+
+def _state(run: Run) -> tuple[str, ...]:
+    last = run.last_record_at
+    when = "it has no records yet" if last is None else f"its last records are of {last:%F %T} UTC"
+    match run.state:
+        case State.RUNNING:
+            return (f"The run is not over: {when}.",)
+        case State.KILLED:
+            return (f"The run was killed, or its program ended without closing it: {when}.",)
+        case State.FAILED:
+            error = run.summary.get("error")
+            return (f"The run ended by an exception{f' ({error})' if error else ''}: {when}.",)
+        case _:
+            return ()

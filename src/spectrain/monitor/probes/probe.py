@@ -1,0 +1,185 @@
+"""What a probe is: a declared reader of sampled steps, and the registry of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar, TypeVar
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from spectrain.core import QUANTITIES, Block, InputError, Quantity, Source
+from spectrain.monitor.guard import Guard
+from spectrain.monitor.holdings import Holdings
+from spectrain.monitor.measuring import matching
+from spectrain.monitor.plan import Cadence, SamplePlan
+from spectrain.monitor.sample import Sample
+
+
+class Replicas(StrEnum):
+    """What several backward passes within one step are.
+
+    ``TESTED``: not told, so that their order is tested. ``MICROBATCHES``: samples of one loss.
+    ``NONE``: no replicas, such as several losses.
+    """
+
+    TESTED = "tested"
+    MICROBATCHES = "microbatches"
+    NONE = "none"
+
+
+class Snapshots:
+    """Weights as they were before the update, copied once however many probes ask."""
+
+    def __init__(self, parameters: Mapping[str, nn.Parameter], holdings: Holdings) -> None:
+        self._parameters, self._holdings = parameters, holdings
+        self._kept: dict[str, Tensor] = {}
+
+    def keep(self, blocks: Iterable[Block]) -> None:
+        """Before the update: copy what of these blocks' parameters is here."""
+        for block in blocks:
+            if block.parameter not in self._kept:
+                parameter = self._parameters[block.parameter]
+                self._kept[block.parameter] = self._holdings.local(parameter).clone()
+
+    def before(self, parameter: str) -> Tensor | None:
+        """The copy of a parameter, where one was made."""
+        return self._kept.get(parameter)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return sum(kept.nbytes for kept in self._kept.values())
+
+    def clear(self) -> None:
+        """Let go of all copies."""
+        self._kept.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a probe is made with.
+
+    Attributes:
+        model: that is trained.
+        optimizers: that train it.
+        parameters: of the model, by bare name.
+        blocks: that are watched.
+        holdings: what of them is in this process.
+        guard: contains failures of hooks that a probe sets itself.
+        measures: patterns such as ``"gradient/*"``.
+        share: of the blocks of which replicas are held in a full sample.
+        replicas: what the backward passes of a step are.
+        snapshots: of the weights before the update.
+    """
+
+    model: nn.Module
+    optimizers: Sequence[Optimizer]
+    parameters: Mapping[str, nn.Parameter]
+    blocks: Sequence[Block]
+    holdings: Holdings
+    guard: Guard
+    measures: Sequence[str]
+    share: float
+    replicas: Replicas
+    snapshots: Snapshots = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "snapshots", Snapshots(self.parameters, self.holdings))
+
+    def wants(self, quantities: Iterable[Quantity]) -> bool:
+        """Whether a pattern asks for any of them."""
+        return any(fnmatchcase(q.name, p) for q in quantities for p in self.measures)
+
+    def spectral(self, source: Source) -> tuple[str, ...]:
+        """Measures of a spectrum that are asked for."""
+        return matching(source, self.measures)
+
+    def gradient(self, block: Block, optimizer: Optimizer) -> Tensor | None:
+        """What of a block's gradient lies here, as the optimizer finds it, free of a loss scale."""
+        gradient = self.holdings.gradient(self.parameters[block.parameter])
+        if gradient is None:
+            return None
+        scale = getattr(optimizer, "grad_scale", None)
+        part = self.holdings.part_of_matrix(block, gradient)
+        return part if scale is None else part / scale
+
+    def weight(self, block: Block) -> Tensor:
+        """What of a block's matrix lies here."""
+        parameter = self.holdings.local(self.parameters[block.parameter])
+        return self.holdings.part_of_matrix(block, parameter)
+
+
+class Probe:
+    """Reads one kind of quantity in sampled steps and leaves it in the sample.
+
+    The events of a step come in this order: :meth:`begin`, forward and backward passes,
+    :meth:`before_update`, :meth:`gradient_ready`, :meth:`after_update`, :meth:`detach`. The middle
+    three come for each optimizer, with those of its blocks whose turn it is. A closure that
+    ``optimizer.step`` receives runs between ``before_update`` and ``gradient_ready``, and the
+    latter comes once, after its first call. A probe that is not due in a sample hears nothing.
+
+    Everything runs without graph and autocast, and an exception switches the probe off.
+
+    Attributes:
+        name: unique; what warnings call it.
+        records: every quantity that it writes.
+        cadence: how often it reads.
+    """
+
+    name: ClassVar[str]
+    records: ClassVar[tuple[Quantity, ...]]
+    cadence: ClassVar[Cadence] = Cadence.SOMETIMES
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+
+    @classmethod
+    def of(cls, scene: Scene) -> Probe | None:
+        """The probe of a scene; ``None`` where it has nothing to read."""
+        return cls(scene) if scene.wants(cls.records) else None
+
+    def begin(self, plan: SamplePlan) -> None:
+        """Before the step's forward pass."""
+
+    def before_update(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
+        """``optimizer.step`` was called; weights and the optimizer's state are the old ones."""
+
+    def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
+        """The gradient that the optimizer uses is in place, its state still the old one."""
+
+    def after_update(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
+        """``optimizer.step`` is over."""
+
+    def detach(self, sample: Sample) -> None:
+        """After the last optimizer: hand over what was read and let go of everything."""
+
+    def close(self) -> None:
+        """At the end of the run, perhaps amid a sample: remove every hook. No collective call."""
+
+
+def groups_by_parameter(optimizer: Optimizer) -> dict[int, dict[str, Any]]:
+    """The group of each of an optimizer's parameters, by the parameter's id."""
+    return {id(p): group for group in optimizer.param_groups for p in group["params"]}
+
+
+PROBES: dict[str, type[Probe]] = {}
+"""Every registered probe by name."""
+
+P = TypeVar("P", bound=type[Probe])
+
+
+def register(probe: P) -> P:
+    """Decorator: every watched run uses the probe, the contract suite and the glossary know it.
+
+    Raises:
+        InputError: another probe has its name, or a quantity is declared differently elsewhere.
+    """
+    if PROBES.get(probe.name, probe) is not probe:
+        raise InputError(f"there is a probe {probe.name!r} already", remedy="rename one")
+    QUANTITIES.add(probe.records)
+    PROBES[probe.name] = probe
+    return probe
