@@ -28,6 +28,7 @@ class PersistenceProbe(Probe):
 
     name = "persistence"
     records = (Quantity.of(REGIME_MEASURES[persistent_energy.__name__], Source.GRADIENT),)
+    beside = Source.GRADIENT
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
