@@ -30,6 +30,7 @@ class PersistenceProbe(Probe):
     name = "persistence"
     cadence = Cadence.OFTEN
     records = (Quantity.of(REGIME_MEASURES[persistent_energy.__name__], Source.GRADIENT),)
+    beside = Source.GRADIENT
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
