@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from spectrain.answers import QUESTIONS, Question
+from spectrain.calibration import read, table
 from spectrain.core import MEANINGS, QUANTITIES, Quantity, Registry, usual_step
 from spectrain.matrix import ENTRY_MEASURES, MEASURES
 from spectrain.network.families import FAMILIES
@@ -21,6 +22,7 @@ from spectrain.records.schema import SAMPLE, SCHEMAS
 from spectrain.regime.measures import REGIME_MEASURES
 from spectrain_studies import STUDIES, load_study
 from spectrain_studies.frame import ledger
+from spectrain_studies.frame.chance import chance_table
 from spectrain_studies.rank.arms import ARMS
 from spectrain_studies.rank.four_answers.page import answers
 
@@ -31,6 +33,9 @@ REGISTRIES: dict[str, Registry] = {
     "Measures of persistence": REGIME_MEASURES,
 }
 """Every registry of measures, under the heading that the glossary gives it."""
+
+CALIBRATION = Path(__file__).parent / "calibration.json"
+"""What ``python -m spectrain.calibration`` counted."""
 
 RECORDERS = ("spectrain.monitor", "spectrain.monitor.observer", "spectrain.checkpoint")
 """Modules that declare what they record when they are imported."""
@@ -46,12 +51,16 @@ def write_pages(folder: Path) -> None:
     """Write every generated table into ``folder``."""
     folder.mkdir(exist_ok=True)
     (folder / "measures.md").write_text(glossary(REGISTRIES), "utf-8")
+    (folder / "calibration.md").write_text(table(read(CALIBRATION)), "utf-8")
     (folder / "questions.md").write_text(questions(QUESTIONS), "utf-8")
     (folder / "metrics.md").write_text(columns("metrics"), "utf-8")
     (folder / "quantities.md").write_text(recorded(all_quantities().values()), "utf-8")
     results = [loads(file.read_text("utf-8")) for file in sorted(LEDGER.glob("*.json"))]
     stated = {name: [*load_study(name).claims.values()] for name in STUDIES}
     (folder / "claims.md").write_text(ledger(results, stated), "utf-8")
+    every = [claim for claims in stated.values() for claim in claims]
+    rows = {row["id"]: row for result in results for row in result["claims"]}
+    (folder / "chance.md").write_text(chance_table(every, rows), "utf-8")
     (folder / "support.md").write_text(support(loads(SUPPORT.read_text("utf-8"))), "utf-8")
     ranks = [result for result in results if result["study"] == "rank"]
     (folder / "rank_answers.md").write_text(answers(ranks[0] if ranks else None), "utf-8")

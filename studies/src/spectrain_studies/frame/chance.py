@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from spectrain.core.student import t_quantile
-from spectrain.noise.estimate import Estimate
 from spectrain_studies.frame.conjunction import AllOf, OnEvery
 from spectrain_studies.frame.criteria import Criterion, Simple
 from spectrain_studies.frame.judgement import Verdict
 from spectrain_studies.frame.statistics import LEVEL
+from spectrain_studies.frame.study import Claim
 
 WORST = 0.1
 """A criterion errs if a true claim fails, or a false one holds, more often than that."""
@@ -93,8 +93,16 @@ def _rates(leaf: Simple, seeds: int, parts: int, level: float) -> tuple[float, f
     noise = NARROW * (ends[-1] - ends[0] if len(ends) > 1 else 1.0)
 
     def rate(truth: float, verdict: Verdict) -> float:
-        drawn = _means(truth, noise, seeds, level)
-        return sum(leaf.judge(one, parts=parts).verdict is verdict for one in drawn) / len(drawn)
+        own = _intervals(truth, noise, seeds, level)
+        wide = _intervals(truth, noise, seeds, 1 - (1 - level) / parts)
+        judged = [leaf.verdict(*ends) for ends in own]
+        if verdict is Verdict.FAILS:  # only by the wider interval, see Simple.judge
+            kept = [
+                v is verdict and leaf.verdict(*w) is verdict
+                for v, w in zip(judged, wide, strict=True)
+            ]
+            return sum(kept) / len(kept)
+        return sum(v is verdict for v in judged) / len(judged)
 
     return (
         max((rate(end, Verdict.FAILS) for end in true), default=0.0),
@@ -103,11 +111,41 @@ def _rates(leaf: Simple, seeds: int, parts: int, level: float) -> tuple[float, f
 
 
 @cache
-def _means(truth: float, noise: float, seeds: int, level: float) -> tuple[Estimate, ...]:
+def _intervals(
+    truth: float, noise: float, seeds: int, level: float
+) -> tuple[tuple[float, float], ...]:
     generator = torch.Generator().manual_seed(0)
-    drawn = truth + noise * torch.randn(
-        REPETITIONS, seeds, generator=generator, dtype=torch.float64
-    )
-    reach = t_quantile(level, seeds - 1)
-    pairs = zip(drawn.mean(1).tolist(), (drawn.std(1) / seeds**0.5).tolist(), strict=True)
-    return tuple(Estimate(m, e, m - reach * e, m + reach * e, seeds, level) for m, e in pairs)
+    drawn = torch.randn(REPETITIONS, seeds, generator=generator, dtype=torch.float64)
+    means, errors = truth + noise * drawn.mean(1), noise * drawn.std(1) / seeds**0.5
+    reach = t_quantile(level, seeds - 1) * errors
+    return tuple(zip((means - reach).tolist(), (means + reach).tolist(), strict=True))
+
+
+def chance_table(claims: Sequence[Claim], rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Error rates by kind of criterion, repetitions and parts, as a table of a page.
+
+    Args:
+        claims: those whose criteria are data.
+        rows: entries of the ledgers by claim, which tell repetitions and parts.
+    """
+    kinds: dict[tuple[str, int, int], list[Claim]] = {}
+    for claim in claims:
+        if isinstance(claim.criterion, Criterion):
+            row = rows.get(claim.id, {})
+            leaves = _leaves(claim.criterion, members_of(row))
+            names = " and ".join(sorted({type(leaf).__name__ for leaf in leaves}))
+            kinds.setdefault((names, row.get("seeds") or 5, len(leaves)), []).append(claim)
+    lines = [
+        "| criterion | repetitions | parts | claims | true, yet fails | false, yet holds |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for (names, seeds, parts), group in sorted(kinds.items(), key=lambda item: item[0]):
+        assert isinstance(group[0].criterion, Criterion)
+        row = rows.get(group[0].id, {})
+        if seeds < 2:
+            lines.append(f"| {names} | {seeds} | {parts} | {len(group)} | no sampling error | |")
+            continue
+        found = chance(group[0].criterion, seeds=seeds, members=members_of(row))
+        rates = f"{found.false_fail:.1%} | {found.false_pass:.1%}"
+        lines.append(f"| {names} | {seeds} | {parts} | {len(group)} | {rates} |")
+    return "\n".join(lines) + "\n"
