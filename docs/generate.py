@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from spectrain.answers import QUESTIONS, Question
+from spectrain.calibration import read, table
 from spectrain.core import MEANINGS, QUANTITIES, Quantity, Registry, usual_step
 from spectrain.matrix import ENTRY_MEASURES, MEASURES
 from spectrain.network.families import FAMILIES
@@ -33,6 +34,9 @@ REGISTRIES: dict[str, Registry] = {
 }
 """Every registry of measures, under the heading that the glossary gives it."""
 
+CALIBRATION = Path(__file__).parent / "calibration.json"
+"""What ``python -m spectrain.calibration`` counted."""
+
 RECORDERS = ("spectrain.monitor", "spectrain.monitor.observer", "spectrain.checkpoint")
 """Modules that declare what they record when they are imported."""
 
@@ -47,6 +51,7 @@ def write_pages(folder: Path) -> None:
     """Write every generated table into ``folder``."""
     folder.mkdir(exist_ok=True)
     (folder / "measures.md").write_text(glossary(REGISTRIES), "utf-8")
+    (folder / "calibration.md").write_text(table(read(CALIBRATION)), "utf-8")
     (folder / "questions.md").write_text(questions(QUESTIONS), "utf-8")
     (folder / "metrics.md").write_text(columns("metrics"), "utf-8")
     (folder / "quantities.md").write_text(recorded(all_quantities().values()), "utf-8")

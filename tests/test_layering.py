@@ -20,7 +20,7 @@ LEVELS = (
     {"core", "matrix", "rmt", "records"},
     {"noise", "descent", "network", "regime", "page"},
     {"optim", "monitor", "checkpoint", "answers", "findings"},
-    {"report", "training", "sinks", "integrations", "sweeps", "trials"},
+    {"report", "training", "sinks", "integrations", "sweeps", "calibration", "trials"},
     {"cli", "__main__"},
 )
 SIDEWAYS = {

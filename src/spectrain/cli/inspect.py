@@ -55,6 +55,7 @@ def run(
     fail_on: tuple[str, ...] = (),
     csv: Path | None = None,
     html: Path | None = None,
+    figures: Path | None = None,
     json: bool = False,
 ) -> int:
     """Measure the matrices of checkpoints, one at a time, without the model's code or data.
@@ -84,6 +85,8 @@ def run(
             "weightwatcher.alpha>6".
         csv: write a row for every block to this file.
         html: write the page to this file.
+        figures: write the density of the eigenvalues of every block, with the bulk and the tail, to
+            this folder; --include chooses blocks.
         json: print everything as JSON.
     """
     if not 1 <= len(paths) <= 3:
@@ -146,6 +149,10 @@ def run(
             render_inspection(
                 inspection.run, html, findings=findings, incomplete=inspection.incomplete
             )
+        if figures:
+            from spectrain.report.density import write_eigenvalue_figures  # Matplotlib is slow
+
+            write_eigenvalue_figures(inspection.run, figures)
         if csv:
             result.write_csv(csv)
         if json:

@@ -1,0 +1,122 @@
+"""Train what is planted under watch, ask, and count what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from scipy.stats import binomtest
+
+from spectrain.answers import QUESTIONS
+from spectrain.answers.course import Gradients, PlantedRun, Script
+from spectrain.monitor import watch
+from spectrain.records import Run, open_run
+
+LEVEL = 0.95
+"""Coverage of the intervals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often a claim was made of one kind of run.
+
+    Attributes:
+        question: short name.
+        name: of the kind of run.
+        claim: what was counted.
+        true: whether it is true of these runs.
+        runs: how many.
+        said: in how many the claim was made.
+    """
+
+    question: str
+    name: str
+    claim: str
+    true: bool
+    runs: int
+    said: int
+
+    @property
+    def share(self) -> float:
+        """Of the runs."""
+        return self.said / self.runs
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of the share, 95 %, after Clopper and Pearson."""
+        found = binomtest(self.said, self.runs).proportion_ci(LEVEL)
+        return float(found.low), float(found.high)
+
+
+class Planted(torch.nn.Module):
+    """Linear layers by name whose gradients are what is planted.
+
+    The loss is Σ ⟨W, G⟩ with W as the layer maps the unit vectors.
+    """
+
+    def __init__(self, shapes: dict[str, tuple[int, int]], generator: torch.Generator) -> None:
+        super().__init__()
+        for name, (rows, columns) in shapes.items():
+            layer = torch.nn.Linear(columns, rows, bias=False)
+            torch.nn.init.normal_(layer.weight, std=0.1, generator=generator)
+            self.add_module(name, layer)
+
+    def forward(self, gradients: Gradients) -> torch.Tensor:
+        """⟨W, G⟩, summed over the blocks."""
+        parts = [
+            (self.get_submodule(name)(torch.eye(g.shape[1])) * g.mT).sum()
+            for name, g in gradients.items()
+        ]
+        return torch.stack(parts).sum()
+
+
+def planted_of(question: str) -> tuple[PlantedRun, ...]:
+    """What the question's folder plants; nothing where it has no file ``calibration``."""
+    home = QUESTIONS[question].answer
+    package = getattr(home, "func", home).__module__.rpartition(".")[0]
+    try:
+        module = import_module(f"{package}.calibration")
+    except ModuleNotFoundError as error:
+        if error.name != f"{package}.calibration":
+            raise
+        return ()
+    return tuple(module.PLANTED)
+
+
+def train(planted: PlantedRun, seed: int, folder: Path) -> Run:
+    """One drawn training of that kind, watched at every step."""
+    generator = torch.Generator().manual_seed(seed)
+    script: Script = planted.draw(generator)
+    model = Planted(dict(planted.shapes), generator)
+    optimizer = planted.optimizer(model.parameters())
+    with watch(model, optimizer, folder, every=1, measures=planted.measures) as run:
+        for step in range(planted.steps):
+            for _ in range(planted.microbatches):
+                loss = model(script.gradients(step)) / planted.microbatches
+                loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            if script.losses:
+                run.log(loss=script.losses[step])
+    return open_run(folder)
+
+
+def rate(question: str, planted: PlantedRun, runs: int, *, seed: int = 0) -> Rate:
+    """Count a claim over so many drawn runs."""
+    said = 0
+    for number in range(runs):
+        with TemporaryDirectory() as folder:
+            run = train(planted, seed + number, Path(folder) / "run")
+            said += planted.said(QUESTIONS[question].answer(run))
+    return Rate(question, planted.name, planted.claim, planted.true, runs, said)
+
+
+def calibrate(question: str, runs: int, *, seed: int = 0) -> Iterator[Rate]:
+    """Every kind of run that the question plants; a quarter of the runs where the claim is true."""
+    for planted in planted_of(question):
+        count = max(runs // 4, 1) if planted.true else runs
+        yield rate(question, planted, count, seed=seed)
