@@ -116,7 +116,8 @@ def test_gates_of_an_lstm_are_blocks_of_their_own() -> None:
     assert {(b.role, b.shape) for b in projections} == {(Role.RECURRENT_OUT, (2, 3))}
     assert len(blocks) == 4 * (4 + 4) + 4
     fed = {block.parameter for block in blocks if block.literal_input is not None}
-    assert fed == {"weight_ih_l0", "weight_ih_l0_reverse"}
+    last = {"weight_hh_l1", "weight_hh_l1_reverse"}  # whose states the layer outputs
+    assert fed == {"weight_ih_l0", "weight_ih_l0_reverse"} | last
 
 
 def test_gates_of_a_gru_and_none_of_a_plain_recurrence() -> None:

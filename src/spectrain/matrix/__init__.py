@@ -26,6 +26,7 @@ from spectrain.matrix.measures import (
     top10_mass,
 )
 from spectrain.matrix.polar import PolarFactor, newton_schulz, orthogonalized, polar, residual
+from spectrain.matrix.product import product_spectrum
 from spectrain.matrix.sketch import SKETCHED, Estimate, Sketch, sketch
 from spectrain.matrix.spectrum import REASONS, Spectrum, Status
 from spectrain.matrix.top import top_eigenvalue
@@ -59,6 +60,7 @@ __all__ = [
     "orthogonalized",
     "participation_ratio",
     "polar",
+    "product_spectrum",
     "residual",
     "sketch",
     "spectral_entropy",

@@ -60,7 +60,11 @@ class Survey:
     def manifest(self, optimizers: Sequence[Optimizer]) -> dict[str, Any]:
         """Block table, what is skipped, and the optimizers' groups."""
         return {
-            "blocks": [block.to_dict() for blocks in self.blocks.values() for block in blocks],
+            "blocks": [
+                block.to_dict()
+                for blocks in (*self.blocks.values(), self.scene.composed)
+                for block in blocks
+            ],
             "skipped": [{"parameter": s.parameter, "reason": s.reason} for s in self.skipped],
             "groups": _groups(optimizers, self.parameters),
         }
@@ -130,6 +134,7 @@ class Surveyor:
             measures=self.measures,
             share=self.share,
             replicas=self.replicas,
+            composed=[block for block in network.composed if self._chosen(block)],
         )
         return Survey(by_parameter, parameters, skipped, self._probes(scene), scene)
 
@@ -153,7 +158,9 @@ class Surveyor:
         if any(is_lazy(parameter) for parameter in parameters.values()):
             return  # their blocks are not known yet
         for pattern in (*self.include, *self.exclude):
-            if not any(_matches(block, [pattern]) for block in network.blocks):
+            if not any(
+                _matches(block, [pattern]) for block in (*network.blocks, *network.composed)
+            ):
                 raise InputError(
                     f"the pattern {pattern!r} matches no block",
                     remedy="see spectrain.find_blocks(model) for the names",
@@ -163,11 +170,14 @@ class Surveyor:
         """The blocks to watch, and what is left out with its reason."""
         watched, skipped = [], [*network.skipped, *network.unsplit]
         for block in network.blocks:
-            if not _matches(block, self.include) or _matches(block, self.exclude):
-                skipped.append(Skipped(block.name, "left out by pattern"))
-            else:
+            if self._chosen(block):
                 watched.append(block)
+            else:
+                skipped.append(Skipped(block.name, "left out by pattern"))
         return watched, skipped
+
+    def _chosen(self, block: Block) -> bool:
+        return _matches(block, self.include) and not _matches(block, self.exclude)
 
     def _probes(self, scene: Scene) -> list[Probe]:
         kinds = [*PROBES.values(), *(kind for kind in self.further if kind.name not in PROBES)]

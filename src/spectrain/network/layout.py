@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
@@ -129,6 +130,8 @@ def _recurrent(site: Site, weight: Weight) -> Iterator[Matrix]:
         yield replace(whole, role=Role.RECURRENT_OUT)
         return
     role = Role.RECURRENT_INPUT if kind == "ih" else Role.RECURRENT_HIDDEN
+    if kind == "hh":
+        whole = replace(whole, feed=_states(site, weight.local))
     shapes = {other.local: other.shape for other in site.weights}
     suffix = weight.local.removeprefix(f"weight_{kind}")
     state = shapes.get(f"weight_hr{suffix}", shapes.get(f"weight_hh{suffix}", (0, 0)))[1]
@@ -138,6 +141,16 @@ def _recurrent(site: Site, weight: Weight) -> Iterator[Matrix]:
         return
     for at, letter in enumerate(letters):
         yield whole.take_rows(((at * state, (at + 1) * state),), letter, role)
+
+
+def _states(site: Site, local: str) -> Feed | None:
+    """The states of the last layer are what the module outputs; those of others are not seen."""
+    layers = [m for w in site.weights if (m := re.fullmatch(r"weight_hh_l(\d{1,9})", w.local))]
+    last = max(layers, key=lambda found: int(found[1]), default=None)
+    back = local.endswith("_reverse")
+    if last is None or local.removesuffix("_reverse") != last[0]:
+        return None
+    return Feed(site.path, Tap.STATES_BACK if back else Tap.STATES)
 
 
 def _experts(site: Site, weight: Weight, width: int | None) -> Iterator[Matrix]:

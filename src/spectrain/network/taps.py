@@ -45,6 +45,11 @@ def activation(
     """
     x = _argument(feed, arguments)
     match feed.tap:
+        case Tap.STATES | Tap.STATES_BACK:
+            raise InputError(
+                f"the states of {feed.module!r} are told by its output",
+                remedy="see spectrain.network.states",
+            )
         case Tap.TOKENS:
             return x.reshape(-1)
         case Tap.UNFOLDED:

@@ -21,6 +21,7 @@ from spectrain.monitor.plan import SamplePlan
 from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import NOT_FINITE, Sample, on_host
 from spectrain.monitor.taps import compiled_names
+from spectrain.network.states import STATES, hidden_states
 from spectrain.network.taps import activation
 from spectrain.network.wrapping import modules_of
 
@@ -45,13 +46,15 @@ class ActivationProbe(Probe):
         self._modules = modules_of(scene.model)
         self._guard, self._holdings = scene.guard, scene.holdings
         self._feeds: dict[str, list[Feed]] = defaultdict(list)
+        self._states: dict[str, list[Feed]] = defaultdict(list)
         self._readers: list[tuple[Block, Source, Feed]] = []
         for block in scene.blocks:
             for source, feed in _feeds(block):
                 self._readers.append((block, source, feed))
                 for module in feed.modules:
-                    if feed not in self._feeds[module]:
-                        self._feeds[module].append(feed)
+                    hooked = self._states if feed.tap in STATES else self._feeds
+                    if feed not in hooked[module]:
+                        hooked[module].append(feed)
         self._all = tuple(dict.fromkeys(feed for _, _, feed in self._readers))
         self._wanted: set[Feed] = set()
         self._warm: dict[Feed, Tensor] = {}
@@ -75,6 +78,13 @@ class ActivationProbe(Probe):
             self._hooked(name)
             for name, feeds in self._feeds.items()
             if name not in self._lasting and not self._wanted.isdisjoint(feeds)
+        ]
+        self._handles += [
+            self._modules[name].register_forward_hook(
+                self._states_hook(name, feeds), with_kwargs=True
+            )
+            for name, feeds in self._states.items()
+            if not self._wanted.isdisjoint(feeds)
         ]
 
     def close(self) -> None:
@@ -118,6 +128,25 @@ class ActivationProbe(Probe):
                     arguments = _positional(module, args, kwargs)
                     for feed in feeds:
                         self._see(feed, module, arguments)
+
+        return read
+
+    def _states_hook(self, name: str, feeds: list[Feed]) -> Any:
+        """Reads the hidden states, which a recurrent layer tells by its output."""
+
+        def read(
+            module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+        ) -> None:
+            if torch.compiler.is_compiling() or not self._on or self.name in self._guard.disabled:
+                return
+            if self._counts(name):
+                with self._guard(self.name):
+                    arguments = _positional(module, args, kwargs)
+                    for feed in self._wanted.intersection(feeds):
+                        found = hidden_states(feed.tap, module, arguments, output)
+                        seen, counts = self._holdings.seen(found)
+                        if counts:
+                            self._store.add(feed, seen, seen)
 
         return read
 

@@ -73,6 +73,7 @@ class Scene:
         measures: patterns such as ``"gradient/*"``.
         share: of the blocks of which replicas are held in a full sample.
         replicas: what the backward passes of a step are.
+        composed: matrices that several of the parameters make.
         snapshots: of the weights before the update.
     """
 
@@ -85,6 +86,7 @@ class Scene:
     measures: Sequence[str]
     share: float
     replicas: Replicas
+    composed: Sequence[Block] = ()
     snapshots: Snapshots = field(init=False)
 
     def __post_init__(self) -> None:
