@@ -7,7 +7,7 @@ export OMP_NUM_THREADS := 1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format docs bench bench-check clean
+.PHONY: help setup demo test test-slow check format docs bench bench-check calibration clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -43,6 +43,9 @@ docs: setup  ## build the documentation and run its examples: docs/_build/html
 
 bench: setup  ## run the benchmarks, keep their results and write their page: docs/benchmarks.md
 	$(BIN)/python -m benchmarks
+
+calibration: setup  ## how often answers are wrong and right: docs/calibration.md
+	$(BIN)/python -m calibration
 
 bench-check: setup  ## run the benchmarks again and tell what got slower
 	$(BIN)/python -m benchmarks --check

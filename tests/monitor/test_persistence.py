@@ -1,6 +1,7 @@
 """The probe against updates and gradients that were kept aside."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -90,3 +91,15 @@ def test_zero_gradients_and_other_optimizers(tmp_path):
     assert "zero" in rows["reason"][0]
     run, _ = run_with(zeros, lambda p: torch.optim.SGD(p, lr=0.01), tmp_path / "sgd")
     assert run.metrics(measure="persistent_energy").is_empty()
+
+
+def test_persistence_stands_beside_any_measure_of_the_gradient(tmp_path: Path) -> None:
+    model = nn.Linear(4, 4)
+    optimizer = torch.optim.AdamW(model.parameters())
+    options = {"every": 1, "measures": ["*/frobenius_norm"]}
+    with watch(model, optimizer, tmp_path / "run", **options):
+        for _ in range(2):
+            model(torch.ones(2, 4)).square().mean().backward()
+            optimizer.step()
+    measures = set(open_run(tmp_path / "run").metrics()["measure"])
+    assert {"persistent_energy", "successive_cosine"} <= measures

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.nn.parallel import DistributedDataParallel
 
 from spectrain.core import InputError, Plan, Step
 from spectrain.optim import Built, build, lint
@@ -72,15 +76,36 @@ def wrappings() -> dict[str, Callable[[nn.Module], nn.Module]]:
         "compile": lambda model: torch.compile(model, backend="eager"),
         "checkpoint": checkpoint_wrapper,
         "both": lambda model: torch.compile(checkpoint_wrapper(model), backend="eager"),
+        "DDP": DistributedDataParallel,
+        "FSDP2": sharded,
     }
 
 
+def sharded(model: nn.Module) -> nn.Module:
+    fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+    return model
+
+
+@pytest.fixture(scope="module")
+def alone() -> Iterator[None]:
+    """A process group of one."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("wrap", wrappings().values(), ids=wrappings())
-def test_a_wrapped_model_is_built_like_the_bare_one(wrap) -> None:
+def test_a_wrapped_model_is_built_like_the_bare_one(
+    wrap: Callable[[nn.Module], nn.Module],
+) -> None:
     model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
     plan = Plan({"0.weight": Step.SPECTRAL})
 
     def groups(built: Built) -> list[list[list[int]]]:
         return [[[id(p) for p in g["params"]] for g in o.param_groups] for o in built.optimizers]
 
-    assert groups(build(wrap(model), plan)) == groups(build(model, plan))
+    wrapped = wrap(model)
+    built = build(wrapped, plan)
+    assert groups(built) == groups(build(model, plan))
+    assert lint(wrapped, built.optimizers) == []

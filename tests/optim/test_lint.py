@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 from torch.optim import SGD, AdamW, Muon, Optimizer
@@ -103,3 +104,38 @@ def test_names_are_those_of_the_bare_model() -> None:
         name for name, _ in model.named_parameters() if name != "lm_head.weight"
     }
     assert not [c for c in found if c.rule == "filter"]
+
+
+@pytest.mark.parametrize("name", ["Dion", "Scion", "SpectralSphere", "NorMuon", "MuonWithAuxAdam"])
+def test_kin_of_muon_take_no_embedding_head_or_bias(name: str) -> None:
+    kind, model = type(name, (HomeMadeMuon,), {}), Model()
+    found = lint(model, kind(model.parameters(), lr=0.1))
+    hidden = {f"blocks.{number}.weight" for number in (0, 1)}
+    assert {c.parameter for c in found} == {name for name, _ in model.named_parameters()} - hidden
+
+
+@pytest.mark.parametrize(
+    ("key", "muon", "adamw"),
+    [
+        ("use_muon", True, False),
+        ("use_fallback", False, True),
+        ("kind", "muon", "adamw"),
+        ("algorithm", "dion", "lion"),
+        ("name", "muon_hidden", "adamw_rest"),
+    ],
+)
+def test_groups_of_one_class_are_checked_for_what_they_say(
+    key: str, muon: object, adamw: object
+) -> None:
+    model = Model()
+    hidden = [block.weight for block in model.blocks]
+    sound = HomeMadeMuon(
+        [{"params": hidden, key: muon}, {"params": rest(model, *hidden), key: adamw}]
+    )
+    assert lint(model, sound) == []
+    head = model.lm_head.weight
+    wrong = [
+        {"params": [*hidden, head], key: muon},
+        {"params": rest(model, *hidden, head), key: adamw},
+    ]
+    assert rules(model, HomeMadeMuon(wrong)) == {"head": "lm_head.weight"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class WatchCallback(Callback):
         defaults: dict[str, Any] = {
             "data_parallel": trainer.world_size > 1,
             "start_step": trainer.global_step,
+            "steps": _length(trainer),
             "resume": trainer.global_step > 0 and self._path.exists(),
             "config": {"trainer": "lightning"},
             "replicas": "microbatches" if pl_module.automatic_optimization else "tested",
@@ -83,3 +85,9 @@ class WatchCallback(Callback):
             kind = None if error is None else type(error)
             self._watch.__exit__(kind, error, None)
             self._watch = None
+
+
+def _length(trainer: Trainer) -> int | None:
+    """Optimizer steps of the run, where the trainer knows them."""
+    steps = trainer.estimated_stepping_batches
+    return int(steps) if isfinite(steps) and steps > 0 else None

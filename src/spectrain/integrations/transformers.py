@@ -38,6 +38,7 @@ class WatchCallback(TrainerCallback):
         defaults: dict[str, Any] = {
             "data_parallel": args.world_size > 1,
             "start_step": state.global_step,
+            "steps": state.max_steps if state.max_steps > 0 else None,
             "resume": state.global_step > 0 and self._path.exists(),
             "config": {"trainer": "transformers"},
             "replicas": "microbatches",

@@ -27,13 +27,20 @@ class Guard:
         device_types: devices on which autocast might be active.
         disabled: probes that were switched off, with the reason.
         seconds: time spent inside since it was last reset.
+        spent: the same by probe.
     """
 
     strict: bool = False
     device_types: frozenset[str] = frozenset({"cpu"})
     disabled: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    spent: dict[str, float] = field(default_factory=dict, init=False)
     depth: int = field(default=0, init=False)
+
+    def reset(self) -> None:
+        """Take the time anew."""
+        self.seconds = 0.0
+        self.spent.clear()
 
     def __call__(self, probe: str) -> Guarded:
         """A context whose body runs as part of ``probe``."""
@@ -93,4 +100,7 @@ class Guarded:
             torch.set_grad_enabled(self._graded)
             self._guard.depth -= 1
             if self._guard.depth == 0:
-                self._guard.seconds += perf_counter() - self._start
+                taken = perf_counter() - self._start
+                self._guard.seconds += taken
+                spent = self._guard.spent
+                spent[self._probe] = spent.get(self._probe, 0.0) + taken

@@ -18,7 +18,7 @@ from spectrain.monitor import taps
 from spectrain.monitor.closure import Arguments, Calls, announced, closure_of, with_closure
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.outbox import Outbox
-from spectrain.monitor.plan import SamplePlan
+from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.probes import Probe
 from spectrain.monitor.sample import Sample
 from spectrain.monitor.schedule import Schedule
@@ -94,6 +94,7 @@ class Observer:
             before, after = partial(self._enter, calls), partial(self._leave, calls)
             self._handles.append(optimizer.register_step_pre_hook(before))
             self._handles.append(optimizer.register_step_post_hook(after))
+        schedule.watches(survey.works())
         self._prepare()
 
     def log(self, values: Mapping[str, Any]) -> None:
@@ -129,8 +130,8 @@ class Observer:
                     for probe in self._survey.probes:
                         self._guarded(probe, probe.close)
                     self._survey = survey
-            names = [block.name for blocks in self._survey.blocks.values() for block in blocks]
-            plan = self._plan = self.schedule.plan(self.step, names)
+                    self.schedule.watches(survey.works())
+            plan = self._plan = self.schedule.plan(self.step)
             for probe in self._due():
                 self._guarded(probe, partial(probe.begin, plan))
 
@@ -238,12 +239,17 @@ class Observer:
         self._stepped.clear()
         self._opened, self._before_opening = None, 0.0
         self._last_end = now
-        self._guard.seconds = 0.0
+        spent: dict[Cadence, float] = {}
+        for probe in self._due():
+            taken = self._guard.spent.get(probe.name, 0.0)
+            spent[probe.cadence] = spent.get(probe.cadence, 0.0) + taken
+        self._guard.reset()
         account = partial(
             self.schedule.account,
             training_seconds=training,
             monitor_seconds=monitor,
             sampled=held is not None,
+            spent=spent,
         )
         if held is not None:  # processes may have to agree
             with self._guard(LOST):

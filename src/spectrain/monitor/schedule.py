@@ -1,17 +1,30 @@
-"""When to sample: dense at the start, then at fixed intervals or as often as a budget allows."""
+"""When to sample what: cheap readings often, dear ones as a budget allows, blocks in turn."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from spectrain.core.errors import InputError
+from spectrain.monitor.budget import earned
 from spectrain.monitor.plan import Cadence, SamplePlan
 
 AIM = 0.6
 """Share of the budget that is planned for, so that what is measured from outside stays below the
 whole at the upper end of its interval: sampling costs some 5 % more than the monitor can time."""
+
+SHARES = {Cadence.OFTEN: 0.15, Cadence.SOMETIMES: 0.55, Cadence.RARELY: 0.3}
+"""What each cadence may take of the budget."""
+
+ROUNDS = {Cadence.OFTEN: 200, Cadence.SOMETIMES: 100, Cadence.RARELY: 25}
+"""So many times a run each block is read at most: more tell no more."""
+
+NEAREST = {Cadence.OFTEN: 5, Cadence.SOMETIMES: 5, Cadence.RARELY: 20}
+"""Least steps between two rounds: what lies nearer is much the same."""
+
+FACTORS = {Cadence.OFTEN: 0.05, Cadence.SOMETIMES: 2.0, Cadence.RARELY: 4.0}
+"""Price of a first reading in terms of the block's spectrum, before any was timed."""
 
 MOST_STEPS = 2.0
 """A sample may take as long as so many training steps; beyond, it is divided among several."""
@@ -22,48 +35,78 @@ UNNOTICED = 0.25
 LEAST_IDLE = 10
 """Unsampled steps before their mean is trusted."""
 
-FULL_EVERY = 4
-"""What is to be read rarely is read in every fourth sample under a budget."""
+
+@dataclass(slots=True)
+class Account:
+    """What one cadence has cost.
+
+    Attributes:
+        factor: price of a first reading in terms of the blocks' spectra.
+        seconds: spent.
+        work: expected seconds of what was read; the ratio corrects later expectations.
+        last: step of its last reading, counted from the start of watching.
+        place: number of blocks whose turn is over.
+        dear: number of readings of blocks that are too dear for a turn with others.
+        dear_seconds: what they cost.
+        reading: blocks of the planned reading.
+        alone: whether it is that of a block too dear for a turn.
+    """
+
+    factor: float
+    seconds: float = 0.0
+    work: float = 0.0
+    last: int | None = None
+    place: int = 0
+    dear: int = 0
+    dear_seconds: float = 0.0
+    reading: tuple[str, ...] = ()
+    alone: bool = False
+
+    def price(self, work: float) -> float:
+        """Expected seconds of a reading."""
+        return work * (self.seconds / self.work if self.work and self.seconds else self.factor)
 
 
 @dataclass(slots=True)
 class Schedule:
-    """Decides step by step whether to sample, from what sampling has cost so far.
+    """Decides step by step what is sampled, from what sampling has cost so far.
 
-    With a budget, a step after the dense start is sampled once
-    spent + (expected cost of the sample) ≤ 0.6 · overhead · (seconds of training), so that the debt
-    of the dense start is paid back first and the share stays within the budget from then. What is
-    spent is the monitor's own time and what sampled steps, and those after them, take longer than
-    the others for cold caches. Where a sample of all blocks takes longer than two training steps,
-    each sampled step reads the next part of the blocks in turn; :attr:`round_steps` tells within
-    how many steps each is expected to be seen.
+    After t seconds of training at most 0.6·b·earned(t) is spent, see
+    :func:`~spectrain.monitor.budget.earned`: up to five
+    times the budget b in the first ten minutes, paid back within the hour.
+    Spent is the monitor's own time and what sampled steps, and those after them, take longer than
+    the others for cold caches. Each cadence has its share of that, and each is due at most so many
+    times a run: at even distances where the length of the run is known, else at distances that grow
+    with the steps done. Where a reading would take longer than two training steps, each sampled
+    step reads the next part of the blocks in turn, from the first step on; a block that alone takes
+    longer is read once its price is earned.
 
     Attributes:
-        dense: number of steps sampled at the start.
-        every: sample each ``every``-th step afterwards; ``None`` leaves it to the budget.
-        overhead: share of the training's own time that sampling may take.
-        parts: sampled steps that share the blocks among them.
-        part: which of them is next.
+        dense: number of steps sampled at the start, as far as no step is stalled.
+        every: sample each ``every``-th step whole, whatever it costs; ``None`` leaves it to the
+            budget.
+        overhead: b, share of the training's own time that sampling may take.
+        length: steps of the run, where known.
 
     Example:
-        >>> schedule = Schedule(dense=1, overhead=0.1)
+        >>> schedule = Schedule(dense=1, overhead=0.02)
         >>> schedule.samples(0)
         True
         >>> schedule.account(training_seconds=1.0, monitor_seconds=0.2, sampled=True)
-        >>> schedule.samples(1)  # 0.2 s spent, 0.1 s earned
+        >>> schedule.samples(1)  # 0.2 s spent, 0.06 s of them earned
         False
     """
 
     dense: int = 3
     every: int | None = None
     overhead: float = 0.01
+    length: int | None = None
     training_seconds: float = field(default=0.0, init=False)
     monitor_seconds: float = field(default=0.0, init=False)
     sampled_steps: int = field(default=0, init=False)
     steps: int = field(default=0, init=False)
-    parts: int = field(default=1, init=False)
-    part: int = field(default=0, init=False)
-    _rounds: float = field(default=0.0, init=False)
+    accounts: dict[Cadence, Account] = field(init=False)
+    _works: dict[str, float] = field(default_factory=lambda: {"": 0.01}, init=False)
     _idle: tuple[float, int] = field(default=(0.0, 0), init=False)
     _busy: tuple[float, int] = field(default=(0.0, 0), init=False)
     _after_sample: bool = field(default=False, init=False)
@@ -75,45 +118,54 @@ class Schedule:
             raise InputError(f"every is {self.every}", remedy="pass 1 or more steps, or None")
         if not 0 < self.overhead <= 1:
             raise InputError(f"overhead is {self.overhead}", remedy="pass a share in (0, 1]")
+        if self.length is not None and self.length < 1:
+            raise InputError(f"steps is {self.length}", remedy="pass the run's length, or None")
+        self.accounts = {cadence: Account(FACTORS[cadence]) for cadence in Cadence}
+
+    def watches(self, works: Mapping[str, float]) -> None:
+        """The blocks there are, in their order, with the seconds that a spectrum of each takes."""
+        self._works = dict(works)
 
     def samples(self, step: int) -> bool:
-        """Whether this step is to be sampled."""
-        if self.steps < self.dense:
-            return True
+        """Whether anything is to be read in this step; :meth:`plan` then tells what."""
+        for account in self.accounts.values():
+            account.reading = ()
         if self.every is not None:
-            return step % self.every == 0
-        spent = self.monitor_seconds + self.hidden_seconds
-        expected = self.round_seconds / self.parts
-        return spent + expected <= AIM * self.overhead * self.training_seconds
+            if self.steps < self.dense or step % self.every == 0:
+                self._read_all()
+        elif self.steps < self.dense:
+            first = self.steps == 0
+            self._choose([c for c in Cadence if c is not Cadence.RARELY or first], None)
+        elif self.length is not None and step == self.length - 1:
+            self._choose(list(Cadence), None)
+        else:
+            self._choose(list(Cadence), self.allowance - self.hidden_seconds)
+        return any(account.reading for account in self.accounts.values())
 
-    def plan(self, step: int, names: Sequence[str]) -> SamplePlan:
-        """What the next sample reads of the named blocks, probe by probe as their cadence says."""
-        full = self._full()
-        turn = frozenset(names[self._turn(len(names))])
+    def plan(self, step: int) -> SamplePlan:
+        """What this step reads: for each cadence the names of its blocks."""
+        known = self._works.keys()
         return SamplePlan(
             step,
-            {
-                Cadence.OFTEN: turn,
-                Cadence.SOMETIMES: turn,
-                Cadence.RARELY: turn if full else frozenset(),
-            },
+            {c: frozenset(known & set(account.reading)) for c, account in self.accounts.items()},
         )
 
-    def _full(self) -> bool:
-        """Whether the next sample also reads what changes slowly: under a budget one in four."""
-        return self.every is not None or int(self._rounds + 1e-9) % FULL_EVERY == 0
+    def account(
+        self,
+        *,
+        training_seconds: float,
+        monitor_seconds: float,
+        sampled: bool,
+        spent: Mapping[Cadence, float] | None = None,
+    ) -> None:
+        """Book one finished step.
 
-    def _turn(self, blocks: int) -> slice:
-        """Which of so many blocks the next sample reads."""
-        if self.every is not None or self.steps < self.dense or not self.steps:
-            self.parts, self.part = 1, 0
-        elif self.part == 0:  # a round is over
-            limit = max(MOST_STEPS * self.training_seconds / self.steps, UNNOTICED)
-            self.parts = max(1, min(math.ceil(self.round_seconds / limit), blocks))
-        return slice(self.part * blocks // self.parts, (self.part + 1) * blocks // self.parts)
-
-    def account(self, *, training_seconds: float, monitor_seconds: float, sampled: bool) -> None:
-        """Book one finished step: the training's own seconds and those of the monitor."""
+        Args:
+            training_seconds: the training's own.
+            monitor_seconds: the monitor's.
+            sampled: whether anything was read.
+            spent: the part of the latter that each cadence took; what is left is common to all.
+        """
         self.steps += 1
         self.training_seconds += training_seconds
         self.monitor_seconds += monitor_seconds
@@ -127,8 +179,12 @@ class Schedule:
                 self._idle = booked
         self._after_sample = sampled
         if sampled:
-            self._rounds += 1 / self.parts
-            self.part = (self.part + 1) % self.parts
+            self._book(monitor_seconds, spent or {})
+
+    @property
+    def allowance(self) -> float:
+        """Seconds that may have been spent by now."""
+        return AIM * self.overhead * earned(self.training_seconds)
 
     @property
     def hidden_seconds(self) -> float:
@@ -137,22 +193,122 @@ class Schedule:
         return max(busy - count * idle / quiet, 0.0) if quiet >= LEAST_IDLE else 0.0
 
     @property
-    def round_seconds(self) -> float:
-        """Mean cost of a sample of all blocks."""
-        return self.monitor_seconds / self._rounds if self._rounds else 0.0
+    def parts(self) -> int:
+        """Sampled steps among which the gradients' spectra are divided."""
+        return self._parts(Cadence.SOMETIMES)
 
     @property
     def round_steps(self) -> int | None:
-        """Steps within which every block is expected to be read; ``None`` before it is known."""
+        """Steps within which every gradient's spectrum is read; ``None`` before it is known."""
         if self.every is not None:
             return self.every
-        if not self.training_seconds or not self._rounds:
+        account = self.accounts[Cadence.SOMETIMES]
+        if not self.training_seconds or not account.seconds:
             return None
-        return math.ceil(
-            self.round_seconds * self.steps / (AIM * self.overhead * self.training_seconds)
-        )
+        price = account.price(self._work(tuple(self._works)))
+        rate = AIM * self.overhead * SHARES[Cadence.SOMETIMES] * self.training_seconds / self.steps
+        return math.ceil(max(price / rate, self._distance(Cadence.SOMETIMES)))
 
     @property
     def achieved(self) -> float | None:
         """Monitor seconds per second of training; ``None`` before anything was timed."""
         return self.monitor_seconds / self.training_seconds if self.training_seconds else None
+
+    @property
+    def _limit(self) -> float:
+        """Seconds that a step may be made longer."""
+        own = self.training_seconds / self.steps if self.steps else 0.0
+        return max(MOST_STEPS * own, UNNOTICED)
+
+    def _distance(self, cadence: Cadence) -> float:
+        """Steps between two rounds."""
+        return max((self.length or self.steps) / ROUNDS[cadence], NEAREST[cadence])
+
+    def _parts(self, cadence: Cadence) -> int:
+        """Readings that a round is divided into; those of blocks too dear for it do not count."""
+        if cadence is Cadence.OFTEN:
+            return 1
+        _, light = self._sorted(cadence)
+        return max(1, min(math.ceil(sum(light.values()) / self._limit), len(light)))
+
+    def _due(self, cadence: Cadence) -> bool:
+        last = self.accounts[cadence].last
+        return last is None or self.steps - last >= self._distance(cadence) / self._parts(cadence)
+
+    def _read_all(self) -> None:
+        for account in self.accounts.values():
+            account.reading, account.alone = tuple(self._works), False
+
+    def _choose(self, cadences: list[Cadence], allowance: float | None) -> None:
+        """Give each cadence its turn where it is due, has earned it, and the step can bear it.
+
+        Without an ``allowance`` each is due and only the step's length counts. Where some blocks
+        are too dear for a turn, they and the others have half of the cadence's share each.
+        """
+        room, free = self._limit, math.inf
+        if allowance is not None:
+            free = allowance - self.monitor_seconds
+        for cadence in cadences:
+            account = self.accounts[cadence]
+            dear, light = self._sorted(cadence)
+            lefts = (math.inf, math.inf)
+            if allowance is not None:
+                share = SHARES[cadence] * allowance * (0.5 if dear and light else 1.0)
+                plain = account.seconds - account.dear_seconds
+                lefts = (min(share - account.dear_seconds, free), min(share - plain, free))
+            names, alone = self._turn(account, light, room), False
+            if allowance is not None and not (self._due(cadence) and names):
+                names = ()
+            if sum(light[name] for name in names) > lefts[1]:
+                names = ()
+            if not names and dear and allowance is not None:
+                one = list(dear)[account.dear % len(dear)]
+                if dear[one] <= lefts[0]:
+                    names, alone = (one,), True
+            price = sum((dear if alone else light)[name] for name in names)
+            if names and (alone or price <= room):
+                account.reading, account.alone = names, alone
+                room, free = room - price, free - price
+
+    def _sorted(self, cadence: Cadence) -> tuple[dict[str, float], dict[str, float]]:
+        """Prices of the blocks that alone take longer than a step may, and of the others."""
+        account = self.accounts[cadence]
+        prices = {name: account.price(work) for name, work in self._works.items()}
+        if cadence is Cadence.OFTEN:
+            return {}, prices
+        dear = {name: price for name, price in prices.items() if price > self._limit}
+        return dear, {name: price for name, price in prices.items() if name not in dear}
+
+    @staticmethod
+    def _turn(account: Account, light: Mapping[str, float], room: float) -> tuple[str, ...]:
+        """The next blocks whose prices fit into the room."""
+        names = list(light)
+        chosen: list[str] = []
+        for number in range(len(names)):
+            name = names[(account.place + number) % len(names)]
+            if light[name] > room:
+                break
+            room -= light[name]
+            chosen.append(name)
+        return tuple(chosen)
+
+    def _work(self, names: tuple[str, ...]) -> float:
+        """Seconds of the spectra of those that are still there."""
+        return sum(self._works.get(name, 0.0) for name in names)
+
+    def _book(self, monitor_seconds: float, spent: Mapping[Cadence, float]) -> None:
+        read = {c: a for c, a in self.accounts.items() if a.reading}
+        works = {c: self._work(a.reading) for c, a in read.items()}
+        expected = {c: max(a.price(works[c]), 1e-9) for c, a in read.items()}
+        common = max(monitor_seconds - sum(spent.get(c, 0.0) for c in read), 0.0)
+        for cadence, account in read.items():
+            own = spent.get(cadence, 0.0) + common * expected[cadence] / sum(expected.values())
+            account.seconds += own
+            account.work += works[cadence]
+            account.last = self.steps - 1
+            if account.alone:
+                account.dear += 1
+                account.dear_seconds += own
+            else:
+                account.place += len(account.reading)
+            account.reading = ()

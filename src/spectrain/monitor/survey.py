@@ -7,17 +7,22 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from spectrain.core import Block, InputError, Role, Skipped
+from spectrain.matrix.estimate import COSTS
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.probes import PROBES, Probe, Replicas, Scene
 from spectrain.network import Network, find_blocks
 from spectrain.network.wrapping import parameters_of
 from spectrain.optim.rules import plain_settings, resolve
+
+PER_BLOCK = 1e-4
+"""Seconds that a reading of any block takes, however small; its ratio to others is what counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,15 @@ class Survey:
     def holdings(self) -> Holdings:
         """What of the model is in this process."""
         return self.scene.holdings
+
+    def works(self) -> dict[str, float]:
+        """Seconds that the spectrum of each block takes on one core, by its shape."""
+        return {
+            block.name: PER_BLOCK
+            + (0.0 if block.view.diagonal else COSTS["cpu"].of_spectrum(block.shape, torch.float64))
+            for blocks in self.blocks.values()
+            for block in blocks
+        }
 
     def manifest(self, optimizers: Sequence[Optimizer]) -> dict[str, Any]:
         """Block table, what is skipped, and the optimizers' groups."""

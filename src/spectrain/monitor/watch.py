@@ -158,6 +158,7 @@ def watch(
     overhead: float = 0.01,
     every: int | None = None,
     dense: int = 3,
+    steps: int | None = None,
     include: Sequence[str] = ("*",),
     exclude: Sequence[str] = (),
     measures: Sequence[str] = ("*",),
@@ -186,7 +187,9 @@ def watch(
             the run goes into a folder beside it, ``path-2`` and so on, which a warning names.
         overhead: share of the training's own time that watching may take.
         every: sample each ``every``-th step instead, whatever it costs.
-        dense: number of steps sampled at the start.
+        dense: number of steps sampled at the start, as far as none of them is stalled.
+        steps: number of the run's last step plus one, where known: samples are then spread evenly,
+            and the last step is one of them.
         include: patterns of block names to watch.
         exclude: patterns of block names to leave out.
         measures: patterns such as ``"gradient/*"`` or ``"*/stable_rank"``.
@@ -248,11 +251,13 @@ def watch(
     )
     for probe in probes:
         QUANTITIES.add(probe.records)
-    schedule = Schedule(dense=dense, every=every, overhead=overhead)
+    schedule = Schedule(dense=dense, every=every, overhead=overhead, length=steps)
     survey = surveyor.first()
     if spread:
         slowest = survey.holdings.slowest
-        schedule = AgreedSchedule(dense=dense, every=every, overhead=overhead, slowest=slowest)
+        schedule = AgreedSchedule(
+            dense=dense, every=every, overhead=overhead, length=steps, slowest=slowest
+        )
     facts = {
         "config": dict(config or {}),
         "seeds": {"torch": torch.initial_seed()},

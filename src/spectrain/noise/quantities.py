@@ -20,9 +20,9 @@ def _each(measure: str, formula: str, citation: str, *, unit: str = "1") -> Quan
 NOISE_QUANTITIES = QUANTITIES.add(
     (
         *quantities_of(NOISE_MEASURES, Source.NOISE),
-        _of("zeta_emp", "median of the pooled echoes of the leading directions", _SEED),
-        _of("zeta_pred", "median of √(c_L²c_R²) over the leading directions", _SEED),
-        _of("eta_mult", "1 − mean of c_L²c_R²", _SEED),
+        _of("zeta_emp", "root of the median of ζ_i² over the leading directions", _SEED),
+        _of("zeta_pred", "root of the median of s_i c_L²c_R², beyond chance, signed", _SEED),
+        _of("eta_mult", "1 − mean of s_i c_L²c_R², beyond chance, signed", _SEED),
         _of("gamma_echo", "1 − ζ_emp²", _SEED),
         _of("gamma_minus_eta", "γ_echo − η_mult", _SEED),
         _of("noise_model_score", "(g/2) ln(RSS_isotropic/RSS_proportional) of g directions", _SEED),
@@ -33,7 +33,7 @@ NOISE_QUANTITIES = QUANTITIES.add(
             "sigma", "σ_i of the mean gradient", "singular value decomposition", unit="unit of G"
         ),
         _each("signal_p", "p-value of the direction against noise alone", OWN),
-        _each("echo", "ζ_i = E⟨u_i, û_i⟩⟨v_i, v̂_i⟩ over replicas", _SEED),
+        _each("echo", "ζ_i = ‖E û_i v̂_iᵀ‖_F, root of the signed mean over pairs", _SEED),
         _each("overlap_left", "c_L² = E⟨u_i, û_i⟩²", _SEED),
         _each("overlap_right", "c_R² = E⟨v_i, v̂_i⟩²", _SEED),
         _each("echo_isotropic", "√(c_L²c_R²) that isotropic additive noise predicts", _SEED),

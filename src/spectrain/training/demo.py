@@ -10,11 +10,7 @@ DEMO = TrainConfig(
     width=64,
     batch_size=32,
     steps=1200,
-    overhead=0.05,
     evaluate_every=200,
     checkpoint_every=400,
 )
-"""A four-layer GPT on the sources of Python's standard library.
-
-A run of minutes gets few samples within the usual 1 %, too few for intervals: it is watched at 5 %.
-"""
+"""A four-layer GPT on the sources of Python's standard library."""

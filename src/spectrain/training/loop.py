@@ -93,6 +93,7 @@ def _train(config: TrainConfig, corpus: Corpus, *, resumed: bool) -> Path:
             config.out,
             overhead=config.overhead,
             every=config.every,
+            steps=config.steps,
             config=config.to_dict() | facts,
             start_step=start,
             resume=resumed,

@@ -178,6 +178,8 @@ def test_scion_takes_each_groups_norm() -> None:
         made = scion([{"params": [matrix()], **flags}])
         return resolve(made, made.param_groups[0]).orthogonalizes(shape)
 
+    assert told((4, 4))
+    assert told((4,))  # where no norm is told, a vector is better elsewhere
     assert told((4, 4), norm="Spectral")
     assert not told((4, 4), norm="Sign")
     assert told((4, 4), norm="auto")

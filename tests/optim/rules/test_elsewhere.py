@@ -126,9 +126,9 @@ def test_the_right_rule_speaks_and_orthogonal_are_those_whose_steps_are(
     ("kind", "name", "orthogonal"),
     [
         ("pytorch_optimizer.SpectralSphere", "spectralsphere", True),
-        ("heavyball.Muon", "orthogonal", True),
+        ("heavyball.Muon", "heavyball_orthogonal", True),
         ("heavyball.SOAP", "soap", False),
-        ("heavyball.Scion", "scion", True),
+        ("heavyball.Scion", "heavyball_orthogonal", True),
         ("heavyball.AdamW", "adamw", False),
     ],
 )

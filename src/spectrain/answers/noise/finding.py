@@ -100,7 +100,8 @@ def noise(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[NoiseRo
 
 
 def _row(block: Block, scale: Scale, found: Sequence[Directions], reason: str | None) -> NoiseRow:
-    told = replace(scale, reason=scale.reason or reason)
+    lacking = reason if scale.snr is None else None
+    told = replace(scale, reason=scale.reason or lacking)
     row = NoiseRow(**about(block), **asdict(told))
     return replace(row, **_directional(found, row)) if found else row
 

@@ -64,9 +64,10 @@ if (cost) {
     type: "scatter", mode: "markers", x: [x], y: [y], text: [words], hovertemplate: "%{text}<extra></extra>",
     marker: { size: 11, symbol, color: color("accent"), line: { width: 1.5, color: color("accent") } },
   });
+  const most = Math.log10(Math.max(30, 1.3 * cost.now[1], 1.3 * cost.now[2]));
   const axis = (title) => ({
-    title: { text: title, standoff: 8, font: { size: 12 } }, type: "log", range: [-0.05, 1.55], showgrid: false, zeroline: false, showline: true,
-    linecolor: color("line"), ticks: "outside", ticklen: 4, tickcolor: color("line"), tickvals: [1, 2, 5, 10, 20], fixedrange: true,
+    title: { text: title, standoff: 8, font: { size: 12 } }, type: "log", range: [-0.05, most], showgrid: false, zeroline: false, showline: true,
+    linecolor: color("line"), ticks: "outside", ticklen: 4, tickcolor: color("line"), tickvals: [1, 2, 5, 10, 30, 100, 1e3, 1e4], fixedrange: true,
   });
   draw(() => show("noise-cost", [
     {

@@ -38,7 +38,7 @@ CHARTS = (
 COST = (
     "cost",
     "Steps against examples",
-    "what each batch size costs, over the least possible; ◆ the batch of this run, ● that at the "
+    "what each batch size costs, over the least possible; ◆ the batch of this run, ○ that at the "
     "noise scale",
 )
 """The chart of the whole network."""

@@ -95,9 +95,9 @@ def randomness(
         action=words.action(known, worth),
         statement=words.statement(known, worth),
         confidence=(
-            f"Errors and p-values come from {replicates} simulated random matrices a block. A bulk "
-            f"is called random unless refuted at the level {LEVEL:g}, so that one truly random "
-            f"matrix in {1 / LEVEL:.0f} is not."
+            f"Errors and p-values come from {replicates} simulated random matrices a block. Bulks "
+            f"are refuted at {LEVEL:.0%} and spikes counted at 1%, so that one truly random matrix "
+            "in twenty is called otherwise: among many blocks some are, by chance."
         ),
         label=Label.TEST,
         rows=rows,

@@ -55,7 +55,7 @@ def _table(rows: Sequence[RandomnessRow]) -> Html:
     return element(
         "div",
         table,
-        class_="scroll randomness",
+        class_="scroll regimes",
         tabindex="0",
         role="region",
         aria_label="Spectra of the weights",

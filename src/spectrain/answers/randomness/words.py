@@ -35,11 +35,10 @@ def sentence(rows: Rows) -> str:
     shares = [row.bulk_fraction for row in rows if row.bulk_fraction is not None]
     if not shares:
         return f"Of {plural(len(rows), 'block')}: {parts}."
-    few = f" ({len(shares):,} of {len(rows):,} that have one)" if len(shares) < len(rows) else ""
-    return (
-        f"In the median of {plural(len(rows), 'block')}{few} {median(shares):.0%} of the "
-        f"eigenvalues belong to a random bulk ({parts})."
-    )
+    whose = f"In the median of {plural(len(rows), 'block')}"
+    if len(shares) < len(rows):
+        whose = f"Of {plural(len(rows), 'block')}, {len(shares):,} have a bulk; in their median"
+    return f"{whose} {median(shares):.0%} of the eigenvalues belong to a random bulk ({parts})."
 
 
 def statement(rows: Rows, worth: BulkWorth) -> str:

@@ -27,6 +27,7 @@ class AlignmentProbe(Probe):
     name = "alignment"
     records = (Quantity.of(REGIME_MEASURES[successive_cosine.__name__], Source.DIRECTION),)
     cadence = Cadence.RARELY
+    beside = Source.GRADIENT
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)

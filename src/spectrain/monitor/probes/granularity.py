@@ -47,6 +47,7 @@ class GranularityProbe(Probe):
         ),
     )
     cadence = Cadence.RARELY
+    beside = Source.GRADIENT
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
@@ -60,8 +61,9 @@ class GranularityProbe(Probe):
     @classmethod
     def of(cls, scene: Scene) -> Probe | None:
         """None where there is nothing to compare."""
-        probe = cls(scene) if scene.wants(cls.records) else None
-        return probe if probe and (probe._fused or probe._heads) else None
+        probe = super().of(scene)
+        apart = isinstance(probe, GranularityProbe) and (probe._fused or probe._heads)
+        return probe if apart else None
 
     def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         holdings, parameters = self.scene.holdings, self.scene.parameters

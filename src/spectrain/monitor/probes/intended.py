@@ -40,6 +40,8 @@ class IntendedProbe(Probe):
         ),
     )
 
+    beside = Source.DIRECTION
+
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self._step = 0

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Quantity, Source
+from spectrain.monitor.plan import Cadence
 from spectrain.monitor.probes.probe import Probe, Scene, groups_by_parameter, register
 from spectrain.monitor.sample import Sample
 from spectrain.optim.rules import resolve
@@ -27,7 +28,9 @@ class PersistenceProbe(Probe):
     """
 
     name = "persistence"
+    cadence = Cadence.OFTEN
     records = (Quantity.of(REGIME_MEASURES[persistent_energy.__name__], Source.GRADIENT),)
+    beside = Source.GRADIENT
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)

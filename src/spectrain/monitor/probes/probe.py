@@ -128,11 +128,13 @@ class Probe:
         name: unique; what warnings call it.
         records: every quantity that it writes.
         cadence: how often it reads.
+        beside: it reads too wherever a spectral measure of this source is asked for.
     """
 
     name: ClassVar[str]
     records: ClassVar[tuple[Quantity, ...]]
     cadence: ClassVar[Cadence] = Cadence.SOMETIMES
+    beside: ClassVar[Source | None] = None
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -140,7 +142,8 @@ class Probe:
     @classmethod
     def of(cls, scene: Scene) -> Probe | None:
         """The probe of a scene; ``None`` where it has nothing to read."""
-        return cls(scene) if scene.wants(cls.records) else None
+        beside = cls.beside is not None and bool(scene.spectral(cls.beside))
+        return cls(scene) if beside or scene.wants(cls.records) else None
 
     def begin(self, plan: SamplePlan) -> None:
         """Before the step's forward pass."""

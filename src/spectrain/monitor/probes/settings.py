@@ -9,7 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Quantity, Record, Source
-from spectrain.monitor.plan import SamplePlan
+from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import Sample
 
@@ -34,6 +34,7 @@ class SettingsProbe(Probe):
     """Learning rate, decay, momenta and betas of every parameter group."""
 
     name = "settings"
+    cadence = Cadence.OFTEN
     records = (
         *(
             Quantity(Source.OPTIMIZER, measure, unit="1", formula=meaning)

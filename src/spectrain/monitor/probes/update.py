@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 from spectrain.core import Block, Source, quantities_of
 from spectrain.matrix import MEASURES
 from spectrain.monitor.measuring import Measured
+from spectrain.monitor.plan import Cadence
 from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import Sample
 
@@ -18,6 +19,7 @@ class UpdateProbe(Probe):
     """Spectra of the applied update, the difference of the weights over the step."""
 
     name = "update"
+    cadence = Cadence.RARELY
     records = quantities_of(MEASURES, Source.UPDATE)
 
     def __init__(self, scene: Scene) -> None:

@@ -5,6 +5,7 @@ from spectrain.optim.rules import (  # noqa: F401  (each registers its rules)
     adam,
     adamax,
     asgd,
+    heavyball,
     jordan,
     lion,
     muon,

@@ -21,9 +21,9 @@ class Scion(Orthogonal):
     """
 
     def orthogonalizes(self, shape: tuple[int, ...]) -> bool:
-        """Unless the group's norm is another; ``"auto"`` takes vectors by their own."""
+        """Unless the group's norm is told and another; ``"auto"`` takes vectors by their own."""
         asked = self.settings.get("norm", self.settings.get("norm_type"))
-        norm = asked.name if isinstance(asked, Enum) else str(asked or "auto")
+        norm = asked.name if isinstance(asked, Enum) else str(asked or "spectral")
         return len(shape) > 1 if norm.lower() == "auto" else bool(says_orthogonal(norm))
 
     @property

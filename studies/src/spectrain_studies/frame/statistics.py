@@ -254,14 +254,15 @@ def skill(foretold: ArrayLike, happened: ArrayLike, *, fewest: int = 5) -> Measu
         "right where foretold": float(truth[rule].mean()) if rule.any() else None,
     }
     kinds = min(int(truth.sum()), int((~truth).sum()))
-    if kinds < fewest:
-        reason = f"only {kinds} cases of one kind: at least {fewest} of either are needed"
-        return Measured(Estimate.missing(reason, replicas=len(rule), level=LEVEL), details=told)
+    few = f"Only {kinds} cases of one kind: at least {fewest} of either are needed"
+    unsettled = few if kinds < fewest else ""
     excess = agreed - constant
-    if np.ptp(excess) == 0:  # a rule that is as good as the constant on every repetition
+    if np.ptp(excess) == 0:  # on every repetition the same, as where rule and constant agree
         value = float(excess.mean())
-        return Measured(Estimate(value, 0.0, value, value, len(rule), LEVEL), details=told)
-    return Measured(mean_estimate(torch.from_numpy(excess), level=LEVEL), details=told)
+        same = Estimate(value, 0.0, value, value, len(rule), LEVEL)
+        return Measured(same, details=told, unsettled=unsettled)
+    found = mean_estimate(torch.from_numpy(excess), level=LEVEL)
+    return Measured(found, details=told, unsettled=unsettled)
 
 
 def told(estimate: Estimate) -> dict[str, Any]:
