@@ -71,9 +71,9 @@ def health(run: Run, blocks: Sequence[Block]) -> dict[str, Health]:
     A gradient is *not finite* if it held NaN or Inf at a sampled step. A block is *dead* if its
     gradient's Frobenius norm stayed below :data:`DEAD` of the median block's through the last third
     of the samples. It is *exploding* if the norm that the backward pass left, before clipping, grew
-    more than :data:`EXPLODING`-fold: the median of the last third over the median and over nine
-    tenths of the samples before, the first :data:`START` of the run left out, over
-    :data:`ENOUGH` samples at least; and the logged loss, if there is one, did not fall meanwhile.
+    more than :data:`EXPLODING`-fold: the median of the last third over that of the samples before,
+    the first :data:`START` of the run left out, over :data:`ENOUGH` samples at least; while the
+    logged loss did not fall or, where none was logged, tenfold over nine tenths of them too.
     """
     norms = read_series(run, Source.GRADIENT, "frobenius_norm")
     typical = norms.group_by("step").agg(pl.col("value").median().alias("typical"))
@@ -138,17 +138,23 @@ def _exploding(samples: pl.DataFrame, losses: pl.DataFrame) -> bool:
         return False
     third = len(values) // 3
     late, before = float(np.median(values[-third:])), values[:-third]
-    grown = late > EXPLODING * max(float(np.median(before)), float(np.quantile(before, 0.9)) / 10)
-    if not grown or not before.any():
+    if not before.any() or late <= EXPLODING * float(np.median(before)):
         return False
-    return not _learning(losses, int(steps[0]), int(steps[-third]))
+    learning = _learning(losses, int(steps[0]), int(steps[-third]))
+    return (
+        late > EXPLODING / 10 * float(np.quantile(before, 0.9))
+        if learning is None
+        else not learning
+    )
 
 
-def _learning(losses: pl.DataFrame, start: int, turn: int) -> bool:
-    """Whether the logged loss is lower after a step than between the start and it."""
+def _learning(losses: pl.DataFrame, start: int, turn: int) -> bool | None:
+    """Whether the loss is lower after a step than between the start and it; ``None`` unlogged."""
     at, values = losses["step"].to_numpy(), losses["value"].to_numpy()
     before, after = values[(at >= start) & (at < turn)], values[at >= turn]
-    return bool(len(before) and len(after) and np.median(after) < np.median(before))
+    if not len(before) or not len(after):
+        return None
+    return bool(np.median(after) < np.median(before))
 
 
 def _update(samples: pl.DataFrame | None, full: int) -> dict[str, Any]:
