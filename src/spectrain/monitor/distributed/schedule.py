@@ -65,7 +65,7 @@ class AgreedSchedule(Schedule):
         )
         if sampled and self.every is None:
             training, monitor = self.slowest([self.training_seconds, self.monitor_seconds])
-            spent = monitor + monitor / self.sampled_steps
-            needed = training_for(spent / (AIM * self.overhead))
+            after = monitor + monitor / self.sampled_steps
+            needed = training_for(after / (AIM * self.overhead))
             wait = (needed - training) / max(training / self.steps, 1e-9)
             self.due = self.steps + max(0, math.ceil(wait))
