@@ -45,7 +45,7 @@ bench: setup  ## run the benchmarks, keep their results and write their page: do
 	$(BIN)/python -m benchmarks
 
 calibration: setup  ## how often answers are wrong and right: docs/calibration.md
-	$(BIN)/python -m calibration
+	$(BIN)/python -m spectrain.calibration
 
 bench-check: setup  ## run the benchmarks again and tell what got slower
 	$(BIN)/python -m benchmarks --check

@@ -93,13 +93,21 @@ def train(planted: PlantedRun, seed: int, folder: Path) -> Run:
     script: Script = planted.draw(generator)
     model = Planted(dict(planted.shapes), generator)
     optimizer = planted.optimizer(model.parameters())
-    with watch(model, optimizer, folder, every=1, measures=planted.measures) as run:
+    with watch(
+        model,
+        optimizer,
+        folder,
+        every=1,
+        measures=planted.measures,
+        replicas="microbatches",
+    ) as run:
         for step in range(planted.steps):
             for _ in range(planted.microbatches):
                 loss = model(script.gradients(step)) / planted.microbatches
                 loss.backward()
             optimizer.step()
             optimizer.zero_grad()
+            run.log(batch_size=planted.microbatches)
             if script.losses:
                 run.log(loss=script.losses[step])
     return open_run(folder)

@@ -1,1 +1,0 @@
-"""How often each answer is wrong where nothing is there, and right where something was planted."""
