@@ -13,7 +13,7 @@ from spectrain.checkpoint import Checkpoint, Stored, inspect_checkpoints, open_c
 from spectrain.checkpoint.content import content_of
 from spectrain.checkpoint.measure import Measured, measure_stored
 from spectrain.core import InputError, Source
-from spectrain.matrix import MEASURES
+from spectrain.matrix import ENTRY_MEASURES, MEASURES
 from support.sample_checkpoints import save_safetensors, save_torch, weights
 
 
@@ -56,6 +56,7 @@ def test_what_is_not_finite_has_a_reason(bad: float) -> None:
     (found,) = measured({"w": matrix}).values()
     assert {record.value for record in found.records} == {None}
     assert {record.reason for record in found.records} == {"matrix holds NaN or Inf"}
+    assert {record.measure for record in found.records} == {*MEASURES, *ENTRY_MEASURES}
     assert np.isnan(found.spectra[0].values).all()
 
 

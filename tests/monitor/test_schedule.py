@@ -222,7 +222,7 @@ def keeps_the_budget() -> None:
 def keeps_the_start() -> None:
     """In ten minutes up to five per cent, and not more."""
     schedule = Schedule(dense=1, overhead=0.01)
-    run(schedule, 600, 1.0, dict.fromkeys(Cadence, 300.0))
+    run(schedule, 600, 1.0, dict.fromkeys(Cadence, 100.0))
     assert 0.015 <= (schedule.achieved or 0.0) <= 0.05 / UNTIMED
 
 

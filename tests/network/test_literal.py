@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spectrain.core import Block, Tap
+from spectrain.core import Block, Feed, Tap
 from spectrain.network import activation, find_blocks
+from spectrain.network.states import hidden_states
 from support.architectures import ARCHITECTURES, Conv1D, LayerNorm2d, RMSNorm, mix
 
 Call = tuple[tuple[Any, ...], Any]
@@ -78,10 +79,31 @@ def test_recurrent_input_matrix() -> None:
     blocks = {block.name: block for block in find_blocks(model).blocks}
     x = torch.randn(1, 4, 5, dtype=torch.float64)
     block = blocks["weight_ih_l0"]
-    assert blocks["weight_hh_l0"].literal_input is None
     predicted = block.view.of(model.weight_ih_l0) @ _columns(model, block, (x,))
     expected = model(x)[0].flatten(0, 1).atanh() - model.bias_ih_l0 - model.bias_hh_l0
     torch.testing.assert_close(predicted.mT, expected, **TOLERANCE)
+
+
+def test_recurrent_hidden_matrix() -> None:
+    # Several steps: what is left of the output's argument is W of the state before.
+    model = nn.RNN(5, 3).double()
+    blocks = {block.name: block for block in find_blocks(model).blocks}
+    x = torch.randn(3, 4, 5, dtype=torch.float64)
+    first = torch.rand(1, 4, 3, dtype=torch.float64)
+    output = model(x, first)
+    feed = blocks["weight_hh_l0"].literal_input
+    assert feed == Feed("", Tap.STATES)
+    states = hidden_states(feed.tap, model, (x, first), output)
+    biases = model.bias_ih_l0 + model.bias_hh_l0
+    left = output[0].atanh() - x @ model.weight_ih_l0.mT - biases
+    expected = left.roll(-1, 0).flatten(0, 1)  # the initial state is the last of the states
+    torch.testing.assert_close(states @ model.weight_hh_l0.mT, expected, **TOLERANCE)
+
+
+def test_states_of_lower_layers_are_not_seen() -> None:
+    blocks = {block.name: block for block in find_blocks(nn.RNN(5, 3, num_layers=2)).blocks}
+    assert blocks["weight_hh_l0"].literal_input is None
+    assert blocks["weight_hh_l1"].literal_input == Feed("", Tap.STATES)
 
 
 def _double(name: str) -> tuple[nn.Module, tuple[Tensor, ...]]:

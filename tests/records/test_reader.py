@@ -44,6 +44,7 @@ numbers = st.builds(
     error=st.none() | st.floats(),
     count=st.none() | integers,
     reason=st.none() | names,
+    index=st.none() | st.integers(0, 2**31 - 1),
 )
 spectra = st.builds(
     SpectrumRecord,
@@ -57,7 +58,7 @@ spectra = st.builds(
     reason=st.none() | names,
 )
 
-METRIC_FIELDS = ("step", "block", "source", "measure", "value", "error", "count", "reason")
+METRIC_FIELDS = ("step", "block", "source", "measure", "index", "value", "error", "count", "reason")
 SPECTRUM_FIELDS = ("step", "block", "source", "values", "method", "error", "count", "reason")
 
 

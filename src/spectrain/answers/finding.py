@@ -93,7 +93,7 @@ def about(block: Block) -> dict[str, Any]:
 
     Example:
         >>> from spectrain.core import Role
-        >>> about(Block("w", "w", (2, 3), Role.HEAD, None))["shape"]
+        >>> about(Block("w", Role.HEAD, None, (2, 3), "w"))["shape"]
         (2, 3)
     """
     return {

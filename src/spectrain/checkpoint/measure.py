@@ -30,6 +30,7 @@ from spectrain.matrix import (
     UNRESOLVED,
     Sketch,
     Spectrum,
+    Status,
     diagonal_spectrum,
     spectrum,
 )
@@ -81,12 +82,23 @@ class Measured:
             )
         )
 
-    def add_entries(self, matrix: Tensor, block: str, source: Source, step: int) -> None:
-        """Take what of a matrix is zero, where anything is."""
+    def add_entries(
+        self,
+        matrix: Tensor,
+        s: Spectrum,
+        block: str,
+        source: Source,
+        step: int,
+        note: str | None = None,
+    ) -> None:
+        """Take what of a matrix is zero, where anything is; qualified as its spectrum ``s`` is."""
         entries = matrix.double() if matrix.element_size() == 1 else matrix  # float8 compares not
+        finite = int(s.status) != Status.NOT_FINITE
+        reason = s.reasons[0] or note
         for name, measure in ENTRY_MEASURES.items():
-            if value := measure(entries).item():
-                self.records.append(Record(step, block, source, name, value))
+            value = measure(entries).item() if finite else None
+            if value != 0:
+                self.records.append(Record(step, block, source, name, value, reason=reason))
 
     def add_sketch(
         self, found: Sketch, block: str, source: Source, step: int, note: str | None = None
@@ -161,7 +173,8 @@ def measure_stored(
         else:
             result.add_spectrum(s, block.name, Source.WEIGHT, step, stored.note)
             if isinstance(whole, Tensor) and not block.view.diagonal:
-                result.add_entries(block.view.of(whole), block.name, Source.WEIGHT, step)
+                matrix = block.view.of(whole)
+                result.add_entries(matrix, s, block.name, Source.WEIGHT, step, stored.note)
             if block.view in {View(), View(transpose=True)} and len(stored.shape) == 2:
                 own = s
     if extra and isinstance(whole, Tensor):

@@ -131,6 +131,8 @@ class Observer:
                         self._guarded(probe, probe.close)
                     self._survey = survey
                     self.schedule.watches(survey.works())
+                    if not self.schedule.samples(self.step):  # the new blocks are in their turn too
+                        return
             plan = self._plan = self.schedule.plan(self.step)
             for probe in self._due():
                 self._guarded(probe, partial(probe.begin, plan))

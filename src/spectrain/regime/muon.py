@@ -72,7 +72,7 @@ def muon_noise(
     Example:
         >>> update = muon_noise((64, 64), generator=torch.Generator().manual_seed(0))
         >>> round(update.energy / 64, 2), round(update.spread, 2)
-        (0.76, 0.05)
+        (0.76, 0.03)
     """
     if not 0 <= momentum < 1:
         raise InputError(f"momentum is {momentum}", remedy="pass a number in [0, 1)")

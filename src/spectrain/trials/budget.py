@@ -59,7 +59,7 @@ def plan_budget(steps: int, arms: int, *, share: float | None = None, held_out: 
     Example:
         >>> plan = plan_budget(4000, arms=8)
         >>> plan.snapshots, plan.branch, plan.passes <= 600
-        ((80, 160), 10, True)
+        ((80, 160), 12, True)
     """
     chosen = share if share is not None else SHORT_SHARE if steps < SHORT else SHARE
     allowed = int(chosen * steps)
