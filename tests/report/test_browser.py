@@ -116,7 +116,7 @@ def test_steps_are_linear_or_logarithmic_as_one_likes(page):
 
 def test_verdicts_are_said_in_words(page):
     cells = {cell.split()[-1] for cell in column(page, "Step favoured")}
-    assert cells == {"spectral", "euclidean", "open"}
+    assert cells == {"spectral", "euclidean", "open", "matrix"}  # a gain is no matrix
 
 
 def test_the_table_sorts_by_mouse_and_keyboard(browser, tmp_path):
@@ -198,8 +198,8 @@ def test_the_policy_of_the_page_forbids_scripts_that_are_not_its_own(browser, pa
         (Recipe(blocks=(), steps=(), loss=False, batch_size=False, summary=False), 5),
         (Recipe(blocks=gpt_blocks(1), steps=(0,)), 1),
         (Recipe(blocks=gpt_blocks(1), steps=(5,), loss=False), 2),
-        (Recipe(blocks=gpt_blocks(1), steps=range(9), spectra=False, activations=False), 2),
-        (Recipe(blocks=gpt_blocks(1), steps=(), loss=True), 3),
+        (Recipe(blocks=gpt_blocks(1), steps=range(9), spectra=False, activations=False), 3),
+        (Recipe(blocks=gpt_blocks(1), steps=(), loss=True), 4),
     ],
     ids=["nothing", "one step", "one late step, no loss", "gradients only", "loss only"],
 )

@@ -252,7 +252,7 @@ def test_a_watched_training_with_accumulation_answers(tmp_path: Path) -> None:
     model = torch.nn.Sequential(torch.nn.Linear(12, 16), torch.nn.Tanh(), torch.nn.Linear(16, 12))
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     generator = torch.Generator().manual_seed(0)
-    with spectrain.watch(model, optimizer, tmp_path, dense=9, strict=True) as run:
+    with spectrain.watch(model, optimizer, tmp_path, every=1, strict=True) as run:
         for _ in range(9):
             for _ in range(4):
                 x = torch.randn(16, 12, generator=generator)

@@ -98,7 +98,7 @@ def _verdict(row: DescentRow) -> Cell:
 
 def _ratio(row: DescentRow) -> Cell:
     spread = element("span", f" {interval(row)}", class_="interval")
-    return numeric(Html(number(row.ratio) + spread), row.ratio)
+    return numeric(Html(f"{number(row.ratio)} {spread}"), row.ratio)
 
 
 def _sparkline(ratios: pl.DataFrame | None) -> Html:
