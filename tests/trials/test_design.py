@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spectrain.core import InputError
-from spectrain.trials.design import one_at_a_time, screening
+from spectrain.trials.design import screening
 
 
 @pytest.mark.parametrize("changes", range(1, 32))
@@ -24,7 +24,3 @@ def test_screening(changes: int) -> None:
 def test_out_of_range(changes: int) -> None:
     with pytest.raises(InputError, match=f"{changes} changes; screen 1 to 31"):
         screening(changes)
-
-
-def test_one_at_a_time() -> None:
-    assert one_at_a_time(3).sum(axis=1).tolist() == [0, 1, 1, 1]

@@ -17,16 +17,6 @@ PLACKETT_BURMAN = {
 """First rows of the cyclic designs whose size is no power of two (Plackett & Burman 1946)."""
 
 
-def one_at_a_time(changes: int) -> NDArray[np.int8]:
-    """The base, then each change alone: row 0 holds none.
-
-    Example:
-        >>> one_at_a_time(2).tolist()
-        [[0, 0], [1, 0], [0, 1]]
-    """
-    return np.vstack([np.zeros((1, changes), np.int8), np.eye(changes, dtype=np.int8)])
-
-
 def screening(changes: int) -> NDArray[np.int8]:
     """A two-level orthogonal array in the fewest arms: every change is in half of them.
 

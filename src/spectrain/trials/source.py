@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -79,7 +79,6 @@ class Source:
     batches: Batches
     held_out: Sequence[Any]
     seed: int = 0
-    _devices: list[torch.device] = field(default_factory=list)
 
     @classmethod
     def of(
