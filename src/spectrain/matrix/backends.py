@@ -21,8 +21,9 @@ REDUCED = 1.5
 
 Method = Literal["auto", "exact", "gram"]
 
-RECORD_RTOL = 1e-5
-"""Wanted error of recorded spectra, the same live and from checkpoints; measured below 1e-6."""
+RECORD_RTOL = 1e-3
+"""Wanted error of what is recorded in training, where a batch's own noise is tens of per cent: met
+by the Gram matrix also where half of the singular values are zero, without a decomposition."""
 
 FLOAT32_FLOOR = 1e-4
 """Below this wanted error the float32 Gram matrix is not tried: its bound never meets it."""

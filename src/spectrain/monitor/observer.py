@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -241,24 +241,20 @@ class Observer:
         self._stepped.clear()
         self._opened, self._before_opening = None, 0.0
         self._last_end = now
+        self._account(training, monitor, sampled=held is not None)
+        self._prepare()
+
+    def _account(self, training: float, monitor: float, *, sampled: bool) -> None:
+        """Book the step that ended; after a sample processes may have to agree."""
         spent: dict[Cadence, float] = {}
         for probe in self._due():
             taken = self._guard.spent.get(probe.name, 0.0)
             spent[probe.cadence] = spent.get(probe.cadence, 0.0) + taken
         self._guard.reset()
-        account = partial(
-            self.schedule.account,
-            training_seconds=training,
-            monitor_seconds=monitor,
-            sampled=held is not None,
-            spent=spent,
-        )
-        if held is not None:  # processes may have to agree
-            with self._guard(LOST):
-                account()
-        else:
-            account()
-        self._prepare()
+        with self._guard(LOST) if sampled else nullcontext():
+            self.schedule.account(
+                training_seconds=training, monitor_seconds=monitor, sampled=sampled, spent=spent
+            )
 
     def _owned(self, optimizer: Optimizer) -> list[Block]:
         owned = {id(p) for group in optimizer.param_groups for p in group["params"]}

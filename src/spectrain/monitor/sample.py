@@ -115,5 +115,7 @@ def on_host(values: list[Tensor]) -> list[float]:
     """Numbers of any devices in one transfer."""
     if not values:
         return []
-    device = values[0].device
-    return torch.stack([value.double().to(device) for value in values]).tolist()
+    if len({(value.device, value.dtype) for value in values}) > 1:
+        device = values[0].device
+        values = [value.double().to(device) for value in values]
+    return torch.stack(values).double().tolist()

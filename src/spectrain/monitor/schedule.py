@@ -14,7 +14,7 @@ AIM = 0.6
 """Share of the budget that is planned for, so that what is measured from outside stays below the
 whole at the upper end of its interval: sampling costs some 5 % more than the monitor can time."""
 
-SHARES = {Cadence.OFTEN: 0.15, Cadence.SOMETIMES: 0.55, Cadence.RARELY: 0.3}
+SHARES = {Cadence.OFTEN: 0.17, Cadence.SOMETIMES: 0.53, Cadence.RARELY: 0.3}
 """What each cadence may take of the budget."""
 
 ROUNDS = {Cadence.OFTEN: 200, Cadence.SOMETIMES: 100, Cadence.RARELY: 25}
@@ -35,15 +35,20 @@ UNNOTICED = 0.25
 LEAST_IDLE = 10
 """Unsampled steps before their mean is trusted."""
 
+AHEAD = 100
+"""Steps over which the earning of the budget is foreseen."""
+
+ADVANCE = 500
+"""The dense start may spend what so many steps earn."""
+
 
 @dataclass(slots=True)
 class Account:
     """What one cadence has cost.
 
     Attributes:
-        factor: price of a first reading in terms of the blocks' spectra.
+        factor: price of a reading in terms of the blocks' spectra: a guess, then what was met.
         seconds: spent.
-        work: expected seconds of what was read; the ratio corrects later expectations.
         last: step of its last reading, counted from the start of watching.
         place: number of blocks whose turn is over.
         dear: number of readings of blocks that are too dear for a turn with others.
@@ -54,7 +59,6 @@ class Account:
 
     factor: float
     seconds: float = 0.0
-    work: float = 0.0
     last: int | None = None
     place: int = 0
     dear: int = 0
@@ -64,7 +68,14 @@ class Account:
 
     def price(self, work: float) -> float:
         """Expected seconds of a reading."""
-        return work * (self.seconds / self.work if self.work and self.seconds else self.factor)
+        return work * self.factor
+
+    def book(self, seconds: float, work: float) -> None:
+        """Pay for a reading, which tells what later ones will cost; the latest counts most."""
+        if work and seconds:
+            met = seconds / work
+            self.factor = (self.factor + met) / 2 if self.seconds else met
+        self.seconds += seconds
 
 
 @dataclass(slots=True)
@@ -110,6 +121,7 @@ class Schedule:
     _idle: tuple[float, int] = field(default=(0.0, 0), init=False)
     _busy: tuple[float, int] = field(default=(0.0, 0), init=False)
     _after_sample: bool = field(default=False, init=False)
+    _asleep_until: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         if self.dense < 0:
@@ -125,22 +137,30 @@ class Schedule:
     def watches(self, works: Mapping[str, float]) -> None:
         """The blocks there are, in their order, with the seconds that a spectrum of each takes."""
         self._works = dict(works)
+        self._asleep_until = 0
 
     def samples(self, step: int) -> bool:
         """Whether anything is to be read in this step; :meth:`plan` then tells what."""
+        last = self.length is not None and step == self.length - 1
+        if self.steps < self._asleep_until and not last:
+            return False
         for account in self.accounts.values():
             account.reading = ()
         if self.every is not None:
             if self.steps < self.dense or step % self.every == 0:
                 self._read_all()
-        elif self.steps < self.dense:
-            first = self.steps == 0
-            self._choose([c for c in Cadence if c is not Cadence.RARELY or first], None)
-        elif self.length is not None and step == self.length - 1:
+        elif self.steps == 0 < self.dense or last:
             self._choose(list(Cadence), None)
+        elif self.steps < self.dense:
+            advance = AIM * self.overhead * earned(ADVANCE * self.training_seconds / self.steps)
+            if self.monitor_seconds < advance:
+                self._choose([Cadence.OFTEN, Cadence.SOMETIMES], None)
         else:
             self._choose(list(Cadence), self.allowance - self.hidden_seconds)
-        return any(account.reading for account in self.accounts.values())
+        found = any(account.reading for account in self.accounts.values())
+        if not found and self.every is None and self.steps >= self.dense:
+            self._asleep_until = self.steps + self._rest()
+        return found
 
     def plan(self, step: int) -> SamplePlan:
         """What this step reads: for each cadence the names of its blocks."""
@@ -235,6 +255,60 @@ class Schedule:
         last = self.accounts[cadence].last
         return last is None or self.steps - last >= self._distance(cadence) / self._parts(cadence)
 
+    def _rest(self) -> int:
+        """Steps for which no one needs to ask: half of those until something can be read."""
+        if not self.steps:
+            return 1
+        allowance = self.allowance - self.hidden_seconds
+        later = AHEAD * self.training_seconds / self.steps
+        rate = AIM * self.overhead * (earned(self.training_seconds + later) / AHEAD)
+        rate -= self.allowance / AHEAD
+        return max(1, math.floor(min(self._wait(c, allowance, rate) for c in Cadence) / 2))
+
+    def _wait(self, cadence: Cadence, allowance: float, rate: float) -> float:
+        """Steps until a reading of this cadence is due and earned, at so many seconds a step."""
+        account, (dear, light) = self.accounts[cadence], self._sorted(cadence)
+        alone, plain = self._lefts(cadence, allowance, dear, light)
+        share, free = SHARES[cadence] * (0.5 if dear and light else 1.0), self._free(allowance)
+        waits = [math.inf]
+        if names := self._turn(account, light, self._limit):
+            price = sum(light[name] for name in names)
+            lack = max((price - plain) / share, price - free, 0.0) / rate
+            parts, last = self._parts(cadence), account.last or 0
+            due = last + self._distance(cadence) / parts
+            if self.length is None:  # distances grow with the steps done
+                due = max(last + NEAREST[cadence] / parts, last / (1 - 1 / ROUNDS[cadence] / parts))
+            waits.append(max(lack, due - self.steps))
+        if dear:
+            price = self._next_dear(account, dear)[1]
+            waits.append(max((price - alone) / share, price - free, 0.0) / rate)
+        return min(waits)
+
+    def _free(self, allowance: float) -> float:
+        return allowance - self.monitor_seconds
+
+    def _lefts(
+        self,
+        cadence: Cadence,
+        allowance: float,
+        dear: Mapping[str, float],
+        light: Mapping[str, float],
+    ) -> tuple[float, float]:
+        """What is left of a cadence's share for blocks that are too dear for a turn, and the rest.
+
+        Where there are both, they have half of the share each.
+        """
+        account = self.accounts[cadence]
+        share = SHARES[cadence] * allowance * (0.5 if dear and light else 1.0)
+        plain = account.seconds - account.dear_seconds
+        free = self._free(allowance)
+        return min(share - account.dear_seconds, free), min(share - plain, free)
+
+    @staticmethod
+    def _next_dear(account: Account, dear: Mapping[str, float]) -> tuple[str, float]:
+        name = list(dear)[account.dear % len(dear)]
+        return name, dear[name]
+
     def _read_all(self) -> None:
         for account in self.accounts.values():
             account.reading, account.alone = tuple(self._works), False
@@ -242,33 +316,23 @@ class Schedule:
     def _choose(self, cadences: list[Cadence], allowance: float | None) -> None:
         """Give each cadence its turn where it is due, has earned it, and the step can bear it.
 
-        Without an ``allowance`` each is due and only the step's length counts. Where some blocks
-        are too dear for a turn, they and the others have half of the cadence's share each.
+        Without an ``allowance`` each is due and only the step's length counts.
         """
-        room, free = self._limit, math.inf
-        if allowance is not None:
-            free = allowance - self.monitor_seconds
+        room, given = self._limit, 0.0
         for cadence in cadences:
             account = self.accounts[cadence]
             dear, light = self._sorted(cadence)
-            lefts = (math.inf, math.inf)
-            if allowance is not None:
-                share = SHARES[cadence] * allowance * (0.5 if dear and light else 1.0)
-                plain = account.seconds - account.dear_seconds
-                lefts = (min(share - account.dear_seconds, free), min(share - plain, free))
             names, alone = self._turn(account, light, room), False
-            if allowance is not None and not (self._due(cadence) and names):
-                names = ()
-            if sum(light[name] for name in names) > lefts[1]:
-                names = ()
-            if not names and dear and allowance is not None:
-                one = list(dear)[account.dear % len(dear)]
-                if dear[one] <= lefts[0]:
-                    names, alone = (one,), True
+            if allowance is not None:
+                lone, plain = self._lefts(cadence, allowance - given, dear, light)
+                if not self._due(cadence) or sum(light[name] for name in names) > plain:
+                    names = ()
+                if not names and dear and (one := self._next_dear(account, dear))[1] <= lone:
+                    names, alone = (one[0],), True
             price = sum((dear if alone else light)[name] for name in names)
             if names and (alone or price <= room):
                 account.reading, account.alone = names, alone
-                room, free = room - price, free - price
+                room, given = room - price, given + price
 
     def _sorted(self, cadence: Cadence) -> tuple[dict[str, float], dict[str, float]]:
         """Prices of the blocks that alone take longer than a step may, and of the others."""
@@ -303,8 +367,7 @@ class Schedule:
         common = max(monitor_seconds - sum(spent.get(c, 0.0) for c in read), 0.0)
         for cadence, account in read.items():
             own = spent.get(cadence, 0.0) + common * expected[cadence] / sum(expected.values())
-            account.seconds += own
-            account.work += works[cadence]
+            account.book(own, works[cadence])
             account.last = self.steps - 1
             if account.alone:
                 account.dear += 1

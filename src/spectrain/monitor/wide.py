@@ -17,7 +17,7 @@ from torch import Tensor
 
 from spectrain.matrix.lanczos import begin, extend, krylov_triples, no_triples, ritz_mixing
 
-WIDE = 512
+WIDE = 256
 """Activations with more features are sketched; below, the Gram matrix costs no more."""
 
 KEPT = 8

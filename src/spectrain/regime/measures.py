@@ -21,7 +21,8 @@ def overlap(one: Float[Tensor, "*shape"], other: Float[Tensor, "*shape"]) -> Flo
         >>> overlap(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 0.0])).tolist()
         [3.0, 5.0, 9.0]
     """
-    return torch.stack([(one * other).sum(), one.square().sum(), other.square().sum()])
+    a, b = one.flatten(), other.flatten()
+    return torch.stack([a.dot(b), a.dot(a), b.dot(b)])
 
 
 def foretold(overlap: Float[Tensor, " 3"]) -> Float[Tensor, ""]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 KEYS = (
@@ -66,11 +67,9 @@ def claim_of(group: Mapping[str, Any], state: Mapping[str, Any]) -> Claim:
     for place in (state, group):
         for key, value in place.items():
             if isinstance(value, bool) and isinstance(key, str):
-                word = plain(_PREFIX.sub("", key.lower()))
-                if _ORTHOGONAL.fullmatch(word):
-                    return Claim(orthogonal=value)
-                if _EUCLIDEAN_FLAG.fullmatch(word):
-                    return Claim(orthogonal=not value)
+                meant = _flag(key)
+                if meant is not None:
+                    return Claim(orthogonal=value is meant)
     for key in KEYS:
         value = group.get(key)
         text = value.name if isinstance(value, Enum) and not isinstance(value, str) else value
@@ -81,6 +80,16 @@ def claim_of(group: Mapping[str, Any], state: Mapping[str, Any]) -> Claim:
     return Claim()
 
 
+@lru_cache(maxsize=1024)
+def _flag(key: str) -> bool | None:
+    """What a flag of this name says where it is on: orthogonal steps, others, or neither."""
+    word = plain(_PREFIX.sub("", key.lower()))
+    if _ORTHOGONAL.fullmatch(word):
+        return True
+    return False if _EUCLIDEAN_FLAG.fullmatch(word) else None
+
+
+@lru_cache(maxsize=1024)
 def says_orthogonal(text: str) -> bool | None:
     """Whether a name speaks of orthogonal steps; ``None`` where it speaks of neither.
 
