@@ -64,24 +64,26 @@ def run(
 
 def show(findings: Sequence[Finding[Any, Any]], *, verbose: bool = False) -> None:
     """Print findings, the worst first."""
-    out = console()
-    worst_first = sorted(findings, key=lambda finding: _ORDER.index(finding.sign))
     if verbose:
-        for finding in worst_first:
+        for finding in _worst_first(findings):
             _in_full(finding)
         return
-    for line in answer_lines(worst_first, terminal_width()):
+    out = console()
+    for line in answer_lines(findings, terminal_width()):
         out.print(line)
+
+
+def _worst_first(findings: Sequence[Finding[Any, Any]]) -> list[Finding[Any, Any]]:
+    return sorted(findings, key=lambda finding: _ORDER.index(finding.sign))
 
 
 def answer_lines(
     findings: Sequence[Finding[Any, Any]], width: int | None
 ) -> Iterator[RenderableType]:
     """Each answer with its sign, sentence and action, the worst first, for a terminal that wide."""
-    worst_first = sorted(findings, key=lambda finding: _ORDER.index(finding.sign))
     rows = table("", "", "")
     rows.show_header = False
-    for finding in worst_first:
+    for finding in _worst_first(findings):
         told = plain(finding.sentence)
         if finding.action:
             told = Text.assemble(told, "\n", plain(f"→ {finding.action}"))

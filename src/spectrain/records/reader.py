@@ -10,11 +10,12 @@ from difflib import get_close_matches
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
-from spectrain.core import Block, InputError, RunError, Skipped
+from spectrain.core import Block, InputError, RunError, Skipped, Source
+from spectrain.core.notebook import small_table
 from spectrain.records.attempt import (
     Attempt,
     attempt_names,
@@ -34,6 +35,9 @@ from spectrain.records.layout import (
 from spectrain.records.manifest import blocks_of, read_manifest, skipped_of
 from spectrain.records.schema import SAMPLE, SCHEMAS, storable
 from spectrain.records.versions import in_present_format
+
+if TYPE_CHECKING:
+    from spectrain.report.inline import InlinePage
 
 Names = str | Sequence[str] | None
 """One name, several, or ``None`` for all."""
@@ -113,6 +117,26 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {len(self.blocks)} blocks)"
+
+    def _repr_html_(self) -> str:
+        last = self.last_record_at
+        losses = self.metrics(source=Source.TRAINING, measure="loss")
+        rows = [
+            ("state", self.state),
+            ("blocks", len(self.blocks)),
+            ("last record", "none yet" if last is None else f"{last:%F %T} UTC"),
+        ]
+        if losses.height:
+            step, loss = losses["step"][-1], losses["value"][-1]
+            rows.append(("loss", f"{loss:.4g} at step {step:,}"))
+        rows += [(f"missing: {name}", "") for name in self.missing]
+        return small_table(str(self.path), rows)
+
+    def page(self) -> InlinePage:
+        """The page of the run as it is now; in a notebook it shows as the output of its cell."""
+        from spectrain.report.inline import inline_page  # the one step up, taken when it is asked
+
+        return inline_page(self)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
