@@ -27,6 +27,7 @@ SIDEWAYS = {
     *(("matrix", "core"), ("rmt", "core"), ("records", "core")),
     *(("monitor", "optim"), ("answers", "optim"), ("findings", "answers")),
     ("trials", "sweeps"),
+    ("__main__", "cli"),
 }
 """Allowed edges inside a level: (importer, imported)."""
 
