@@ -7,7 +7,7 @@ export OMP_NUM_THREADS := 1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format docs bench bench-check calibration clean
+.PHONY: help setup demo test test-slow check format docs bench bench-check bench-gpu calibration clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -43,6 +43,9 @@ docs: setup  ## build the documentation and run its examples: docs/_build/html
 
 bench: setup  ## run the benchmarks, keep their results and write their page: docs/benchmarks.md
 	$(BIN)/python -m benchmarks
+
+bench-gpu: setup  ## what watching costs where an accelerator trains, in under eight minutes
+	$(BIN)/python -m benchmarks.gpu --json benchmarks/results/gpu.json
 
 calibration: setup  ## how often answers are wrong and right: docs/calibration.md
 	$(BIN)/python -m spectrain.calibration
