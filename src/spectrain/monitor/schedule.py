@@ -93,7 +93,7 @@ class Schedule:
     longer is read once its price is earned.
 
     Attributes:
-        dense: number of steps sampled at the start, as far as no step is stalled.
+        dense: number of steps sampled at the start, as far as none is stalled and 500 steps pay.
         every: sample each ``every``-th step whole, whatever it costs; ``None`` leaves it to the
             budget.
         overhead: b, share of the training's own time that sampling may take.

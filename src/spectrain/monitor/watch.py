@@ -203,7 +203,7 @@ def watch(
             the run goes into a folder beside it, ``path-2`` and so on, which a warning names.
         overhead: share of the training's own time that watching may take.
         every: sample each ``every``-th step instead, whatever it costs.
-        dense: number of steps sampled at the start, as far as none of them is stalled.
+        dense: number of steps sampled at the start, as far as none is stalled and 500 steps pay.
         steps: number of the run's last step plus one, where known: samples are then spread evenly,
             and the last step is one of them.
         include: patterns of block names to watch.

@@ -213,7 +213,8 @@ def test_a_rare_probe_hears_of_rare_samples_only(tmp_path: Path) -> None:
     heard = []
     for probe in (Diary, Rare):
         probe.heard, probe.seen = [], {}
-        with spectrain.watch(model, optimizer, tmp_path / probe.name, dense=8, probes=[probe]):
+        place = tmp_path / probe.name
+        with spectrain.watch(model, optimizer, place, dense=8, overhead=1.0, probes=[probe]):
             for _ in range(8):
                 model(torch.ones(1, 4)).sum().backward()
                 optimizer.step()
