@@ -68,8 +68,8 @@ def unsettle(found: Found, why: str) -> Found:
             return {name: unsettle(part, why) for name, part in found.items()}
         case Measured():
             return replace(found, unsettled=". ".join(filter(None, (why, found.unsettled))))
-        case Untestable():
-            return found
+        case Untestable():  # which too little of a run may have told
+            return Measured(float("nan"), note=why)
         case _:
             return Measured(found, unsettled=why)
 

@@ -10,7 +10,7 @@ import torch
 from spectrain.noise.estimate import Estimate, mean_estimate
 from spectrain.rmt import MarchenkoPasturFit, fit_marchenko_pastur, spacing_ratios
 from spectrain_studies.frame import Results
-from spectrain_studies.randomness.transformer import ROLES
+from spectrain_studies.randomness.gpt.experiment import ROLES
 
 
 def heads(results: Results, reading: int, role: str, layer: int | None = None) -> np.ndarray:

@@ -66,13 +66,14 @@ def trained_cases(config: Config) -> list[TrainedCase]:
     ]
 
 
-def _modes(source: str, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Variances 1/κ of the data's modes, descending, the modes as columns, and the mean image."""
-    flat = load_images(source, count=count).flat.double()
+def _modes(source: str, count: int) -> tuple[Tensor, Tensor, Tensor, str]:
+    """Variances 1/κ of the data's modes, descending, modes as columns, mean image, and name."""
+    images = load_images(source, count=count)
+    flat = images.flat.double()
     mean = flat.mean(0)
     correlator = (flat - mean).mT @ (flat - mean) / len(flat)
     variances, vectors = torch.linalg.eigh(correlator)
-    return variances.flip(0).clamp_min(0), vectors.flip(1), mean
+    return variances.flip(0).clamp_min(0), vectors.flip(1), mean, images.name
 
 
 def run_images(case: ImageCase) -> Outcome:
@@ -82,7 +83,7 @@ def run_images(case: ImageCase) -> Outcome:
     where they are below μ², and μ² elsewhere; its likelihood needs only the variance of held-out
     images along each mode.
     """
-    variances, vectors, mean = _modes(case.source, case.count)
+    variances, vectors, mean, name = _modes(case.source, case.count)
     held = load_images(case.source, split="test", count=case.held_out).flat.double() - mean
     test = (held @ vectors).square().mean(0)
     size = len(variances)
@@ -99,6 +100,7 @@ def run_images(case: ImageCase) -> Outcome:
     ]
     side = int(size**0.5)
     return {
+        "name": name,
         "variances": variances.numpy(),
         "test_variances": test.numpy(),
         "held_out_by_mass": by_mass,
@@ -129,7 +131,7 @@ def run_trained(case: TrainedCase) -> Outcome:
     Worked in the eigenbasis of the data, which leaves the law as it is and the positive phase
     diagonal. α is a fraction of what the stiffest mode bears.
     """
-    variances, _, _ = _modes(case.source, case.count)
+    variances, _, _, name = _modes(case.source, case.count)
     generator = torch.Generator().manual_seed(case.seed)
     size, machine = len(variances), ScalarRBM(case.mass_squared)
     rate = case.stability / float(variances[0]) ** 2 / case.mass_squared
@@ -151,6 +153,7 @@ def run_trained(case: TrainedCase) -> Outcome:
         levels.append(_diagonal(runs.weights))
         times.append(runs.updates * rate)
     return {
+        "name": name,
         "variances": variances.numpy(),
         "levels": np.stack(levels),
         "times": times,

@@ -98,8 +98,9 @@ def rest_cases(config: Config) -> list[RestCase]:
             ceil(one.between / rate),
             one.snapshots,
             cold=not one.settle,
+            seed=seed,  # points share no random numbers
         )
-        for rate, batch in dict.fromkeys(points)
+        for seed, (rate, batch) in enumerate(dict.fromkeys(points))
     ]
 
 
@@ -198,35 +199,41 @@ def run_course(case: CourseCase) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class NoiseCase:
-    """The variance of one update at one |B|."""
+    """The variance of one update at one |B|; levels move at ``rate``."""
 
     machine: Machine
     batch: int
     runs: int
-    seed: int = 0
+    rate: float
+    seed: int
 
 
 def noise_cases(config: Config) -> list[NoiseCase]:
     one = config.machine
-    return [NoiseCase(Machine.of(config), batch, one.noise_runs) for batch in one.batches]
+    return [
+        NoiseCase(Machine.of(config), batch, one.noise_runs, one.batch_rate, seed)
+        for seed, batch in enumerate((1, *one.batches))
+    ]
 
 
 def run_noise(case: NoiseCase) -> Outcome:
-    """Var of δW/α at fixed W, entry mean; of (δX)ᵢᵢ/α and δxᵢ/α, mode by mode, at the target."""
+    """Var of δW/α at fixed W, entry mean; of (δX)ᵢᵢ/α to first order, and of an update's δxᵢ/α."""
     generator = torch.Generator().manual_seed(case.seed)
-    machine, rate = case.machine, 1e-6
+    machine, small = case.machine, 1e-6
     one = machine.warm(1, 1, generator).weights
     weights = one.expand(case.runs, -1, -1).contiguous()
     runs = start_runs(weights, case.batch, machine=machine.rbm, generator=generator)
-    change = (machine.train(runs, rate, 1, generator).weights - weights) / rate
-    gram = one[0] @ one[0].mT
-    moved = gram + rate * (change @ one[0].mT + one[0] @ change.mT)
-    values, basis = torch.linalg.eigh(gram)
+    change = (machine.train(runs, small, 1, generator).weights - weights) / small
+    squares = (change - change.mean(0)).square().mean((-2, -1)) * case.runs / (case.runs - 1)
+    values, basis = torch.linalg.eigh(one[0] @ one[0].mT)
     simple = [0, machine.sites - 1]  # the modes that are not degenerate
-    shift = (torch.linalg.eigvalsh(moved)[:, simple] - values[simple]) / rate
-    inside = (basis.mT @ (moved - gram) @ basis / rate).diagonal(dim1=-2, dim2=-1)
+    moved = one + case.rate * change
+    shift = (torch.linalg.eigvalsh(moved @ moved.mT)[:, simple] - values[simple]) / case.rate
+    first_order = change @ one[0].mT + one[0] @ change.mT
+    inside = (basis.mT @ first_order @ basis).diagonal(dim1=-2, dim2=-1)
     return {
-        "variance": float(change.var(0).mean()),
+        "variance": float(squares.mean()),
+        "variance_error": float(squares.std() / case.runs**0.5),
         "diagonal": inside.var(0).numpy(),
         "levels": shift.var(0).numpy(),
         "simple": simple,
