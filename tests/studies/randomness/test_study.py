@@ -12,6 +12,7 @@ import torch
 
 from spectrain.noise.estimate import symmetric
 from spectrain.rmt import TwoMode, WignerSurmise, hermite_eigenvalues, laguerre_eigenvalues
+from spectrain.training.corpus import load_corpus
 from spectrain_studies.frame import StudyResult, Verdict, execute
 from spectrain_studies.frame.statistics import (
     distance,
@@ -19,6 +20,7 @@ from spectrain_studies.frame.statistics import (
     weighted_log_slope,
     weighted_slope,
 )
+from spectrain_studies.models.images import load_images
 from spectrain_studies.randomness import STUDY
 from spectrain_studies.randomness.config import DOCUMENT, PAPER, QUICK, Config
 from spectrain_studies.randomness.gpt.spectra import unfolded_spacings
@@ -99,7 +101,7 @@ def test_the_whole_study_with_its_figures(tmp_path: Path) -> None:
 def test_what_needs_no_luck_has_its_verdict_at_any_scale(result: StudyResult) -> None:
     verdicts = {claim.id.split("/")[1]: judgement.verdict for claim, judgement in result.claims}
     assert verdicts["amplitude-as-printed"] is Verdict.UNTESTABLE
-    for name in ("drift", "loss-sign", "mp-area", "update"):
+    for name in ("drift", "loss-sign", "mp-area"):
         assert verdicts[f"{name}-as-printed"] is Verdict.FAILS, name
         assert verdicts[f"{name}-corrected"] is Verdict.HOLDS, name
     for name in ("potential", "ground-state", "hamiltonian-form", "double-well", "free-dispersion"):
@@ -112,6 +114,14 @@ def test_the_second_time_nothing_is_computed_again(result: StudyResult, folder: 
     before = {file: file.stat().st_mtime_ns for file in folder.rglob("*.npz")}
     execute(STUDY, "quick", folder, config=tiny(), claims=["drift-corrected", "at-rest"])
     assert {file: file.stat().st_mtime_ns for file in folder.rglob("*.npz")} == before
+
+
+def test_the_quick_scale_reads_what_set_up_brings() -> None:
+    one = QUICK.image
+    assert len(load_images(one.source, count=one.count).pixels) == one.count
+    assert len(load_images(one.source, split="test", count=one.held_out).pixels) == one.held_out
+    assert load_corpus(QUICK.transformer.text, characters=1000).name == "shakespeare"
+    assert any("digits" in line for line in STUDY.thinned["quick"])
 
 
 def test_the_paper_scale_says_what_it_thins() -> None:
