@@ -70,6 +70,10 @@ def _modes(result: Mapping[str, Any]) -> Ratios:
     return {f"step time in {mode}": float(row["ratio"]) for mode, row in result["modes"].items()}
 
 
+def _cadence(result: Mapping[str, Any]) -> Ratios:
+    return {name: float(row["processor_ratio"][0]) for name, row in result["recipes"].items()}
+
+
 def _overhead_of(width: int) -> Benchmark:
     shape = ("--width", str(width), "--every", "1")
     return Benchmark(
@@ -113,6 +117,14 @@ CATALOGUE = (
         _modes,
         ("--pairs", "1500"),
         ("--pairs", "200"),
+        falls=False,
+    ),
+    Benchmark(
+        "cadence",
+        "cadence",
+        _cadence,
+        ("--rounds", "2"),
+        ("--recipe", "mlp", "--steps", "500"),
         falls=False,
     ),
     Benchmark(

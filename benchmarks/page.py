@@ -213,6 +213,44 @@ def _modes(result: Result) -> str:
     )
 
 
+def _cadence(result: Result) -> str:
+    def counts(row: Mapping[str, Any], name: str) -> str:
+        least = [one[name][0] for one in row["rounds"]]
+        return f"{min(least)}" if min(least) == max(least) else f"{min(least)}–{max(least)}"
+
+    def answered(row: Mapping[str, Any]) -> str:
+        last = row["rounds"][-1]["answers"]
+        return ", ".join(name for name, sign in last.items() if sign != "not enough data")
+
+    def line(row: Mapping[str, Any]) -> list[str]:
+        ratio, low, high = row["processor_ratio"]
+        off, on = (row["most_memory"][side] for side in ("off", "on"))
+        return [
+            row["what"],
+            *(str(row["steps"]), f"{row['step_ms']:.1f}", str(row["rounds"][0]["horizon"])),
+            *(counts(row, name) for name in ("gradient_spectra", "gradient_norms")),
+            f"{ratio:.3f} ({low:.3f}–{high:.3f})",
+            *(f"{row['longest_step']:.1f}", f"{row['first_step']:.1f}", f"{on / off:.2f}"),
+            answered(row),
+        ]
+
+    head = (
+        *("recipe", "steps", "step, ms", "counted in", "spectra", "norms"),
+        *("processor time on/off", "longest step", "first step", "memory on/off", "answered"),
+    )
+    return "\n".join(
+        [
+            "## What a run at default settings gets to see\n",
+            "`spectrain.watch(model, optimizer)` in a loop written by hand. Spectra and norms are "
+            "the samples of the least sampled gradient within the steps of “counted in”; the "
+            "longest and the first step are told in median unwatched ones; memory is the most "
+            "that a process held.\n",
+            table(head, [line(row) for row in result["recipes"].values()]),
+            _where(result),
+        ]
+    )
+
+
 def _plain(title: str) -> Callable[[Result], str]:
     def section(result: Result) -> str:
         rows = _ratios(result["times_faster"], "times faster")
@@ -260,6 +298,7 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
     "growth": _growth,
     "monitor_overhead": _overhead,
     "modes_overhead": _modes,
+    "cadence": _cadence,
     "replica_alignment": _plain("Alignment of 16 replicas of 768×3072 against full SVDs"),
     "rbm_ensemble": _plain("An ensemble of Gaussian RBMs against a loop"),
     "minimal_model_ensemble": _ensemble,
