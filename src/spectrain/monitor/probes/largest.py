@@ -55,7 +55,13 @@ class LargestProbe(Probe):
 
     def after_update(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         holdings, parameters = self.scene.holdings, self.scene.parameters
-        followed = [b for b in blocks if not b.view.diagonal and holdings.follows(b)]
+        followed = [
+            block
+            for block in blocks
+            if not block.view.diagonal
+            and block.name not in self._elsewhere
+            and holdings.follows(block)
+        ]
         parts = {block: holdings.local(parameters[block.parameter]) for block in followed}
         for block, part in parts.items():
             if block not in self._frames:
@@ -90,7 +96,7 @@ class LargestProbe(Probe):
 
     def detach(self, sample: Sample) -> None:
         for block, one in self._found.items():
-            if self.scene.holdings.owns(block) and block.name not in self._elsewhere:
+            if self.scene.holdings.owns(block):
                 sample.number(
                     block,
                     Source.WEIGHT,
