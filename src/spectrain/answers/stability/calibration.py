@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
+from scipy.signal import lfilter
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from spectrain.answers.course import PlantedRun, Script
 from spectrain.answers.finding import Finding
+from spectrain.answers.stability.indicators import RISE
 from spectrain.answers.stability.pace import FACTOR
 from spectrain.answers.stability.row import Pace, Spike, StabilityGroup, StabilityRow, Verdict
 
@@ -37,7 +39,7 @@ def _weights(draw: Sizes) -> Callable[[Generator], Script]:
                 nn.functional.normalize(torch.randn(n, generator=generator), dim=0)
                 for n in (rows, columns)
             )
-            sizes = draw(generator) * torch.exp(0.03 * _autocorrelated(generator, _STEPS + 1))
+            sizes = draw(generator) * torch.exp(0.03 * autocorrelated(generator, _STEPS + 1))
             moves = -sizes.diff(prepend=sizes.new_zeros(1))
             steps[name] = [move * torch.outer(left, right) for move in moves.float()]
         return Script(lambda step: {name: steps[name][step] for name in _SHAPES})
@@ -45,13 +47,12 @@ def _weights(draw: Sizes) -> Callable[[Generator], Script]:
     return script
 
 
-def _autocorrelated(generator: Generator, count: int) -> Tensor:
+def autocorrelated(generator: Generator, count: int) -> Tensor:
     """Noise of standard deviation 1, of a coefficient up to 0.8 that is drawn too."""
     phi = float(torch.rand(1, generator=generator)) * 0.8
-    noise = torch.randn(count, generator=generator, dtype=torch.float64)
-    for step in range(1, count):
-        noise[step] = phi * noise[step - 1] + math.sqrt(1 - phi**2) * noise[step]
-    return noise
+    fresh = torch.randn(count, generator=generator, dtype=torch.float64)
+    fresh[1:] *= math.sqrt(1 - phi**2)
+    return torch.from_numpy(lfilter([1.0], [1.0, -phi], fresh.numpy()))
 
 
 def _time(generator: Generator) -> tuple[Tensor, float, float]:
@@ -60,25 +61,34 @@ def _time(generator: Generator) -> tuple[Tensor, float, float]:
     return torch.linspace(0, 1, _STEPS + 1, dtype=torch.float64), first, second
 
 
-def _level(generator: Generator) -> Tensor:
+def level(generator: Generator) -> Tensor:
     time, first, _ = _time(generator)
     return torch.full_like(time, 1 + 4 * first)
 
 
-def _saturating(generator: Generator) -> Tensor:
+def saturating(generator: Generator) -> Tensor:
     """To up to five times the first size, with a time constant of 5 to 50 % of the run."""
     time, first, second = _time(generator)
     return 1 + 4 * first * (1 - torch.exp(-time / (0.05 + 0.45 * second)))
 
 
-def _logarithmic(generator: Generator) -> Tensor:
+def logarithmic(generator: Generator) -> Tensor:
     """As norms grow under a falling gradient: to two to five times the first size."""
     time, first, second = _time(generator)
     rate = 5 + 95 * second
     return 1 + (1 + 3 * first) * torch.log1p(rate * time) / math.log1p(rate)
 
 
-def _exponential(generator: Generator) -> Tensor:
+def on_the_edge(generator: Generator) -> Tensor:
+    """Exponential at the very rate that reaches the limit after as many steps again.
+
+    The first quarter's median, of which the limit is tenfold, lies an eighth into the run.
+    """
+    time, _, _ = _time(generator)
+    return torch.exp(math.log(RISE) / (2 - 1 / 8) * time)
+
+
+def exponential(generator: Generator) -> Tensor:
     """From the middle on by a factor of four to six until the end."""
     time, first, _ = _time(generator)
     return torch.exp((1.4 + 0.4 * first) * (2 * time - 1).clamp_min(0))
@@ -113,7 +123,7 @@ def _loss(height: float) -> Callable[[Generator], Script]:
         losses = (
             2
             + 2 * torch.exp(-torch.arange(_LOSSES) / 40)
-            + 0.05 * _autocorrelated(generator, _LOSSES)
+            + 0.05 * autocorrelated(generator, _LOSSES)
         )
         at = int(torch.randint(_LOSSES // 2, _LOSSES - 10, (1,), generator=generator))
         losses[at : at + 5] += 0.05 * height
@@ -166,16 +176,24 @@ def _planted(
 
 
 PLANTED = (
-    _planted("weights that are level", _GROWS, False, _weights(_level), _grows, _WEIGHT),
-    _planted("weights that level off", _GROWS, False, _weights(_saturating), _grows, _WEIGHT),
+    _planted("weights that are level", _GROWS, False, _weights(level), _grows, _WEIGHT),
+    _planted("weights that level off", _GROWS, False, _weights(saturating), _grows, _WEIGHT),
     _planted(
-        "weights that grow as a logarithm", _GROWS, False, _weights(_logarithmic), _grows, _WEIGHT
+        "weights that grow as a logarithm", _GROWS, False, _weights(logarithmic), _grows, _WEIGHT
+    ),
+    _planted(
+        "weights that grow at the very rate that is still allowed",
+        _GROWS,
+        False,
+        _weights(on_the_edge),
+        _grows,
+        _WEIGHT,
     ),
     _planted(
         "weights that grow exponentially from the middle on",
         _GROWS,
         True,
-        _weights(_exponential),
+        _weights(exponential),
         _grows,
         _WEIGHT,
     ),

@@ -13,6 +13,9 @@ from spectrain.answers.trend import ENOUGH, LEVEL, autocorrelation
 
 Values = Float64[np.ndarray, " n"]
 
+HIGHEST = 0.97
+"""Autocorrelation that is reckoned with at most."""
+
 LATE = 1 / 3
 """Share of the samples, at the end, whose rate counts: growth that levels off is not held on to."""
 
@@ -59,7 +62,7 @@ def course(indicator: Indicator, steps: Values, values: Values, limit: float) ->
     now = float(logs.mean() - slope * time.mean())
     rest = logs - now - slope * time
     n = len(logs)
-    phi = float(autocorrelation(rest))
+    phi = _raised(rest)
     variance = float(rest @ rest) / (n - 2) * (1 + phi) / (1 - phi)
     error = max(sqrt(variance / float(spread @ spread)), np.finfo(np.float64).tiny)
     freedom = max((n - 2) * (1 - phi) / (1 + phi), 1.0)
@@ -90,10 +93,16 @@ def mean_interval(values: Values, level: float = LEVEL) -> tuple[float, float, f
     """
     n = len(values)
     mean = float(values.mean())
-    phi = float(autocorrelation(values - mean))
+    phi = _raised(values - mean)
     error = float(values.std(ddof=1)) * sqrt((1 + phi) / ((1 - phi) * n))
     half = float(student.ppf((1 + level) / 2, max((n - 1) * (1 - phi) / (1 + phi), 1.0))) * error
     return mean, mean - half, mean + half, error
+
+
+def _raised(rest: Values) -> float:
+    """Autocorrelation, raised by two standard errors: in short series it comes out too low."""
+    phi = float(autocorrelation(rest))
+    return min(phi + 2 * sqrt((1 - phi**2) / len(rest)), HIGHEST)
 
 
 def _passes(last: float, margin: float, rate: float) -> float | None:
