@@ -27,8 +27,12 @@ SIDEWAYS = {
     *(("matrix", "core"), ("rmt", "core"), ("records", "core")),
     *(("monitor", "optim"), ("answers", "optim"), ("findings", "answers")),
     ("trials", "sweeps"),
+    ("__main__", "cli"),
 }
 """Allowed edges inside a level: (importer, imported)."""
+
+UPWARDS = {("spectrain.records.reader", "spectrain.report.inline")}
+"""The one step up, taken when a user calls ``run.page()``: (module, what it imports)."""
 
 TOP = {"command", "catalogue"}
 SHARED = {"frame", "models"}
@@ -72,7 +76,7 @@ def violations(source: str, module: str, *, is_package: bool = False) -> list[st
         return [f"package {importer} has no level"]
     found = []
     for name in imported_names(source, module, is_package=is_package):
-        if name == "spectrain.__version__":
+        if name == "spectrain.__version__" or (module, name.rpartition(".")[0]) in UPWARDS:
             continue
         if name.split(".")[0] == "spectrain_studies":
             found.append(f"{module} imports {name}, which lies in the laboratory")
@@ -209,3 +213,11 @@ def test_studies_share_the_frame_and_the_models_only(
     module: str, source: str, broken: bool
 ) -> None:
     assert bool(violations_of_a_study(source, module)) == broken
+
+
+def test_the_step_upwards_is_taken_by_a_function_alone() -> None:
+    code = "import sys, spectrain.records; print('spectrain.report' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout.strip() == "False"
+    assert violations("from spectrain.report.page import render", "spectrain.records.reader")
+    assert violations("from spectrain.report.inline import InlinePage", "spectrain.records.writer")

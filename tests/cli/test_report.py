@@ -126,9 +126,9 @@ def test_runs_side_by_side_as_json(run, other, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["report", "/nowhere"], "/nowhere is not a run folder: it holds no manifest.json; pass"),
-        (["advise", "/nowhere"], "/nowhere is not a run folder"),
-        (["compare", "/nowhere", "/nowhere"], "/nowhere is not a run folder"),
+        (["report", "/nowhere"], "there is no /nowhere; check the path"),
+        (["advise", "/nowhere"], "there is no /nowhere"),
+        (["compare", "/nowhere", "/nowhere"], "there is no /nowhere"),
         (["compare", "RUN"], "fewer than two runs are given; pass two or more to compare"),
         (["explain", "RUN", "why"], "there is no question 'why'; ask descent, rank, noise"),
         (["report", "RUN", "--include", "x*"], "the pattern 'x*' matches no block of"),

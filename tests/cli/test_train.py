@@ -3,7 +3,6 @@ from re import fullmatch
 
 import pytest
 
-from spectrain.cli import train as command
 from spectrain.cli.main import main
 from spectrain.records import RunWriter, open_run
 
@@ -88,7 +87,7 @@ def test_ctrl_c_ends_with_status_130_and_tells_how_to_go_on(options, tmp_path, m
     def interrupted(config):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "train", interrupted)
+    monkeypatch.setattr("spectrain.training.loop.train", interrupted)
     assert main(["train", *options]) == 130
     assert capsys.readouterr().err == (
         f"to go on: spectrain train --resume {tmp_path / 'run'}\nspectrain train: interrupted\n"

@@ -142,6 +142,12 @@ def test_a_newer_format_asks_for_an_update(tmp_path: Path) -> None:
 
 def test_a_path_that_is_no_run_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for path in (tmp_path, tmp_path / "nowhere", tmp_path / "file"):
-        with pytest.raises(RunError, match=f"{path.name} is not a run folder.*pass the folder"):
+    (tmp_path / "empty").mkdir()
+    for name, told in (
+        ("empty", "empty is not a run folder.*pass the folder"),
+        ("nowhere", "there is no .*nowhere; check the path"),
+        ("file", "file is a file, not a run folder"),
+    ):
+        path = tmp_path / name
+        with pytest.raises(RunError, match=told):
             read_manifest(path)

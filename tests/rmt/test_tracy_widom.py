@@ -9,7 +9,14 @@ from scipy.special import airy
 
 from spectrain.core import InputError
 from spectrain.rmt import TracyWidom, hermite_eigenvalues
-from spectrain.rmt.tracy_widom import airy_operator
+from spectrain.rmt.tracy_widom import (
+    HIGHEST,
+    KNOTS,
+    LOWEST,
+    _log_odds,
+    airy_operator,
+    tabulate,
+)
 
 
 def painleve(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,3 +105,9 @@ def test_outside_the_spline():
 def test_bad_arguments_are_refused():
     with pytest.raises(InputError, match="probability"):
         TracyWidom(1).quantile([0.5, 1.0])
+
+
+def test_the_table_is_what_the_determinants_give() -> None:
+    computed = tabulate()
+    law = np.stack([_log_odds(beta)(np.linspace(LOWEST, HIGHEST, KNOTS)) for beta in (1, 2)])
+    assert np.abs(law - computed).max() < 1e-9  # same machine: 1e-13; LAPACKs differ

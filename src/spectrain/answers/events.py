@@ -26,7 +26,20 @@ def events(run: Run) -> tuple[str, ...]:
             "No step was taken: the loop ended before its first one, or its optimizer was not "
             "watched."
         )
-    return (*sentences, *_state(run))
+    return (*_lost(run), *sentences, *_state(run))
+
+
+def _lost(run: Run) -> tuple[str, ...]:
+    """What is not there, so that its absence is not read as a property of the training."""
+    found = [f"{name} is missing" for name in run.missing if ":" not in name]
+    found += [f"{name} are missing" for name in run.missing if ":" in name]
+    damaged = run.damaged
+    if damaged:
+        more = f" and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
+        found.append(f"damaged and left out is {damaged[0]}{more}")
+    if not found:
+        return ()
+    return (f"Records are lost, and answers that need them lack data: {'; '.join(found)}.",)
 
 
 def _state(run: Run) -> tuple[str, ...]:

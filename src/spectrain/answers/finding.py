@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from spectrain.core import Block, Role
+from spectrain.core.notebook import small_table
 
 
 class Status(StrEnum):
@@ -156,6 +157,14 @@ class Finding(Generic[R, G]):
     groups: tuple[G, ...] = ()
     advice: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Finding({self.name}: {self.sign}; {self.sentence})"
+
+    def _repr_html_(self) -> str:
+        rows = [("", self.sentence), ("→", self.action)][: 1 + bool(self.action)]
+        rows += [("limit", limit) for limit in self.limits]
+        return small_table(f"{self.name}: {self.sign}. {self.question}", rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from spectrain.answers import Finding, diagnose, events, plan_of, select_blocks
-from spectrain.answers.descent import DescentGroup, DescentRow
-from spectrain.answers.descent.columns import fed_by, granularity, interval
-from spectrain.cli.terminal import console, plain, show_events, table, verdict, working
-from spectrain.core import Plan
-from spectrain.optim import write_plan
+from spectrain.cli.fitted_table import Row
+from spectrain.cli.terminal import console, plain, show_events, show_fitted, working
 from spectrain.page.format import MISSING, number
-from spectrain.records import open_run
+
+if TYPE_CHECKING:
+    from spectrain.answers import Finding
+    from spectrain.answers.descent import DescentGroup, DescentRow
+    from spectrain.core import Plan
 
 _COLUMNS = (
-    *("block", "step", "criterion", "nr/st", "95 %", "measured"),
+    *("step", "criterion", "nr/st", "95 %", "measured"),
     *("granularity", "course", "fed by (columns)"),
 )
+_LAST = ("fed by (columns)", "granularity", "course", "95 %", "measured")
+"""Left out first where the terminal is narrow."""
 
 
 def run(
@@ -46,6 +48,10 @@ def run(
         plan: also write the plan as YAML to this file, for `spectrain train --plan`.
         json: print the finding on descent as JSON.
     """
+    from spectrain.answers import diagnose, events, plan_of, select_blocks
+    from spectrain.optim import write_plan
+    from spectrain.records import open_run
+
     opened = open_run(path)
     blocks = select_blocks(opened, include=include, exclude=exclude)
     with working("comparing ranks"):
@@ -68,21 +74,27 @@ def show(
     others: Sequence[Finding[Any, Any]] = (),
 ) -> None:
     """Print the blocks with their steps, what is known of them, and what else was found."""
-    rows = table(*_COLUMNS, numbers=("nr/st", "measured"))
-    for row in finding.rows:
-        rows.add_row(
-            plain(row.block),
-            plain(str(plan[row.block])),
-            verdict(row.verdict),
-            plain(number(row.ratio)),
-            plain(interval(row)),
-            plain(number(row.measured)),
-            plain(granularity(row)),
-            plain(row.reason or row.course or MISSING),
-            plain(fed_by(row)),
+    from spectrain.answers.descent.columns import fed_by, granularity, interval
+
+    rows = [
+        Row(
+            row.block,
+            (
+                str(plan[row.block]),
+                str(row.verdict),
+                number(row.ratio),
+                interval(row),
+                number(row.measured),
+                granularity(row),
+                row.course or MISSING,
+                fed_by(row),
+            ),
+            row.reason or "",
         )
+        for row in finding.rows
+    ]
+    show_fitted("block", _COLUMNS, rows, numbers=("nr/st", "measured"), last=_LAST)
     out = console()
-    out.print(rows)
     parts = (
         ("", [finding.statement, *finding.advice]),
         ("dim", finding.limits),

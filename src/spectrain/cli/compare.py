@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from spectrain.answers import QUESTIONS
-from spectrain.cli.terminal import console, plain, table, working
+from spectrain.cli.fitted_table import GAP, Row, shortened
+from spectrain.cli.terminal import printable, show_fitted, terminal_width, working
 from spectrain.page.format import MISSING, label, percent
-from spectrain.records import open_run
-from spectrain.report import Comparison, compare, render_comparison
+
+if TYPE_CHECKING:
+    from spectrain.report import Comparison
 
 
 def run(
@@ -28,6 +30,9 @@ def run(
         out: also write a page with the curves over each other to this file.
         json: print the comparison as JSON.
     """
+    from spectrain.records import open_run
+    from spectrain.report import compare, render_comparison
+
     runs = [open_run(path) for path in paths]
     with working("comparing runs"):
         found = compare(runs)
@@ -41,18 +46,41 @@ def run(
 
 
 def show(found: Comparison) -> None:
-    """Print what is side by side."""
-    rows = table("", *(plain(name).plain for name in found.names), numbers=tuple(found.names))
+    """Print what is side by side; so many runs beside each other as find room."""
+    rows = list(_rows(found))
+    width = terminal_width()
+    names = [printable(name) for name in found.names]
+    if width is not None:
+        names = [shortened(name, _LONGEST) for name in names]
+    columns = zip(names, *(row.cells for row in rows), strict=True)
+    cells = [max(map(len, column)) for column in columns]
+    side = max(len(row.name) for row in rows)
+    start = 0
+    while start < len(names):
+        end = start + 1
+        while end < len(names) and (
+            width is None or side + sum(cell + GAP for cell in cells[start : end + 1]) <= width
+        ):
+            end += 1
+        part = [Row(row.name, row.cells[start:end]) for row in rows]
+        show_fitted("", names[start:end], part, numbers=names)
+        start = end
+
+
+_LONGEST = 24
+"""Names of runs in a terminal are at most so long."""
+
+
+def _rows(found: Comparison) -> Iterator[Row]:
+    from spectrain.answers import QUESTIONS
+
     for at in found.losses:
-        losses = (MISSING if loss is None else f"{loss.value:.4f}" for loss in at.losses)
-        rows.add_row(f"{label(at.measure)} at step {at.step:,}", *losses)
-    rows.add_row("cost of watching", *(percent(overhead) for overhead in found.overheads))
-    rows.add_section()
+        losses = [MISSING if loss is None else f"{loss.value:.4f}" for loss in at.losses]
+        yield Row(f"{label(at.measure)} at step {at.step:,}", losses)
+    yield Row("cost of watching", [percent(overhead) for overhead in found.overheads])
     for row in found.roles:
         for made in QUESTIONS[row.question].compared:
-            cells = (MISSING if group is None else made.cell(group) for group in row.groups)
-            rows.add_row(f"{made.label}, {row.role}", *cells)
-    rows.add_section()
+            cells = [MISSING if group is None else made.cell(group) for group in row.groups]
+            yield Row(f"{made.label}, {row.role}", cells)
     for asked in zip(*found.findings, strict=True):
-        rows.add_row(asked[0].name, *(str(finding.sign) for finding in asked))
-    console().print(rows)
+        yield Row(asked[0].name, [str(finding.sign) for finding in asked])

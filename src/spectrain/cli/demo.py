@@ -10,13 +10,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Literal
 
-from spectrain.answers import diagnose
 from spectrain.cli import compare, explain
 from spectrain.core import InputError
-from spectrain.records import open_run
-from spectrain.report import compare as compare_runs
-from spectrain.report import render, render_comparison
-from spectrain.training import summarize, train
 from spectrain.training.demo import DEMO
 
 OPTIMIZERS: tuple[Literal["adamw", "muon"], ...] = ("adamw", "muon")
@@ -37,6 +32,12 @@ def run(
         fresh: remove what an earlier demo left in the folder.
         json: print the diagnosis as JSON.
     """
+    from spectrain.answers import diagnose
+    from spectrain.records import open_run
+    from spectrain.report import compare as compare_runs
+    from spectrain.report import render, render_comparison
+    from spectrain.training import summarize, train
+
     folders = [out / optimizer for optimizer in OPTIMIZERS]
     _make_room(folders, fresh=fresh)
     start = perf_counter()
@@ -69,6 +70,8 @@ def run(
 
 
 def _make_room(folders: list[Path], *, fresh: bool) -> None:
+    from spectrain.records import open_run
+
     for folder in folders:
         if not folder.exists():
             continue

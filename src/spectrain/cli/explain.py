@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from spectrain.answers import Finding, Sign, diagnose, events, select_blocks
-from spectrain.cli.terminal import console, plain, show_events, table, working
-from spectrain.records import open_run
+from spectrain.cli.terminal import console, plain, show_events, table, terminal_width, working
 
-_ORDER = tuple(Sign(sign) for sign in ("act", "watch", "not enough data", "good"))
-_STYLES = {Sign.ACT: "bold red", Sign.WATCH: "bold yellow", Sign.GOOD: "bold green"}
+if TYPE_CHECKING:
+    from spectrain.answers import Finding
+
+_ROOMY = 80
+"""Columns of a terminal that has room for three columns of text."""
+
+_ORDER = ("act", "watch", "not enough data", "good")
+_STYLES = {"act": "bold red", "watch": "bold yellow", "good": "bold green"}
 
 
 def run(
@@ -43,6 +48,9 @@ def run(
         verbose: also tell the evidence, all advice, and what each answer does not cover.
         json: print the findings as JSON.
     """
+    from spectrain.answers import diagnose, events, select_blocks
+    from spectrain.records import open_run
+
     opened = open_run(path)
     blocks = select_blocks(opened, include=include, exclude=exclude)
     with working("reading the records"):
@@ -56,19 +64,38 @@ def run(
 
 def show(findings: Sequence[Finding[Any, Any]], *, verbose: bool = False) -> None:
     """Print findings, the worst first."""
-    out = console()
-    worst_first = sorted(findings, key=lambda finding: _ORDER.index(finding.sign))
     if verbose:
-        for finding in worst_first:
+        for finding in _worst_first(findings):
             _in_full(finding)
         return
+    out = console()
+    for line in answer_lines(findings, terminal_width()):
+        out.print(line)
+
+
+def _worst_first(findings: Sequence[Finding[Any, Any]]) -> list[Finding[Any, Any]]:
+    return sorted(findings, key=lambda finding: _ORDER.index(finding.sign))
+
+
+def answer_lines(
+    findings: Sequence[Finding[Any, Any]], width: int | None
+) -> Iterator[RenderableType]:
+    """Each answer with its sign, sentence and action, the worst first, for a terminal that wide."""
     rows = table("", "", "")
-    for finding in worst_first:
-        told = Text.assemble(plain(finding.sentence), "\n", plain(f"→ {finding.action}"))
-        sign = Text(str(finding.sign), style=_STYLES.get(finding.sign, "dim"))
-        rows.add_row(sign, Text(finding.name, style="bold"), told if finding.action else told[:-3])
     rows.show_header = False
-    out.print(rows)
+    for finding in _worst_first(findings):
+        told = plain(finding.sentence)
+        if finding.action:
+            told = Text.assemble(told, "\n", plain(f"→ {finding.action}"))
+        sign = Text(str(finding.sign), style=_STYLES.get(finding.sign, "dim"))
+        name = Text(finding.name, style="bold")
+        if width is None or width >= _ROOMY:
+            rows.add_row(sign, name, told)
+        else:
+            yield Text.assemble(sign, "  ", name)
+            yield Padding(told, (0, 0, 0, 2))
+    if rows.row_count:
+        yield rows
 
 
 def _in_full(finding: Finding[Any, Any]) -> None:

@@ -10,7 +10,7 @@ GAP = 2
 """Spaces between columns."""
 
 LEAST_NAME = 20
-"""Names are left at least so many characters where there are columns to drop."""
+"""Names are left at least so many characters, and what tells them apart, while columns can go."""
 
 _UNSAID = ".weight"
 
@@ -55,7 +55,7 @@ def fitted(
         >>> for line in fitted("block", ["norm", "role"], [row], width=30):
         ...     print(line)
         block                     norm
-        ….layers.0.mlp.up_proj    1.25
+        model.….0.mlp.up_proj     1.25
     """
     kept = list(range(len(columns)))
     widths = [
@@ -63,8 +63,7 @@ def fitted(
         for at, column in enumerate(columns)
     ]
     longest = max((len(row.name) for row in rows), default=0)
-    tails = max((len(_tail(row.name)) for row in rows), default=0)
-    least = max(len(title), min(longest, max(tails, LEAST_NAME)))
+    least = max(len(title), min(longest, _distinct([row.name for row in rows], longest)))
     order = [columns.index(name) for name in last if name in columns]
     order += [at for at in reversed(kept) if at not in order]
     while width is not None and len(kept) > 1 and _taken(least, kept, widths) > width:
@@ -86,22 +85,37 @@ def fitted(
 
 
 def shortened(name: str, room: int) -> str:
-    """A name without what says least: ``.weight`` at its end, then its beginning.
+    """A name without what says least: ``.weight`` at its end, then its middle.
 
     Example:
-        >>> shortened("model.layers.0.mlp.up_proj.weight", 20)
-        '….0.mlp.up_proj'
+        >>> shortened("model.layers.0.mlp.up_proj.weight", 24)
+        'model.….0.mlp.up_proj'
+        >>> shortened("model.layers.0.mlp.up_proj.weight", 12)
+        'mod….up_proj'
     """
     if len(name) <= room:
         return name
     short = name.removesuffix(_UNSAID)
-    while len(short) > room and "." in short[2:]:
-        short = "…." + short.removeprefix("….").partition(".")[2]
-    return short if len(short) <= room else "…" + short[len(short) - room + 1 :]
+    if len(short) <= room:
+        return short
+    first, *rest = short.split(".")
+    for dropped in range(1, len(rest)):
+        kept = ".".join([first, "…", *rest[dropped:]])
+        if len(kept) <= room:
+            return kept
+    end = min(len(rest[-1]) + 1 if rest else room // 2, (2 * room) // 3)
+    start = max(room - end - 1, 0)
+    return f"{short[:start]}…{short[len(short) - end :]}"
 
 
-def _tail(name: str) -> str:
-    return "…." + name.removesuffix(_UNSAID).rpartition(".")[2]
+def _distinct(names: Sequence[str], longest: int) -> int:
+    """The least room in which names that differ still do."""
+    unlike = len(set(names))
+    rooms = range(LEAST_NAME, longest)
+    return next(
+        (room for room in rooms if len({shortened(name, room) for name in names}) == unlike),
+        longest,
+    )
 
 
 def _taken(name: int, kept: Sequence[int], widths: Sequence[int]) -> int:

@@ -7,32 +7,18 @@ from contextlib import ExitStack
 from json import dumps
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from spectrain.answers import randomness
-from spectrain.checkpoint import (
-    compare_changes,
-    compare_checkpoints,
-    inspect_checkpoints,
-    open_checkpoint,
-)
-from spectrain.checkpoint.choose import choose
-from spectrain.checkpoint.differences import CHANGES, INTERFERENCE
-from spectrain.checkpoint.rules import Known, Rule
-from spectrain.checkpoint.series import find_series, open_series
-from spectrain.checkpoint.sketched import SKETCH_FROM
-from spectrain.checkpoint.stored import Checkpoint
-from spectrain.checkpoint.weightwatcher import COLUMNS, PREFIX, weightwatcher_records
-from spectrain.cli.inspect_list import show_listing
-from spectrain.cli.inspect_result import RANDOMNESS_RULES, Result, show
 from spectrain.core import InputError
-from spectrain.matrix import MEASURES
-from spectrain.matrix.backends import Method
-from spectrain.report import render_inspection
+
+if TYPE_CHECKING:
+    from spectrain.checkpoint.rules import Known
+    from spectrain.checkpoint.stored import Checkpoint
+    from spectrain.matrix.backends import Method
 
 T = TypeVar("T")
 
@@ -45,7 +31,7 @@ def run(
     weightwatcher: bool = False,
     random: bool = True,
     exact: bool = False,
-    sketch_from: int = SKETCH_FROM,
+    sketch_from: int | None = None,
     list: bool = False,
     include: tuple[str, ...] = (),
     exclude: tuple[str, ...] = (),
@@ -74,7 +60,7 @@ def run(
         random: fit a random bulk to every matrix.
         exact: singular values by SVD in float64 for every matrix, however large.
         sketch_from: estimate matrices whose shorter side has at least this many entries from
-            products with vectors, with standard errors, where that is faster.
+            products with vectors, with standard errors, where that is faster; 4,096 if not given.
         list: show what the checkpoint holds, from its headers alone.
         include: measure the tensors whose names match one of these patterns, as "*.self_attn.*".
         exclude: leave out those whose names match one of these.
@@ -89,6 +75,22 @@ def run(
             this folder; --include chooses blocks.
         json: print everything as JSON.
     """
+    from spectrain.answers import randomness
+    from spectrain.checkpoint import (
+        compare_changes,
+        compare_checkpoints,
+        inspect_checkpoints,
+        open_checkpoint,
+    )
+    from spectrain.checkpoint.choose import choose
+    from spectrain.checkpoint.rules import Rule
+    from spectrain.checkpoint.sketched import SKETCH_FROM
+    from spectrain.checkpoint.weightwatcher import weightwatcher_records
+    from spectrain.cli.inspect_list import show_listing
+    from spectrain.cli.inspect_result import Result, show
+    from spectrain.report import render_inspection
+
+    sketch_from = SKETCH_FROM if sketch_from is None else sketch_from
     if not 1 <= len(paths) <= 3:
         raise InputError(f"{len(paths)} paths are given", remedy="pass one, two or three")
     for name, count in (("workers", workers), ("sketch-from", sketch_from)):
@@ -167,6 +169,11 @@ _RANDOM = "inspect one checkpoint without --no-random"
 
 def _known(paths: int, random: bool, weightwatcher: bool) -> Known:
     """What rules may speak of, each with what to do where it is not measured."""
+    from spectrain.checkpoint.differences import CHANGES, INTERFERENCE
+    from spectrain.checkpoint.weightwatcher import COLUMNS, PREFIX
+    from spectrain.cli.inspect_result import RANDOMNESS_RULES
+    from spectrain.matrix import MEASURES
+
     known = dict.fromkeys(MEASURES, "")
     known |= dict.fromkeys(RANDOMNESS_RULES, "" if random and paths == 1 else _RANDOM)
     known |= {PREFIX + column: "" if weightwatcher else "add --weightwatcher" for column in COLUMNS}
@@ -181,6 +188,9 @@ def _series(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
 ) -> Sequence[Checkpoint]:
+    from spectrain.checkpoint.choose import choose
+    from spectrain.checkpoint.series import find_series, open_series
+
     series = find_series(path)
     if not series:
         return [opened(path)]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from json import dumps
 
-from rich.text import Text
-
 from spectrain.checkpoint.listing import listing, to_dict
 from spectrain.checkpoint.stored import Checkpoint
-from spectrain.cli.fitted_table import Row, fitted
-from spectrain.cli.terminal import console, printable, say, terminal_width
+from spectrain.cli.fitted_table import Row
+from spectrain.cli.terminal import say, show_fitted
 
 INCOMPLETE = 3
 
@@ -32,7 +30,7 @@ def show_listing(checkpoint: Checkpoint, *, json: bool) -> int:
     lines = listing(checkpoint)
     rows = [
         Row(
-            printable(line.name),
+            line.name,
             [
                 " × ".join(map(str, line.shape)) or "scalar",
                 line.dtype,
@@ -43,11 +41,8 @@ def show_listing(checkpoint: Checkpoint, *, json: bool) -> int:
         for line in lines
     ]
     columns = ["shape", "type", "tensors", "numbers"]
-    numbers = frozenset({"tensors", "numbers"})
-    for line in fitted(
-        "name", columns, rows, width=terminal_width(), numbers=numbers, last=["type", "tensors"]
-    ):
-        console().print(Text(line), soft_wrap=True, highlight=False)
+    numbers = ("tensors", "numbers")
+    show_fitted("name", columns, rows, numbers=numbers, last=["type", "tensors"])
     total = sum(line.entries for line in lines)
     say(f"{len(checkpoint.tensors):,} tensors of {total:,} numbers")
     for reason, count in Counter(skip.reason for skip in checkpoint.skipped).most_common(_LONGEST):

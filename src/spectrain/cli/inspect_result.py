@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from rich.text import Text
 
 from spectrain.answers import Finding
 from spectrain.answers.randomness.finding import LEAST_COLUMNS
@@ -25,8 +24,8 @@ from spectrain.checkpoint.summary import (
     weightwatcher_frame,
     weightwatcher_summary,
 )
-from spectrain.cli.fitted_table import Row, fitted
-from spectrain.cli.terminal import console, printable, say, terminal_width
+from spectrain.cli.fitted_table import Row
+from spectrain.cli.terminal import say, show_fitted
 from spectrain.core import InputError
 from spectrain.report.health import health_frame, is_difference, moved
 
@@ -257,17 +256,14 @@ def _table(frame: pl.DataFrame, described: list[str], measures: list[str]) -> No
         cells = [_cell(row[name]) for name in (*series, *others)]
         cells += [_cell(row[name], row.get(f"{name}_error")) for name in measures]
         reason = str(row.get("reason") or "")
-        rows.append(Row(printable(_cell(row[title])), cells, printable(reason)))
-    lines = fitted(
+        rows.append(Row(_cell(row[title]), cells, reason))
+    show_fitted(
         title,
         [*series, *others, *measures],
         rows,
-        width=terminal_width(),
-        numbers=frozenset((*series, *measures)),
+        numbers=(*series, *measures),
         last=("method", "role", "tail", "exponent", "spikes", "nuclear_rank"),
     )
-    for line in lines:
-        console().print(Text(line), soft_wrap=True, highlight=False)
 
 
 def _cell(value: object, error: float | None = None) -> str:

@@ -11,7 +11,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module, metadata
+from io import TextIOWrapper
 from types import ModuleType
 
 COMMANDS = {
@@ -20,6 +23,9 @@ COMMANDS = {
     "explain": "say what the records of a run tell, question by question",
     "report": "write the page of a run",
     "compare": "put runs side by side",
+    "figure": "draw a figure of a run for a paper",
+    "serve": "show a folder of runs in the browser, live",
+    "follow": "follow a run in the terminal while it trains",
     "advise": "plan which blocks take spectral updates",
     "trial": "try changes of an optimizer set-up on short branches of a training",
     "inspect": "the spectral health of a checkpoint, without the model's code or data",
@@ -30,16 +36,59 @@ APART = {"study": "spectrain-studies"}
 
 FAILED = 2
 INTERRUPTED = 130
+UNHEARD = 141
+"""As of a program that SIGPIPE ends: who read the output is gone."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        The exit status: what the command returns, 0 if nothing; 2 where an input cannot be used,
-        130 where Ctrl-C ended it.
+        The exit status: what the command returns, 0 if nothing; 2 where an input cannot be used or
+        the output cannot be written, 130 where Ctrl-C ended it, 141 where nobody reads the output.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    name = "spectrain"
+    try:
+        _speak_any_encoding()
+        arguments = sys.argv[1:] if arguments is None else arguments
+        name = f"spectrain {arguments[0]}" if arguments[:1] and arguments[0] in COMMANDS else name
+        try:
+            status = _main(arguments)
+        finally:
+            sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        problem, status = "interrupted", INTERRUPTED
+    except BrokenPipeError:
+        problem, status = "", UNHEARD
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename!r}: "
+        problem, status = f"{where}{error.strerror or error}", FAILED
+        if error.filename is None:
+            problem = f"the output cannot be written: {problem}"
+    with suppress(OSError):
+        if problem:
+            print(f"{name}: {problem}", file=sys.stderr)
+    _leave_in_silence()
+    return status
+
+
+def _speak_any_encoding() -> None:
+    """Let a terminal that lacks a character show a question mark instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _leave_in_silence() -> None:
+    """Drop what could not be written, so that the interpreter does not try again and complain."""
+    with suppress(OSError, ValueError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
+
+
+def _main(arguments: Sequence[str]) -> int:
     match arguments:
         case ["-h" | "--help", *_]:
             print(usage())
@@ -50,9 +99,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case [name, *rest] if name in COMMANDS:
             return _run(name, rest)
         case _:
-            problem = f"there is no command {arguments[0]!r}" if arguments else "no command given"
-            print(f"spectrain: {problem}\n\n{usage()}", file=sys.stderr)
+            print(f"spectrain: {_unknown(arguments)}\n\n{usage()}", file=sys.stderr)
             return FAILED
+
+
+def _unknown(arguments: Sequence[str]) -> str:
+    """What is wrong with a call that names no command, and which command it may have meant."""
+    if not arguments:
+        return "no command given"
+    close = get_close_matches(arguments[0], COMMANDS, n=1)
+    meant = f"; did you mean {close[0]}?" if close else ""
+    return f"there is no command {arguments[0]!r}{meant}"
 
 
 def _one_blas_thread() -> None:
@@ -94,12 +151,13 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     _one_blas_thread()
     import tyro
 
+    from spectrain.cli.plain_help import plainly
     from spectrain.core import SpectrainError
 
     try:
         command = _command(name)
         status = tyro.cli(
-            command.run,
+            plainly(command.run),
             args=arguments,
             prog=f"spectrain {name}",
             config=(tyro.conf.FlagCreatePairsOff,),
@@ -107,7 +165,4 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     except SpectrainError as error:
         print(f"spectrain {name}: {error}", file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        print(f"spectrain {name}: interrupted", file=sys.stderr)
-        return INTERRUPTED
     return status or 0

@@ -8,12 +8,8 @@ from typing import Annotated
 
 import tyro
 
-from spectrain.answers import diagnose, events, randomness, select_blocks
 from spectrain.cli.terminal import console, show_events, working
 from spectrain.page.format import size
-from spectrain.records import open_run
-from spectrain.report import render, render_inspection
-from spectrain.report.health import is_difference, is_inspection
 
 
 def run(
@@ -35,6 +31,11 @@ def run(
         exclude: leave out blocks whose name matches one of these patterns.
         json: print the findings as JSON.
     """
+    from spectrain.answers import diagnose, events, randomness, select_blocks
+    from spectrain.records import open_run
+    from spectrain.report import render, render_inspection
+    from spectrain.report.health import is_difference, is_inspection
+
     opened = open_run(path)
     blocks = select_blocks(opened, include=include, exclude=exclude)
     file = out or path / "report.html"

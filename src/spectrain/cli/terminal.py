@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from spectrain.cli.fitted_table import Row, fitted
 
 STYLES = {
     "spectral": "bold blue",
@@ -20,9 +23,25 @@ STYLES = {
 }
 
 
+class _Console(Console):
+    """One that leaves it to the caller what a closed pipe means."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console() -> Console:
-    """Standard output; wide where it is no terminal, so that lines stay whole in a file."""
-    return Console(width=None if sys.stdout.isatty() else 200)
+    """Standard output; wide where it is no terminal, so that lines stay whole in a file.
+
+    ``COLUMNS`` sets the width, whatever it is.
+    """
+    return _Console(width=None if sys.stdout.isatty() else _columns() or 200)
+
+
+def _columns() -> int | None:
+    """The width that the environment asks for."""
+    text = os.environ.get("COLUMNS", "")
+    return int(text) if text.isascii() and text.isdecimal() and int(text) > 0 else None
 
 
 @contextmanager
@@ -57,7 +76,26 @@ def say(text: str) -> None:
 
 def terminal_width() -> int | None:
     """Width of the terminal; ``None`` where the output is none, and lines may have any length."""
-    return console().width if sys.stdout.isatty() else None
+    return console().width if sys.stdout.isatty() else _columns()
+
+
+def show_fitted(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    numbers: Iterable[str] = (),
+    last: Sequence[str] = (),
+) -> None:
+    """Print a table that fits the terminal; see :func:`~spectrain.cli.fitted_table.fitted`."""
+    width = terminal_width()
+    told = [
+        Row(printable(row.name), [printable(cell) for cell in row.cells], printable(row.reason))
+        for row in rows
+    ]
+    out = console()
+    for line in fitted(title, columns, told, width=width, numbers=frozenset(numbers), last=last):
+        out.print(Text(line), soft_wrap=True, highlight=False)
 
 
 def show_events(sentences: Iterable[str]) -> None:

@@ -10,8 +10,7 @@ from typing import Annotated
 import tyro
 
 from spectrain.core import InputError
-from spectrain.training import TrainConfig, summarize, train
-from spectrain.training import resume as resume_run
+from spectrain.training.config import TrainConfig
 
 
 def run(
@@ -27,6 +26,9 @@ def run(
         resume: run folder to go on with; its settings are those it began with.
         json: print the result as JSON.
     """
+    from spectrain.training import resume as resume_run
+    from spectrain.training import summarize, train
+
     if resume is not None and config != TrainConfig():
         raise InputError(
             "a resumed run keeps the settings it began with",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 import yaml
@@ -15,7 +15,9 @@ from rich.text import Text
 from spectrain.cli.terminal import console, plain, table
 from spectrain.core import InputError
 from spectrain.page.format import number
-from spectrain.trials import TrialResult, trial
+
+if TYPE_CHECKING:
+    from spectrain.trials import TrialResult
 
 _COLUMNS = ("change", "loss", "95 %", "harm", "")
 
@@ -46,6 +48,8 @@ def run(
         plan: also write set-up and evidence as YAML to this file.
         json: print the result as JSON.
     """
+    from spectrain.trials import trial
+
     given = _made(factory)
     found = trial(
         **given, steps=steps, share=share, folder=folder, workers=workers, backend=backend

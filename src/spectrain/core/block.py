@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Role(StrEnum):
@@ -173,6 +173,8 @@ class Composition:
 
     def of(self, tensors: Sequence[Tensor]) -> Tensor:
         """The composed tensor, from those of :attr:`parameters`."""
+        import torch
+
         first, second = tensors
         if self.rule is Rule.PRODUCT:
             return self.scale * first.flatten(1) @ second.flatten(1)
@@ -220,7 +222,11 @@ def _ranges(matrix: Tensor, dim: int, ranges: tuple[tuple[int, int], ...]) -> Te
     if not ranges:
         return matrix
     parts = [matrix.narrow(dim, start, stop - start) for start, stop in ranges]
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
+    if len(parts) == 1:
+        return parts[0]
+    import torch
+
+    return torch.cat(parts, dim)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int8
 from torch import Tensor
 
+from spectrain.core.notebook import MOST_ROWS, small_table
+
 
 class Status(IntEnum):
     """Whether a spectrum is that of an ordinary matrix."""
@@ -54,6 +56,20 @@ class Spectrum:
     shape: tuple[int, int]
     method: str
     status: Int8[Tensor, "*batch"]
+
+    def __repr__(self) -> str:
+        batch = f"{tuple(self.values.shape[:-1])} of " if self.values.ndim > 1 else ""
+        return f"Spectrum({batch}{self.shape[0]} × {self.shape[1]}, {self.method})"
+
+    def _repr_html_(self) -> str:
+        batch = self.status.numel()
+        values = self.values.reshape(batch, -1)[:MOST_ROWS].tolist()
+        rows = [
+            (number, f"{row[0]:.4g}", f"{row[-1]:.4g}") if row else (number, "–", "–")
+            for number, row in enumerate(values)
+        ]
+        lines = [(*row, why or "") for row, why in zip(rows, self.reasons, strict=False)]
+        return small_table(repr(self), lines, head=("", "largest", "smallest", ""), total=batch)
 
     @property
     def reasons(self) -> list[str | None]:

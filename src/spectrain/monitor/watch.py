@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from spectrain.core import QUANTITIES, Described, InputError, MonitorWarning, Role, Sink
+from spectrain.core.notebook import small_table
 from spectrain.monitor.distributed.follow import Follower
 from spectrain.monitor.distributed.mode import hold_spread, is_spread
 from spectrain.monitor.distributed.schedule import AgreedSchedule
@@ -42,6 +43,21 @@ class Watch:
         self._guard = guard
         self._closed = False
         observer.owner = self
+
+    def __repr__(self) -> str:
+        state = "open" if self.is_open else "closed"
+        return f"Watch({str(self.path)!r}, {state}, step {self.step:,})"
+
+    def _repr_html_(self) -> str:
+        schedule = self._observer.schedule
+        rows = [
+            ("state", "open" if self.is_open else "closed"),
+            ("steps", f"{self.step:,}"),
+            ("sampled", f"{schedule.sampled_steps:,}"),
+            ("cost of watching", "–" if schedule.achieved is None else f"{schedule.achieved:.2%}"),
+            ("probes switched off", ", ".join(self._guard.disabled) or "none"),
+        ]
+        return small_table(f"watched into {self.path}", rows)
 
     @property
     def step(self) -> int:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from torch import nn
 
 from spectrain.core import Block, InputError, Role, Skipped
+from spectrain.core.notebook import small_table
 from spectrain.network.architecture import Architecture
 from spectrain.network.composed import Scales, compositions
 from spectrain.network.depth import Layering
@@ -38,6 +39,14 @@ class Network:
     skipped: tuple[Skipped, ...]
     unsplit: tuple[Skipped, ...] = ()
     composed: tuple[Block, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Network({len(self.blocks):,} blocks, {len(self.skipped):,} skipped)"
+
+    def _repr_html_(self) -> str:
+        rows = ((b.name, b.role, b.layer or "–", "×".join(map(str, b.shape))) for b in self.blocks)
+        head = ("block", "role", "layer", "shape")
+        return small_table(repr(self), rows, head=head, total=len(self.blocks))
 
 
 def find_blocks(

@@ -14,8 +14,6 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from spectrain.core import Block, RunError, Skipped
 from spectrain.records.layout import MANIFEST, write_whole
 from spectrain.records.schema import SCHEMA_VERSION, storable
@@ -31,6 +29,8 @@ def compose_manifest(
             ``seeds``; blocks may be given as :class:`~spectrain.core.Block`.
         created_at: when the run began, if not now.
     """
+    import torch
+
     facts = {
         "schema_version": SCHEMA_VERSION,
         "created_at": created_at or now(),
@@ -65,9 +65,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             blocks_of(manifest), skipped_of(manifest), str(manifest["created_at"])
             return manifest
     except (FileNotFoundError, NotADirectoryError):
+        raise _no_run(folder) from None
+    except OSError as error:
         raise RunError(
-            f"{folder} is not a run folder: it holds no {MANIFEST}",
-            remedy="pass the folder that spectrain.watch or `spectrain train` wrote",
+            f"{file} cannot be read: {error.strerror}", remedy="check its permissions"
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise RunError(
@@ -77,6 +78,39 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     raise RunError(
         f"{folder} has format {version}, and this spectrain reads up to {SCHEMA_VERSION}",
         remedy="update spectrain",
+    )
+
+
+MOST_NAMED = 5
+"""Of the runs in a folder so many are named."""
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """The run folders directly in a folder, by name."""
+    try:
+        return sorted(file.parent for file in folder.glob(f"*/{MANIFEST}"))
+    except OSError:
+        return []
+
+
+def _no_run(folder: Path) -> RunError:
+    """Why a path is no run: it is not there, it is a file, it holds runs, or it holds none."""
+    if not folder.exists():
+        return RunError(f"there is no {folder}", remedy="check the path")
+    if not folder.is_dir():
+        return RunError(f"{folder} is a file, not a run folder", remedy="pass the run's folder")
+    if runs := runs_in(folder):
+        names = [run.name for run in runs[:MOST_NAMED]]
+        more = len(runs) - len(names)
+        listed = ", ".join(names[:-1] if len(names) > 1 and not more else names)
+        end = f" and {more:,} more" if more else f" and {names[-1]}" if len(names) > 1 else ""
+        return RunError(
+            f"{folder} is a folder of runs: it holds {listed}{end}",
+            remedy=f"pass one of them, such as {runs[0]}",
+        )
+    return RunError(
+        f"{folder} is not a run folder: it holds no {MANIFEST}",
+        remedy="pass the folder that spectrain.watch or `spectrain train` wrote",
     )
 
 
@@ -99,6 +133,7 @@ def to_plain(data: Any) -> Any:
     """Mappings, lists, strings, finite numbers, booleans and ``None``; others become strings.
 
     Example:
+        >>> import torch
         >>> to_plain({"clip": float("inf"), "betas": (0.9, 0.95), "dtype": torch.bfloat16})
         {'clip': 'inf', 'betas': [0.9, 0.95], 'dtype': 'torch.bfloat16'}
     """
@@ -125,6 +160,8 @@ def now() -> str:
 
 
 def _host() -> dict[str, Any]:
+    import torch
+
     cuda = torch.cuda.is_initialized()  # asking for its name would initialise it
     return {
         "cpu": _cpu_model(),

@@ -10,11 +10,12 @@ from difflib import get_close_matches
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
-from spectrain.core import Block, InputError, RunError, Skipped
+from spectrain.core import Block, InputError, RunError, Skipped, Source
+from spectrain.core.notebook import small_table
 from spectrain.records.attempt import (
     Attempt,
     attempt_names,
@@ -35,12 +36,18 @@ from spectrain.records.manifest import blocks_of, read_manifest, skipped_of
 from spectrain.records.schema import SAMPLE, SCHEMAS, storable
 from spectrain.records.versions import in_present_format
 
+if TYPE_CHECKING:
+    from spectrain.report.inline import InlinePage
+
 Names = str | Sequence[str] | None
 """One name, several, or ``None`` for all."""
 
 T = TypeVar("T")
 
 _RETRIES = 20
+
+_OFTEN, _SMALL = 4, 1 << 24
+"""From so many queries on, a table of metrics of at most so many bytes is kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +112,31 @@ class Run:
         self.skipped: tuple[Skipped, ...] = skipped_of(self.manifest)
         self._sound: dict[Path, bool] = {}
         self._columns: dict[Path, tuple[str, ...]] = {}
+        self._queries = 0
+        self._kept: tuple[object, pl.DataFrame] | None = None
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {len(self.blocks)} blocks)"
+
+    def _repr_html_(self) -> str:
+        last = self.last_record_at
+        losses = self.metrics(source=Source.TRAINING, measure="loss")
+        rows = [
+            ("state", self.state),
+            ("blocks", len(self.blocks)),
+            ("last record", "none yet" if last is None else f"{last:%F %T} UTC"),
+        ]
+        if losses.height:
+            step, loss = losses["step"][-1], losses["value"][-1]
+            rows.append(("loss", f"{loss:.4g} at step {step:,}"))
+        rows += [(f"missing: {name}", "") for name in self.missing]
+        return small_table(str(self.path), rows)
+
+    def page(self) -> InlinePage:
+        """The page of the run as it is now; in a notebook it shows as the output of its cell."""
+        from spectrain.report.inline import inline_page  # the one step up, taken when it is asked
+
+        return inline_page(self)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -174,6 +203,34 @@ class Run:
         """
         return self._steadily(self._damaged)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What was written and is not there any more: tables, or parts of them, by name.
+
+        Parts are numbered, so that a gap shows; what is missing at the very end does not.
+
+        Example:
+            >>> import shutil, tempfile
+            >>> from spectrain.records import RunWriter
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     RunWriter(folder, manifest={}).close({})
+            ...     shutil.rmtree(Path(folder) / "metrics")
+            ...     open_run(folder).missing
+            ('metrics',)
+        """
+        if not self.attempts:
+            return ()
+        found = [table for table in (METRICS, SPECTRA) if not (self.path / table).is_dir()]
+        for table, parts in self._listing().items():
+            for (rank, attempt), own in groupby(parts, key=_writer):
+                expected = 0
+                for part in own:
+                    if part.first > expected:
+                        lost = f"{expected} to {part.first - 1}"
+                        found.append(f"{table}: parts {lost} of rank {rank}, attempt {attempt}")
+                    expected = part.last + 1
+        return tuple(found)
+
     def metrics(
         self, source: Names = None, measure: Names = None, block: Names = None
     ) -> pl.DataFrame:
@@ -192,7 +249,7 @@ class Run:
             RunError: the parts cannot be read.
         """
         where = _among(source=source, measure=measure, block=block)
-        return self._steadily(lambda: self._collect(METRICS, where))
+        return self._steadily(lambda: self._numbers(where))
 
     def spectra(self, source: Names = None, block: Names = None) -> pl.DataFrame:
         """Spectra: step, block, source, values (float32), method, error, count, reason, rank.
@@ -223,7 +280,7 @@ class Run:
         """
         where = [] if rank is None else [pl.col("rank") == rank]
         where += [pl.col("block").is_null()] if block is None else _among(block=block)
-        rows = self._steadily(lambda: self._collect(METRICS, where))
+        rows = self._steadily(lambda: self._numbers(where))
         names = [known.name for known in self.blocks]
         if block is not None and rows.is_empty() and storable(block) not in names:
             close = get_close_matches(block, names) or names[:3]
@@ -253,8 +310,25 @@ class Run:
             f"parts of {self.path} vanish while they are read", remedy="try again in a moment"
         )
 
-    def _collect(self, table: str, where: Sequence[pl.Expr]) -> pl.DataFrame:
+    def _numbers(self, where: Sequence[pl.Expr]) -> pl.DataFrame:
+        """Rows of the metrics; who asks often and of a small table gets them out of memory."""
         listing = self._listing()
+        self._queries += 1
+        sizes = ((self.path / METRICS / part.name).stat().st_size for part in listing[METRICS])
+        if self._queries < _OFTEN or sum(sizes) > _SMALL:
+            return self._collect(METRICS, where, listing)
+        state = (listing, self._start_steps(listing))
+        if self._kept is None or self._kept[0] != state:
+            self._kept = state, self._collect(METRICS, (), listing)
+        return self._kept[1].filter(*where)
+
+    def _collect(
+        self,
+        table: str,
+        where: Sequence[pl.Expr],
+        listing: Mapping[str, Sequence[Part]] | None = None,
+    ) -> pl.DataFrame:
+        listing = self._listing() if listing is None else listing
         ends = replaced_from(self._start_steps(listing))
         scans = [pl.LazyFrame(schema=SCHEMAS[table])]
         for writer, parts in groupby(listing[table], key=_writer):
@@ -289,7 +363,7 @@ class Run:
             self._columns[file] = tuple(pl.scan_parquet(file, glob=False).collect_schema())
         return self._columns[file]
 
-    def _start_steps(self, listing: Mapping[str, list[Part]]) -> dict[tuple[int, int], int]:
+    def _start_steps(self, listing: Mapping[str, Sequence[Part]]) -> dict[tuple[int, int], int]:
         """Start step of every attempt that wrote anything."""
         attempts = self._attempts()  # after the parts: a part never precedes its attempt's file
         writers = {_writer(part) for parts in listing.values() for part in parts}
@@ -300,7 +374,7 @@ class Run:
             for writer in writers
         }
 
-    def _first_step(self, writer: tuple[int, int], listing: Mapping[str, list[Part]]) -> int:
+    def _first_step(self, writer: tuple[int, int], listing: Mapping[str, Sequence[Part]]) -> int:
         """The lowest step that an attempt wrote, for one whose own file is damaged."""
         files = {
             table: self._sound_files(table, (part for part in parts if _writer(part) == writer))

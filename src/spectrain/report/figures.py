@@ -40,6 +40,18 @@ def heatmap(run: Run, key: str, *, blocks: Sequence[Block] | None = None) -> Fig
     Raises:
         InputError: there is no such heatmap, or nothing of it is recorded.
     """
+    rows = len(grid_rows(run.blocks if blocks is None else blocks))
+    figure = Figure(figsize=(5.5, 1.2 + INCH_PER_ROW * rows), layout="constrained")
+    draw_heatmap(run, figure.add_subplot(), key, blocks=blocks)
+    return figure
+
+
+def draw_heatmap(run: Run, axes: Axes, key: str, *, blocks: Sequence[Block] | None = None) -> None:
+    """Draw :func:`heatmap` into an axis, its colour bar beside it.
+
+    Raises:
+        InputError: there is no such heatmap, or nothing of it is recorded.
+    """
     chosen = run.blocks if blocks is None else blocks
     grids, rows = {grid.key: grid for grid in read_grids(run, chosen)}, grid_rows(chosen)
     if key not in grids:
@@ -47,8 +59,6 @@ def heatmap(run: Run, key: str, *, blocks: Sequence[Block] | None = None) -> Fig
     grid = grids[key]
     if not grid.steps:
         raise InputError(f"{run.path} has no records for {key!r}", remedy="watch these measures")
-    figure = Figure(figsize=(5.5, 1.2 + INCH_PER_ROW * len(rows)), layout="constrained")
-    axes = figure.add_subplot()
     values = np.array(grid.values, dtype=float)
     mesh = axes.pcolormesh(
         _edges(grid.steps),
@@ -60,13 +70,12 @@ def heatmap(run: Run, key: str, *, blocks: Sequence[Block] | None = None) -> Fig
     axes.invert_yaxis()
     _label_roles(axes, rows)
     axes.set_xlabel("step")
-    bar = figure.colorbar(mesh, ax=axes, pad=0.02)
+    bar = axes.get_figure(root=False).colorbar(mesh, ax=axes, pad=0.02)  # type: ignore[union-attr]
     bar.set_label(f"{grid.title} {grid.unit}")
     if grid.scale == "ratio":
         bar.set_ticks([1 / 16, 1 / 2, 2, 16], labels=["1/16", "½", "2", "16"], minor=False)
         bar.minorticks_off()
     bar.outline.set_visible(False)
-    return figure
 
 
 def waterfall(run: Run, block: str, *, source: Source = Source.GRADIENT) -> Figure:
@@ -80,6 +89,17 @@ def waterfall(run: Run, block: str, *, source: Source = Source.GRADIENT) -> Figu
     Raises:
         InputError: no spectra of it are recorded.
     """
+    figure = Figure(figsize=(5.5, 4.2), layout="constrained")
+    draw_waterfall(run, figure.add_subplot(), block, source=source)
+    return figure
+
+
+def draw_waterfall(run: Run, axes: Axes, block: str, *, source: Source = Source.GRADIENT) -> None:
+    """Draw :func:`waterfall` into an axis.
+
+    Raises:
+        InputError: no spectra of it are recorded.
+    """
     rows = run.spectra(source=source, block=block).sort("step")
     rows = rows.filter(rows["values"].list.max() > 0)
     if rows.is_empty():
@@ -88,8 +108,6 @@ def waterfall(run: Run, block: str, *, source: Source = Source.GRADIENT) -> Figu
             remedy="see run.spectra() for those it has",
         )
     rows = rows[keep_slices(rows.height, SLICES)]
-    figure = Figure(figsize=(5.5, 4.2), layout="constrained")
-    axes = figure.add_subplot()
     ramp = LinearSegmentedColormap.from_list("time", ["#c9c6bd", "#3f4fb5"])
     tops = PITCH * np.arange(rows.height)[::-1]
     for place, (values, top) in enumerate(zip(rows["values"], tops, strict=True)):
@@ -108,7 +126,6 @@ def waterfall(run: Run, block: str, *, source: Source = Source.GRADIENT) -> Figu
     axes.set_title(f"{label(source)} of {block}", loc="left", fontsize="medium", parse_math=False)
     axes.spines[["left", "top", "right"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    return figure
 
 
 def _norm(grid: Grid) -> Normalize:

@@ -113,11 +113,42 @@ def bisect(
 ) -> Float[Array, "*shape"]:
     """Elementwise root of a rising function between two bounds, to the last digits.
 
-    Where the function does not change sign the nearer bound is returned.
+    Chandrupatla's method: inverse quadratic interpolation where the last three points allow it,
+    else the middle. A fifth of the evaluations of bisection, for smooth functions. The function is
+    evaluated strictly between the bounds, so it may be infinite there. Where it does not change
+    sign the nearer bound is returned, to 2⁻⁴⁰ of their distance.
+
+    Source: Chandrupatla, A new hybrid quadratic/bisection algorithm (1997).
     """
-    low, high = np.broadcast_to(lower, shape), np.broadcast_to(upper, shape)
-    for _ in range(52):
-        middle = (low + high) / 2
-        above = rising(middle) > 0
-        low, high = np.where(above, low, middle), np.where(above, middle, high)
-    return np.asarray((low + high) / 2)
+    low, high = (np.broadcast_to(as_float(end), shape) for end in (lower, upper))
+    inset = (high - low) * 2.0**-40
+    a, b = high - inset, low + inset  # the root lies between them; a is the newest point
+    f_a, f_b = rising(a), rising(b)
+    c, f_c = a, f_a
+    below, above = f_a <= 0, f_b >= 0
+    done = below | above
+    part = np.full(shape, 0.5)
+    for _ in range(_MOST_STEPS):
+        x = a + part * (b - a)
+        f_x = rising(x)
+        same = np.sign(f_x) == np.sign(f_a)
+        c, f_c = np.where(same | done, a, b), np.where(same | done, f_a, f_b)
+        b, f_b = np.where(same | done, b, a), np.where(same | done, f_b, f_a)
+        a, f_a = np.where(done, a, x), np.where(done, f_a, f_x)
+        nearest = np.where(np.abs(f_a) < np.abs(f_b), a, b)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            least = 2 * np.finfo(np.float64).eps * np.abs(nearest) / np.abs(b - a)
+            done = done | ~(least < 0.5) | (f_a == 0)
+            if done.all():
+                break
+            along, up = (a - b) / (c - b), (f_a - f_b) / (f_c - f_b)
+            quadratic = (up**2 < along) & ((1 - up) ** 2 < 1 - along)
+            bent = f_a / (f_b - f_a) * f_c / (f_b - f_c)
+            bent = bent + (c - a) / (b - a) * f_a / (f_c - f_a) * f_b / (f_c - f_b)
+        usable = quadratic & np.isfinite(bent)
+        part = np.where(usable, np.clip(bent, least, 1 - least), 0.5)
+    root = np.where(np.abs(f_a) < np.abs(f_b), a, b)
+    return np.asarray(np.where(below, high, np.where(above, low, root)))
+
+
+_MOST_STEPS = 100

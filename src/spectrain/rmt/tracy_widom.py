@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from typing import Literal
 
 import numpy as np
@@ -26,6 +27,7 @@ from spectrain.rmt.law import (
 LOWEST, HIGHEST = -9.0, 16.0  # F₁(−9) = 3e-15, 1 − F₁(16) = 2e-21
 KNOTS, DEGREE = 301, 7  # mean and variance then agree with the published digits, 1e-12
 NODES = 44  # of the quadrature behind the determinants
+TABLE = "tracy_widom.npy"  # np.save of tabulate(); a test computes it anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,9 @@ class TracyWidom:
     """Limit law of the largest eigenvalue, centred and scaled, for β = 1 (real) or 2 (complex).
 
     With the integral operator A_s of kernel Ai(x + y + s) on L²(0, ∞),
-    F₁(s) = det(1 − A_s) and F₂(s) = det(1 − A_s²). The determinants are evaluated by Gauss-Legendre
-    quadrature on first use (half a second), and log F/(1 − F) is kept as a spline, so that both
-    tails keep their relative accuracy. Outside [−9, 16] the values at the ends are returned.
+    F₁(s) = det(1 − A_s) and F₂(s) = det(1 − A_s²). The determinants were taken by Gauss-Legendre
+    quadrature, and log F/(1 − F) is tabulated and read as a spline, so that both tails keep their
+    relative accuracy. Outside [−9, 16] the values at the ends are returned.
 
     Args:
         beta: Dyson index, 1 or 2.
@@ -114,13 +116,18 @@ class TracyWidom:
 
 @lru_cache(maxsize=2)
 def _log_odds(beta: Literal[1, 2]) -> BSpline:
-    s = np.linspace(LOWEST, HIGHEST, KNOTS)
-    eigenvalues = np.linalg.eigvalsh(airy_operator(s))
-    if beta == 2:
-        eigenvalues = eigenvalues**2
-    log_distribution = np.log1p(-eigenvalues).sum(-1)
-    log_survival = np.log(-np.expm1(log_distribution))
-    return make_interp_spline(s, log_distribution - log_survival, k=DEGREE)
+    with (files("spectrain.rmt") / TABLE).open("rb") as file:
+        table = np.load(file, allow_pickle=False)
+    return make_interp_spline(np.linspace(LOWEST, HIGHEST, KNOTS), table[beta - 1], k=DEGREE)
+
+
+def tabulate() -> Float[Array, "2 points"]:
+    """Values of log F/(1 − F) of both laws at the knots, from the determinants."""
+    eigenvalues = np.linalg.eigvalsh(airy_operator(np.linspace(LOWEST, HIGHEST, KNOTS)))
+    log_distribution = np.stack(
+        [np.log1p(-powers).sum(-1) for powers in (eigenvalues, eigenvalues**2)]
+    )
+    return log_distribution - np.log(-np.expm1(log_distribution))
 
 
 def airy_operator(s: Float[Array, " points"], nodes: int = NODES) -> Float[Array, "points n n"]:

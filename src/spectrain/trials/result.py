@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from spectrain.core.notebook import small_table
 from spectrain.trials.changes import Change
 from spectrain.trials.effects import Effect
 from spectrain.trials.setup import SetUp
@@ -98,6 +99,22 @@ class TrialResult:
                     f"({low:.3g} to {high:.3g}) {horizon}."
                 )
         return f"No change: none gains for sure {horizon}."
+
+    def __repr__(self) -> str:
+        return f"TrialResult({self.statement})"
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (
+                one.change.name,
+                "–" if one.effect is None else f"{one.effect.value:.3g}",
+                "" if one.effect is None else f"{one.effect.low:.3g}…{one.effect.high:.3g}",
+                "adopted" if one.adopted else one.note,
+            )
+            for one in self.effects
+        )
+        head = ("change", "loss", "95 %", "")
+        return small_table(self.statement, rows, head=head, total=len(self.effects))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for YAML or JSON: the plan, and by which evidence each line stands."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from json import dumps
 from os import cpu_count
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from spectrain.cli.terminal import console, plain, table, verdict
 from spectrain.core import InputError
-from spectrain_studies import STUDIES, load_study
-from spectrain_studies.frame import StudyResult, execute, override
-from spectrain_studies.frame.ledger import measured, tally
+
+if TYPE_CHECKING:
+    from spectrain_studies.frame import StudyResult
 
 INCOMPLETE = 1
 
@@ -47,6 +47,9 @@ def run(
         fresh: forget earlier outcomes.
         json: print JSON.
     """
+    from spectrain_studies import STUDIES, load_study
+    from spectrain_studies.frame import execute, override
+
     if action == "list":
         return _list(STUDIES if name is None else (name,), json=json)
     if name is None:
@@ -70,6 +73,8 @@ def run(
 
 
 def _list(names: tuple[str, ...], *, json: bool) -> int:
+    from spectrain_studies import load_study
+
     studies = [load_study(name) for name in names]
     if json:
         keys = ("id", "source", "statement", "statistic", "criterion")
@@ -90,6 +95,8 @@ def _list(names: tuple[str, ...], *, json: bool) -> int:
 
 
 def _show(result: StudyResult) -> None:
+    from spectrain_studies.frame.ledger import measured, tally
+
     rows = table("verdict", "claim", "statistic", "measured", "criterion", numbers=("measured",))
     told: dict[str, Any] = result.to_dict()
     for row in told["claims"]:

@@ -35,7 +35,7 @@ class GPTConfig:
         value_embeddings: number n of token tables added to the values of the first n and, again,
             of the last n blocks.
         tied: the head shares the embedding's matrix.
-        init: see :func:`spectrain.training.gpt.initialize`.
+        init: see :func:`spectrain.training.gpt.initialize.initialize`.
         zero_init_projections: attention output, MLP output and an untied head start at zero.
 
     Raises:
