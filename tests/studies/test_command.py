@@ -2,16 +2,17 @@ import json
 
 import pytest
 
+import spectrain_studies
 from spectrain.cli.main import main
-from spectrain_studies import command
 
 
 @pytest.fixture
 def toy(monkeypatch):
     from support.toy_study import toy_study
 
-    monkeypatch.setattr(command, "STUDIES", ("toy",))
-    monkeypatch.setattr(command, "load_study", lambda name: toy_study(broken=name == "broken"))
+    load = {"STUDIES": ("toy",), "load_study": lambda name: toy_study(broken=name == "broken")}
+    for name, value in load.items():
+        monkeypatch.setattr(spectrain_studies, name, value, raising=False)
 
 
 @pytest.mark.usefixtures("toy")

@@ -24,3 +24,15 @@ def test_claims_that_were_not_run_are_listed(tmp_path):
     assert "Not run" not in ledger([result], {"toy": claims})
     result["claims"] = result["claims"][:1]
     assert f"- `{claims[1].id}`" in ledger([result], {"toy": claims})
+
+
+def test_readings_of_one_statement_are_counted_once_and_shown_as_a_table(tmp_path):
+    result = execute(toy_study(), "quick", tmp_path).to_dict()
+    one, *others = result["claims"]
+    readings = [one | {"id": f"toy/{name}", "reading": f"by {name}"} for name in ("size", "sign")]
+    page = ledger([result | {"claims": [*readings, *others]}])
+    count = len(others) + 1
+    assert f"{count} statements, some read in several ways, in {count + 1} claims" in page
+    assert "One statement in 2 readings" in page
+    assert f"| **{one['verdict']}** | by sign |" in page
+    assert page.count(one["statement"].split("<")[0][:20]) == 1

@@ -12,10 +12,7 @@ import torch
 
 from spectrain_studies import load_study
 from spectrain_studies.frame import Result, Results, execute
-from spectrain_studies.frame.statistics import share
-from spectrain_studies.noise.attribution import SOURCES, Attributed, run_attributed
-from spectrain_studies.noise.channels import Rescaled, run_rescaled
-from spectrain_studies.noise.claims_race import tuned
+from spectrain_studies.frame.statistics import ratio_of_means, share
 from spectrain_studies.noise.config import (
     SCALES,
     Config,
@@ -26,22 +23,24 @@ from spectrain_studies.noise.config import (
     Sources,
     Transformer,
 )
-from spectrain_studies.noise.coverage import Exact, run_exact
+from spectrain_studies.noise.coordinates.channels import Rescaled, run_rescaled
+from spectrain_studies.noise.coordinates.experiment import change_cases, run_changed
+from spectrain_studies.noise.estimators.experiment import Exact, run_exact
 from spectrain_studies.noise.figures import newton_schulz_curve
-from spectrain_studies.noise.growth import growth_cases, run_alone
-from spectrain_studies.noise.perturb import perturbed_cases, run_perturbed
-from spectrain_studies.noise.race import Run, run_race
-from spectrain_studies.noise.reparam import change_cases, run_changed
-from spectrain_studies.noise.signs import Biased, run_biased
-from spectrain_studies.noise.simulate import run_simulated, simulated_cases
-from spectrain_studies.noise.study import over_seeds, ratio
-from spectrain_studies.noise.transformer import Trained, Training, run_trained
+from spectrain_studies.noise.gpt.experiment import Trained, Training, run_trained
+from spectrain_studies.noise.perturbation.experiment import perturbed_cases, run_perturbed
+from spectrain_studies.noise.race.claims import tuned
+from spectrain_studies.noise.race.experiment import Run, run_race
+from spectrain_studies.noise.signs.experiment import Biased, run_biased
+from spectrain_studies.noise.simulated.experiment import run_simulated, simulated_cases
+from spectrain_studies.noise.single.experiment import growth_cases, run_alone
+from spectrain_studies.noise.sources.experiment import SOURCES, Attributed, run_attributed
 
 GPT = Transformer(
     layers=1, width=16, heads=2, context=16, batch=4, replicas=5, checkpoints=(0, 2), seeds=2
 )
 TINY = Config(
-    simulations=Simulations(rows=20, columns=24, replicas=5, seeds=2, growth=(4, 8)),
+    simulations=Simulations(rows=20, columns=24, replicas=5, seeds=2, datasets=2, growth=(4, 8)),
     perturbations=Perturbations(replicas=500, seeds=2),
     coverage=Coverage(rows=12, columns=10, batches=1, datasets=2, truth=8),
     transformer=GPT,
@@ -188,8 +187,7 @@ def test_rates_are_chosen_on_the_other_seeds() -> None:
 
 
 def test_intervals_of_claims() -> None:
-    assert over_seeds([1.0]).reason == "fewer than 2 replicas"
-    assert ratio([1.0], [2.0]).reason == "fewer than 2 seeds"
+    assert ratio_of_means([1.0], [2.0]).reason == "fewer than 2 seeds"
     assert share([]).reason == "no case"
     assert share([True] * 10).low == pytest.approx(0.787, abs=0.01)
 

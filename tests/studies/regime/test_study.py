@@ -9,12 +9,12 @@ from spectrain_studies import load_study
 from spectrain_studies.frame import Verdict, execute
 from spectrain_studies.frame.statistics import log_slope, over_seeds
 from spectrain_studies.models.minimal_model import Arm, Problem
-from spectrain_studies.regime.claims_theory import TwinCase, run_twins
-from spectrain_studies.regime.claims_tuning import draw_trials
 from spectrain_studies.regime.config import QUICK, Planted, Sweep, Transformer, Tuning, Twins
-from spectrain_studies.regime.planted import PlantedCase, run_planted
+from spectrain_studies.regime.model.experiment import DEFINITIONS, SweepCase, run_sweep
+from spectrain_studies.regime.planted_runs.experiment import PlantedCase, run_planted
 from spectrain_studies.regime.statistics import late, twin_norm
-from spectrain_studies.regime.sweeps import DEFINITIONS, SweepCase, run_sweep
+from spectrain_studies.regime.tuning.experiment import draw_trials
+from spectrain_studies.regime.twins.experiment import TwinCase, run_twins
 
 SEARCH = Tuning(searches=2, trials=2, tuning_seeds=1, test_seeds=1, steps=8)
 TINY = replace(
@@ -42,11 +42,11 @@ def test_every_claim_is_judged_and_every_figure_drawn(tmp_path):
     result = execute(study, "quick", tmp_path, config=TINY)
     assert not result.problems
     judged = {claim.id: judgement for claim, judgement in result.claims}
-    assert len(judged) == len(study.claims) >= 95
+    assert len(judged) == len(study.claims) >= 90
     assert not [name for name, j in judged.items() if j.note.startswith("could not be judged")]
     assert len(result.figures) == 2 * len(study.figures)
-    settled = [name for name, j in judged.items() if "/fig" in name or "/eq3" in name]
-    assert {judged[name].verdict for name in settled} == {Verdict.UNDECIDED}
+    late = [name for name in judged if "/fig" in name or ("/eq3" in name and "-batch" not in name)]
+    assert {judged[name].verdict for name in late} <= {Verdict.UNDECIDED, Verdict.UNTESTABLE}
 
 
 def test_sweeps_measure_norms_and_ratios():

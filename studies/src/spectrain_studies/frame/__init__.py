@@ -21,7 +21,8 @@ from spectrain_studies.frame.execute import execute
 from spectrain_studies.frame.experiment import Experiment, Result, Results
 from spectrain_studies.frame.judgement import Judgement, Verdict, undecided, untestable
 from spectrain_studies.frame.ledger import StudyResult, ledger
-from spectrain_studies.frame.measured import Found, Measured, Untestable
+from spectrain_studies.frame.measured import Found, Measured, Untestable, unsettle
+from spectrain_studies.frame.planted import near, planted
 from spectrain_studies.frame.settings import override
 from spectrain_studies.frame.study import Claim, FigureMaker, Planted, Study
 
@@ -56,8 +57,11 @@ __all__ = [
     "discover",
     "execute",
     "ledger",
+    "near",
     "override",
+    "planted",
     "undecided",
+    "unsettle",
     "untestable",
     "within",
 ]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from spectrain.records.manifest import to_plain
 from spectrain_studies.frame.judgement import Judgement, Verdict
 from spectrain_studies.frame.study import Claim
+
+Row: TypeAlias = Mapping[str, Any]
+"""A claim with its verdict, as plain data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class StudyResult:
 def _row(claim: Claim, judgement: Judgement) -> dict[str, Any]:
     told = asdict(judgement)
     told["verdict"] = str(judgement.verdict)
-    names = ("id", "source", "statement", "statistic", "criterion")
+    names = ("id", "source", "statement", "reading", "statistic", "criterion")
     return {name: str(getattr(claim, name)) for name in names} | told
 
 
@@ -102,15 +105,15 @@ def _section(result: Mapping[str, Any], stated: Sequence[Claim]) -> str:
     lines = [
         f"## {result['study']}\n",
         f"{result['title']} Source: {result['document']}.\n",
-        f"Scale *{result['scale']}*: {tally(row['verdict'] for row in result['claims'])}. "
+        f"Scale *{result['scale']}*: {_counted(result['claims'])}. "
         f"{result['compute_seconds'] / 60:.0f} minutes of computing; {environment}.\n",
     ]
     if result["thinned"]:
         lines.append("Smaller than in the document:\n")
         lines += [f"- {entry}" for entry in result["thinned"]]
         lines.append("")
-    for row in result["claims"]:
-        lines.append(_entry(row))
+    for group in _statements(result["claims"]):
+        lines.append(_table(group) if len(group) > 1 else _entry(group[0]))
     told = {row["id"] for row in result["claims"]}
     waiting = [claim for claim in stated if claim.id not in told]
     if waiting:
@@ -121,6 +124,42 @@ def _section(result: Mapping[str, Any], stated: Sequence[Claim]) -> str:
         ]
         lines.append("")
     return "\n".join(lines)
+
+
+def _statements(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows by statement: readings of one stand together."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        own = "" if row.get("reading") else row["id"]
+        groups.setdefault((row["source"], row["statement"], own), []).append(row)
+    return list(groups.values())
+
+
+def _counted(rows: Sequence[Row]) -> str:
+    """How many verdicts, and on how many statements where some are read in several ways."""
+    statements, told = len(_statements(rows)), tally(row["verdict"] for row in rows)
+    return (
+        told
+        if statements == len(rows)
+        else f"{statements} statements, some read in several ways, in {len(rows)} claims: {told}"
+    )
+
+
+def _table(rows: Sequence[Row]) -> str:
+    """One statement and its readings."""
+    first = rows[0]
+    lines = [
+        f"{_safe(first['statement'])} ({_safe(first['source'])}). One statement in {len(rows)} "
+        "readings:\n",
+        "| verdict | reading | statistic | measured | criterion | claim |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        words = (_safe(row[key]).replace("|", r"\|") for key in ("reading", "statistic"))
+        tail = f"{measured(row)} | {_safe(row['criterion'])} | `{row['id']}`"
+        lines.append(f"| **{row['verdict']}** | {' | '.join(words)} | {tail} |")
+    notes = dict.fromkeys(_safe(row["note"]) for row in rows if row["note"])
+    return "\n".join([*lines, "", *(f"{note}.\n" for note in notes)])
 
 
 def _entry(row: Mapping[str, Any]) -> str:

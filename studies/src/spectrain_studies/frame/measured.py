@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from math import isfinite
 from typing import Any, TypeAlias
@@ -50,6 +50,28 @@ class Untestable:
 Single: TypeAlias = Estimate | float | Measured | Untestable
 Found: TypeAlias = Single | Mapping[str, Any]
 """What a judge returns: a statistic, or for a criterion of parts a mapping of them by name."""
+
+
+def unsettle(found: Found, why: str) -> Found:
+    """The same numbers, from which nothing may be concluded.
+
+    Args:
+        found: what a judge returned; where it is a mapping, each of its parts.
+        why: goes before what is said already.
+
+    Example:
+        >>> unsettle({"a": 1.0}, "too short")["a"].unsettled
+        'too short'
+    """
+    match found:
+        case Mapping():
+            return {name: unsettle(part, why) for name, part in found.items()}
+        case Measured():
+            return replace(found, unsettled=". ".join(filter(None, (why, found.unsettled))))
+        case Untestable():  # which too little of a run may have told
+            return Measured(float("nan"), note=why)
+        case _:
+            return Measured(found, unsettled=why)
 
 
 def at_level(estimate: Estimate, level: float) -> Estimate:

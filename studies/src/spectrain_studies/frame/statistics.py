@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import beta, binomtest, nct, norm, spearmanr, ttest_1samp
 
-from spectrain.noise.estimate import Estimate, mean_estimate, symmetric
+from spectrain.noise.estimate import Estimate, fieller, mean_estimate, symmetric
 from spectrain_studies.frame.measured import Measured
 
 LEVEL = 0.95
@@ -27,8 +27,8 @@ Seeds = Float64[np.ndarray, " seeds"]
 Flags = NDArray[np.bool_]
 
 
-def over_seeds(values: ArrayLike) -> Estimate:
-    """Mean over seeds with its 95 % t interval.
+def over_seeds(values: ArrayLike, *, level: float = LEVEL) -> Estimate:
+    """Mean over seeds with its t interval, of 95 % where nothing else is asked for.
 
     Missing where a value is not finite, and where fewer than :data:`SIGNED` are all equal: a spread
     of 0 is a coarse statistic's, and says no more than a sign test does.
@@ -39,11 +39,11 @@ def over_seeds(values: ArrayLike) -> Estimate:
     """
     x = np.asarray(values, dtype=np.float64)
     if not np.isfinite(x).all():
-        return Estimate.missing("a run diverged", replicas=x.size, level=LEVEL)
+        return Estimate.missing("a run diverged", replicas=x.size, level=level)
     if x.size > 1 and np.ptp(x) == 0 and x.size < SIGNED:
         reason = f"the seeds do not differ, and fewer than {SIGNED} of one sign tell nothing"
-        return Estimate.missing(reason, replicas=x.size, level=LEVEL)
-    return mean_estimate(torch.from_numpy(x), level=LEVEL)
+        return Estimate.missing(reason, replicas=x.size, level=level)
+    return mean_estimate(torch.from_numpy(x), level=level)
 
 
 def paired(first: ArrayLike, second: ArrayLike) -> Measured:
@@ -140,6 +140,34 @@ def quotient(top: Estimate, bottom: Estimate) -> Estimate:
     a, b = float(top.value or 0), float(bottom.value or 1)
     error = abs(a / b) * np.hypot(float(top.error or 0) / a, float(bottom.error or 0) / b)
     return symmetric(a / b, float(error), replicas=min(top.replicas, bottom.replicas))
+
+
+def ratio_of_means(over: ArrayLike, under: ArrayLike) -> Estimate:
+    """Ratio of two averages over the same seeds with Fieller's 90 % interval.
+
+    Example:
+        >>> ratio_of_means([1.0, 2.0, 3.0], [2.0, 4.1, 6.0]).covers(0.5)
+        True
+    """
+    pairs = np.stack([np.asarray(over, dtype=np.float64), np.asarray(under, dtype=np.float64)])
+    count = pairs.shape[1]
+    if count < 2:
+        return Estimate.missing("fewer than 2 seeds", replicas=count)
+    covariance = torch.from_numpy(np.cov(pairs) / count)
+    top, bottom = pairs.mean(1).tolist()
+    return fieller(top, bottom, covariance, replicas=count)
+
+
+def distance(sample: ArrayLike, law: Callable[[Array], Array]) -> float:
+    """Kolmogorov's distance of a sample from a distribution function.
+
+    Example:
+        >>> distance([0.25, 0.75], lambda x: x)
+        0.25
+    """
+    at = np.asarray(law(np.sort(np.ravel(sample))))
+    rank = np.arange(at.size) / at.size
+    return float(np.maximum(np.abs(at - rank), np.abs(at - rank - 1 / at.size)).max())
 
 
 def bootstrap(

@@ -52,6 +52,8 @@ class Claim:
         judge: what the criterion is held against, out of the configuration and the results of
             ``needs``.
         planted: made-up results on which the verdict is known.
+        reading: how the statement is read, where the document leaves a term open and each reading
+            is a claim of its own; the ledger counts such a statement once.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Claim:
     needs: tuple[Experiment[Any], ...]
     judge: Judge
     planted: Planted | None = None
+    reading: str = ""
 
     def judged(self, config: Any, *given: Results) -> Judgement:
         """The verdict on results."""
@@ -132,6 +135,7 @@ class Study(Generic[C]):
         criterion: Criterion | Untestable | str,
         needs: Sequence[Experiment[C]] = (),
         planted: Planted | None = None,
+        reading: str = "",
     ) -> Callable[[Judge], Judge]:
         """Decorate the judge of a claim, a function of the configuration and of each of ``needs``.
 
@@ -144,7 +148,7 @@ class Study(Generic[C]):
             if full in self.claims:
                 raise InputError(f"the claim {full!r} is made twice", remedy="rename one")
             self.claims[full] = Claim(
-                full, source, statement, statistic, criterion, tuple(needs), judge, planted
+                full, source, statement, statistic, criterion, tuple(needs), judge, planted, reading
             )
             return judge
 

@@ -165,7 +165,7 @@ def _digits(split: Split) -> Images:
             "the digits come with scikit-learn, which is not installed",
             remedy=f"run: pip install scikit-learn; or {HOW}",
         )
-    from sklearn.datasets import load_digits  # type: ignore[import-not-found, unused-ignore]
+    from sklearn.datasets import load_digits  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     pixels, labels = load_digits(return_X_y=True)
     part = slice(TRAIN_DIGITS) if split == "train" else slice(TRAIN_DIGITS, None)

@@ -27,17 +27,22 @@ class Twin:
     Attributes:
         squared_norms: ‖W‖² after each step and of each twin.
         energies: ‖u‖² of the last updates.
-        autocorrelation: c_k of the last updates for k = 0, 1, …, in the mean over twins.
+        products: mean of ⟨u_t, u_{t+k}⟩ over the last updates for k = 0, 1, …
         angles: angle in radians between the weights before and after each of the last steps.
     """
 
     squared_norms: Float64[Tensor, "steps twins"]
     energies: Float64[Tensor, "kept twins"]
-    autocorrelation: Float64[Tensor, " lags"]
+    products: Float64[Tensor, "lags twins"]
     angles: Float64[Tensor, "kept twins"]
 
-    def persistence(self, decay: float = 1.0) -> float:
-        """S_a = 1 + 2Σ aᵏ c_k over the measured lags.
+    @property
+    def autocorrelation(self) -> Float64[Tensor, " lags"]:
+        """c_k = E⟨u_t, u_{t+k}⟩/E‖u‖², in the mean over twins."""
+        return self.products.mean(1) / self.products[0].mean()
+
+    def persistence(self, decay: float = 1.0) -> Float64[Tensor, " twins"]:
+        """S_a = 1 + 2Σ aᵏ c_k over the measured lags, of each twin.
 
         Example:
             >>> from spectrain_studies.models.update_rules import Momentum
@@ -45,11 +50,11 @@ class Twin:
             ...     lambda: Momentum(0.5), (8, 8), twins=4, learning_rates=[0.1] * 300,
             ...     weight_decay=0.1, generator=torch.Generator().manual_seed(0), lags=20,
             ... )
-            >>> abs(twin.persistence() - 3) < 0.3  # (1 + μ)/(1 − μ)
+            >>> abs(twin.persistence().mean().item() - 3) < 0.3  # (1 + μ)/(1 − μ)
             True
         """
-        lags = torch.arange(1, len(self.autocorrelation), dtype=torch.float64)
-        return float(1 + 2 * (decay**lags * self.autocorrelation[1:]).sum())
+        weights = decay ** torch.arange(1, len(self.products), dtype=torch.float64)
+        return 1 + 2 * weights @ self.products[1:] / self.products[0].mean()
 
 
 def noise_twin(
@@ -117,12 +122,12 @@ def noise_twin(
             cosine = torch.cosine_similarity(before.flatten(1).double(), flat, dim=1)
             angles.append(cosine.clamp(-1, 1).arccos())
     stack = torch.stack(updates)
-    return Twin(squares, stack.square().sum(2), _autocorrelation(stack, lags), torch.stack(angles))
+    return Twin(squares, stack.square().sum(2), _products(stack, lags), torch.stack(angles))
 
 
-def _autocorrelation(
+def _products(
     updates: Float64[Tensor, "kept twins n"], lags: int
-) -> Float64[Tensor, " lags_"]:
+) -> Float64[Tensor, "lags_ twins"]:
     kept = len(updates)
-    products = [(updates[: kept - lag] * updates[lag:]).sum(2).mean() for lag in range(lags + 1)]
-    return torch.stack(products) / products[0]
+    products = [(updates[: kept - lag] * updates[lag:]).sum(2).mean(0) for lag in range(lags + 1)]
+    return torch.stack(products)

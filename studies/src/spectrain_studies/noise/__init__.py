@@ -1,21 +1,8 @@
-"""The noise study: “Multiplicative noise model for minibatch gradients” (seed 000), under test."""
+"""Whether the noise of minibatch gradients is multiplicative, and what it does to directions."""
 
-from spectrain_studies.noise import (
-    claims_race,
-    claims_signs,
-    claims_simulated,
-    claims_theory,
-    claims_transformer,
-    figures,
-)
+from spectrain_studies.frame import discover
 from spectrain_studies.noise.study import STUDY
 
-__all__ = [
-    "STUDY",
-    "claims_race",
-    "claims_signs",
-    "claims_simulated",
-    "claims_theory",
-    "claims_transformer",
-    "figures",
-]
+__all__ = ["STUDY"]
+
+discover(__name__)

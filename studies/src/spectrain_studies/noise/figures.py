@@ -8,13 +8,14 @@ from matplotlib.figure import Figure
 
 from spectrain.matrix.polar import QUINTIC
 from spectrain_studies.frame import Results
-from spectrain_studies.noise.attribution import ATTRIBUTED, SOURCES
-from spectrain_studies.noise.claims_race import tuned
 from spectrain_studies.noise.config import Config
-from spectrain_studies.noise.growth import GROWTH, LEVELS
-from spectrain_studies.noise.race import ARMS, RACE
-from spectrain_studies.noise.study import STUDY, column
-from spectrain_studies.noise.transformer import TRAINED
+from spectrain_studies.noise.gpt.experiment import TRAINED
+from spectrain_studies.noise.race.claims import tuned
+from spectrain_studies.noise.race.experiment import ARMS, RACE
+from spectrain_studies.noise.single.experiment import GROWTH, LEVELS
+from spectrain_studies.noise.sources.experiment import ATTRIBUTED, SOURCES
+from spectrain_studies.noise.statistics import column
+from spectrain_studies.noise.study import STUDY
 
 COLORS = ("#3f4fb5", "#b5651d", "#1f7a6c", "#9c2f55")
 DEGREES = 180 / np.pi

@@ -1,29 +1,8 @@
-"""Seed document 004: stochastic gradient descent and random-matrix theory."""
+"""Whether the eigenvalues of weights under SGD move as those of random matrices do."""
 
-from spectrain_studies.randomness import (
-    claims_images,
-    claims_laws,
-    claims_levels,
-    claims_machine,
-    claims_mode,
-    claims_scaling,
-    claims_spacing,
-    claims_transformer,
-    figures,
-    figures_models,
-)
+from spectrain_studies.frame import discover
 from spectrain_studies.randomness.study import STUDY
 
-__all__ = [
-    "STUDY",
-    "claims_images",
-    "claims_laws",
-    "claims_levels",
-    "claims_machine",
-    "claims_mode",
-    "claims_scaling",
-    "claims_spacing",
-    "claims_transformer",
-    "figures",
-    "figures_models",
-]
+__all__ = ["STUDY"]
+
+discover(__name__)

@@ -9,7 +9,13 @@ import numpy as np
 from spectrain.rmt import WignerSurmise
 from spectrain_studies.frame import Results
 from spectrain_studies.randomness.config import Config
-from spectrain_studies.randomness.machine import COURSE, GENERALISATION, REST, Machine, sweep_points
+from spectrain_studies.randomness.rbm.experiment import (
+    COURSE,
+    GENERALISATION,
+    REST,
+    Machine,
+    sweep_points,
+)
 from spectrain_studies.randomness.statistics import (
     PAIRS,
     base,

@@ -10,12 +10,12 @@ import numpy as np
 from spectrain_studies.frame import Results
 from spectrain_studies.randomness.config import Config
 from spectrain_studies.randomness.figures import panels
-from spectrain_studies.randomness.images import IMAGES, TRAINED
-from spectrain_studies.randomness.linear import LINEAR
-from spectrain_studies.randomness.mode import MODE
-from spectrain_studies.randomness.spectra_of_heads import fit, heads, unfolded_spacings
+from spectrain_studies.randomness.gpt.experiment import GPTS, ROLES
+from spectrain_studies.randomness.gpt.spectra import fit, heads, unfolded_spacings
+from spectrain_studies.randomness.images.experiment import IMAGES, TRAINED
+from spectrain_studies.randomness.mode.experiment import MODE
 from spectrain_studies.randomness.study import STUDY
-from spectrain_studies.randomness.transformer import GPTS, ROLES
+from spectrain_studies.randomness.teacher.experiment import LINEAR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""The study of seed document 004: random-matrix dynamics of weights."""
+"""The study: random-matrix dynamics of weights."""
 
 from __future__ import annotations
 

@@ -1,23 +1,8 @@
-"""The minimal two-regime model under test (seed 002)."""
+"""Which parameters sit where noise and decay balance, and which follow the signal."""
 
-from spectrain_studies.regime import (
-    claims_dynamics,
-    claims_sweeps,
-    claims_theory,
-    claims_transformer,
-    claims_tuning,
-    figures,
-    planted,
-)
+from spectrain_studies.frame import discover
 from spectrain_studies.regime.study import STUDY
 
-__all__ = [
-    "STUDY",
-    "claims_dynamics",
-    "claims_sweeps",
-    "claims_theory",
-    "claims_transformer",
-    "claims_tuning",
-    "figures",
-    "planted",
-]
+__all__ = ["STUDY"]
+
+discover(__name__)

@@ -195,3 +195,16 @@ QUICK = Config(
     ),
     planted=Planted(seeds=3, steps=400),
 )
+
+THINNED = {
+    "quick": (
+        "Runs last 1 to 2 relaxation times instead of 5 to 6: claims about an equilibrium are "
+        "undecided there.",
+        "N = 1,024 and 5 seeds; grids of 3 or 4 values; the GPT is tuned with 2 trials.",
+    ),
+    "paper": (
+        "The document states d = 10, η = λ = 0.01, B = 16 and nothing of N, target, seeds, "
+        "steps and grids; nothing that it states is thinned.",
+        "The GPT (2 layers, width 48) is not in the document; its search has 10 trials a side.",
+    ),
+}

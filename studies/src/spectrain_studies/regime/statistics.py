@@ -1,15 +1,23 @@
-"""Statistics of the claims: late means, and what the noise twin settles at."""
+"""Statistics of the claims: late means, what the noise twin settles at, whether a run settled."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import numpy as np
 
 from spectrain.regime import adamw_noise, equilibrium
-from spectrain_studies.frame import Result, Results
+from spectrain_studies.frame import Found, Result, Results, unsettle
 from spectrain_studies.frame.statistics import Array
 
 LATE = 1 / 3
 """Share of a run, at its end, over which equilibrium values are averaged."""
+ENOUGH = 5.0
+"""Relaxation times 1/(2ηλ) after which a run is taken to have settled."""
+
+Judge = Callable[..., Found]
 
 
 def late(result: Result, name: str) -> Array:
@@ -43,3 +51,26 @@ def twin_norm(count: int, learning_rate: float, weight_decay: float) -> float:
     return equilibrium(
         adamw_noise(count), learning_rate=learning_rate, weight_decay=weight_decay
     ).norm
+
+
+def settled(judge: Judge) -> Judge:
+    """Decorate a judge of equilibrium values: unsettled where a run with decay is too short."""
+
+    @wraps(judge)
+    def judged(config: Any, runs: Results) -> Found:
+        passed = min(
+            2 * arm.learning_rate * arm.weight_decay * run.case.steps
+            for run in runs
+            for arm in run.case.arms
+            if arm.weight_decay
+        )
+        return unless_short(judge(config, runs), passed)
+
+    return judged
+
+
+def unless_short(found: Found, passed: float) -> Found:
+    """What was found, unsettled where too few relaxation times passed."""
+    if passed > ENOUGH - 0.01:
+        return found
+    return unsettle(found, f"{passed:.2g} relaxation times are too few for an equilibrium")

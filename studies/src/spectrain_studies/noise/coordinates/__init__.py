@@ -1,0 +1,1 @@
+"""Changes of basis, and channels rescaled without a change of the function."""

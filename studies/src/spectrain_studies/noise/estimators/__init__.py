@@ -1,0 +1,1 @@
+"""Whether the intervals hold the truth and the echo is exact."""

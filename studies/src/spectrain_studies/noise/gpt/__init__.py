@@ -1,0 +1,1 @@
+"""Replicas of a GPT's gradients."""

@@ -1,0 +1,1 @@
+"""First-order perturbation theory of singular vectors."""

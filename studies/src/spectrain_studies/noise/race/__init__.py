@@ -1,0 +1,1 @@
+"""The echo filter as an optimizer."""

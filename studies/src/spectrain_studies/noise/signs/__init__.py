@@ -1,0 +1,1 @@
+"""Orthonormalized gradients across minibatches."""

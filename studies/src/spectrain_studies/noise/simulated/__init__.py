@@ -1,0 +1,1 @@
+"""Replicas of a known signal under every kind of noise."""

@@ -1,0 +1,1 @@
+"""One source of noise at a time."""

@@ -1,0 +1,1 @@
+"""Spectra of a character model's heads, and life without their bulk."""

@@ -1,0 +1,1 @@
+"""The laws and flows of random matrices."""

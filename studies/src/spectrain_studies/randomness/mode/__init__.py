@@ -1,0 +1,1 @@
+"""One mode: Fokker-Planck equation and simulation."""

@@ -1,0 +1,1 @@
+"""The Gaussian machine that learns a lattice field."""

@@ -1,0 +1,1 @@
+"""The two regimes on a GPT."""

@@ -1,0 +1,1 @@
+"""Whether the finding tells noise from signal in watched runs."""

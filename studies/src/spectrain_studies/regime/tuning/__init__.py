@@ -1,0 +1,1 @@
+"""Learning rate and decay tuned apart, on the minimal model."""

@@ -1,0 +1,1 @@
+"""Noise twins of the optimizers against theory."""
