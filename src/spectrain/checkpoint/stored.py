@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spectrain.core import Skipped, View
-from spectrain.matrix import Spectrum, spectrum
+from spectrain.matrix import Spectrum, product_spectrum
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,31 +50,8 @@ class Product:
         return Product(left, torch.cat([self.right, other.right]))
 
     def spectrum(self) -> Spectrum:
-        """Singular values of the product, from the triangular factors of its factors.
-
-        With left = Q₁R₁ and rightᵀ = Q₂R₂ they are those of R₁R₂ᵀ, a matrix no larger than k × k,
-        and zeros.
-
-        Source:
-            Golub & Van Loan, Matrix Computations, §8.6.
-        """
-        rank = min(self.shape)
-        finite = all(bool(factor.isfinite().all()) for factor in (self.left, self.right))
-        if not finite or rank == 0:
-            core = spectrum(torch.full((1, min(rank, 1)), torch.nan))
-        else:
-            r1 = torch.linalg.qr(self.left.double(), mode="r").R
-            r2 = torch.linalg.qr(self.right.mT.double(), mode="r").R
-            core = spectrum(r1 @ r2.mT)
-        padding = (0, rank - core.values.shape[-1])
-        fill = 0.0 if finite else torch.nan
-        return Spectrum(
-            torch.nn.functional.pad(core.values, padding, value=fill),
-            torch.nn.functional.pad(core.error, padding, value=0.0),
-            self.shape,
-            f"factored/{core.method}",
-            core.status,
-        )
+        """Singular values of the product, without forming it."""
+        return product_spectrum(self.left, self.right)
 
 
 @dataclass(frozen=True, slots=True)
