@@ -177,6 +177,8 @@ def test_a_folder_of_runs_is_understood(tmp_path: Path, capsys: Any) -> None:
     assert main(["explain", str(tmp_path / "demo")]) == 2
     told = capsys.readouterr().err
     assert "is a folder of runs: it holds adamw and muon; pass one of them" in told
+    assert main(["compare", str(tmp_path / "demo")]) == 0
+    assert capsys.readouterr().out.split()[:2] == ["adamw", "muon"]
 
 
 def test_lost_records_are_no_property_of_the_training(tmp_path: Path) -> None:

@@ -26,14 +26,14 @@ def run(
     """Put runs side by side: losses at equal steps, gradient ranks and descent ratios by role.
 
     Args:
-        paths: the run folders, two or more.
+        paths: the run folders, two or more; of a folder of runs all that it holds.
         out: also write a page with the curves over each other to this file.
         json: print the comparison as JSON.
     """
     from spectrain.records import open_run
     from spectrain.report import compare, render_comparison
 
-    runs = [open_run(path) for path in paths]
+    runs = [open_run(one) for path in paths for one in _runs(path)]
     with working("comparing runs"):
         found = compare(runs)
         page = None if out is None else render_comparison(runs, out, comparison=found)
@@ -43,6 +43,14 @@ def run(
     show(found)
     if page is not None:
         print(page)
+
+
+def _runs(path: Path) -> list[Path]:
+    """The path itself where it is a run, else the runs in it."""
+    from spectrain.records.layout import MANIFEST
+    from spectrain.records.manifest import runs_in
+
+    return [path] if (path / MANIFEST).exists() else runs_in(path) or [path]
 
 
 def show(found: Comparison) -> None:

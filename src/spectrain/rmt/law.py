@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.optimize import brentq
 
 from spectrain.core import InputError
 
@@ -113,10 +114,10 @@ def bisect(
 ) -> Float[Array, "*shape"]:
     """Elementwise root of a rising function between two bounds, to the last digits.
 
-    Chandrupatla's method: inverse quadratic interpolation where the last three points allow it,
-    else the middle. A fifth of the evaluations of bisection, for smooth functions. The function is
-    evaluated strictly between the bounds, so it may be infinite there. Where it does not change
-    sign the nearer bound is returned, to 2⁻⁴⁰ of their distance.
+    Chandrupatla's method, of one root Brent's: inverse quadratic interpolation where the last three
+    points allow it, else the middle. A fifth of the evaluations of bisection, for smooth functions.
+    The function is evaluated strictly between the bounds, so it may be infinite there. Where it
+    does not change sign the nearer bound is returned, to 2⁻⁴⁰ of their distance.
 
     Source: Chandrupatla, A new hybrid quadratic/bisection algorithm (1997).
     """
@@ -126,7 +127,15 @@ def bisect(
     f_a, f_b = rising(a), rising(b)
     c, f_c = a, f_a
     below, above = f_a <= 0, f_b >= 0
+    if a.size == 1 and not below.any() and not above.any():
+
+        def one(x: float) -> float:
+            return float(np.asarray(rising(np.full(shape, x))).item())
+
+        xtol = max(float((high - low).item()) * 2.0**-52, np.finfo(np.float64).tiny)
+        return np.full(shape, brentq(one, b.item(), a.item(), xtol=xtol, rtol=_RTOL))
     done = below | above
+    finest = (high - low) * 2.0**-52
     part = np.full(shape, 0.5)
     for _ in range(_MOST_STEPS):
         x = a + part * (b - a)
@@ -137,7 +146,7 @@ def bisect(
         a, f_a = np.where(done, a, x), np.where(done, f_a, f_x)
         nearest = np.where(np.abs(f_a) < np.abs(f_b), a, b)
         with np.errstate(divide="ignore", invalid="ignore"):
-            least = 2 * np.finfo(np.float64).eps * np.abs(nearest) / np.abs(b - a)
+            least = np.maximum(_RTOL / 2 * np.abs(nearest), finest) / np.abs(b - a)
             done = done | ~(least < 0.5) | (f_a == 0)
             if done.all():
                 break
@@ -151,4 +160,4 @@ def bisect(
     return np.asarray(np.where(below, high, np.where(above, low, root)))
 
 
-_MOST_STEPS = 100
+_MOST_STEPS, _RTOL = 100, 4 * np.finfo(np.float64).eps

@@ -123,7 +123,7 @@ def test_the_state_follows_the_records(tmp_path: Path) -> None:
             writer.write([Record(step, None, Source.TRAINING, "loss", loss)])
             writer.flush()
             now = client.get("/state/live").json()
-            assert now["step"] == step
+            assert (now["step"], now["rendered"], now["due"]) == (step, None, True)
             assert now["version"] != first["version"]
             first = now
         assert now["loss"] is None  # NaN has no place in JSON
@@ -143,7 +143,10 @@ def test_a_page_is_rendered_when_records_change_and_not_too_often() -> None:
     assert pages.get("a", "1", draw).content == b"page 1"
     assert pages.get("a", "1", draw).content == b"page 1"
     assert pages.get("a", "2", draw).content == b"page 1"  # rendered a moment ago
+    assert (pages.rendered("a"), pages.due("a", "2")) == ("1", False)
     now[0] += 20
+    assert pages.due("a", "2")
+    assert not pages.due("a", "1")
     assert pages.get("a", "2", draw).content == b"page 2"
     assert len(drawn) == 2
 
@@ -164,7 +167,7 @@ def test_twenty_large_runs_are_listed_at_once(tmp_path: Path) -> None:
     found = list_runs(tmp_path / "runs")
     seconds = perf_counter() - start
     assert [run.step for run in found] == [3] * 20
-    assert seconds < 5  # measured 0.1 alone on a core; the aim is 1
+    assert seconds < 15  # measured 0.14 s of CPU, 1.1 s where 16 processes share two cores
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path, capsys: Any) -> None:

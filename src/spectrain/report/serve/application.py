@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spectrain.core import InputError, RunError, SpectrainError
-from spectrain.page.html import asset
+from spectrain.page.html import asset, element
 from spectrain.records import Run, open_run
 from spectrain.report.checkpoint_page import render_inspection
 from spectrain.report.compare_page import render_comparison
@@ -100,7 +100,13 @@ class _Served:
         name = request.path_params["name"]
         run = self._open(name)
         told = next((one for one in list_runs(run.path)), Listed(name))
-        facts = _finite(told) | {"name": name, "version": version(run)}
+        now = version(run)
+        facts = _finite(told) | {
+            "name": name,
+            "version": now,
+            "rendered": self._pages.rendered(name),
+            "due": self._pages.due(name, now),
+        }
         return JSONResponse(facts, headers=_HEADERS)
 
     def run(self, request: Request) -> Response:
@@ -113,7 +119,8 @@ class _Served:
         run = self._open(name)
         draw = render_inspection if is_inspection(run) else render
         kept = self._pages.get(name, version(run), partial(draw, run))
-        return HTMLResponse(kept.content, headers=_OF_A_RUN)
+        mark = element("meta", name="version", content=kept.version)  # for the frame around it
+        return HTMLResponse(kept.content + mark.encode(), headers=_OF_A_RUN)
 
     def compare(self, request: Request) -> Response:
         names = request.query_params.getlist("run")

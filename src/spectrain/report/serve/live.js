@@ -73,20 +73,19 @@ const listed = () => {
 
 const followed = () => {
   const frame = document.getElementById("page");
-  let version = null;
   const look = async () => {
     const run = await ask(data.state);
     if (!run) return;
     const told = `${run.state} · step ${number(run.step, 12)} · loss ${number(run.loss, 4)} · `;
     document.getElementById("state").textContent = `${told}last record ${ago(run.last_record)}`;
-    if (version === run.version) return;
-    if (version !== null) {
-      const view = frame.contentWindow;
-      const [x, y] = [view.scrollX, view.scrollY];
-      frame.addEventListener("load", () => frame.contentWindow.scrollTo(x, y), { once: true });
-      view.location.reload();
-    }
-    version = run.version;
+    const view = frame.contentWindow;
+    if (view.location.href === "about:blank" || view.document.readyState !== "complete") return;
+    const shown = view.document.querySelector("meta[name=version]")?.content;
+    const older = run.rendered !== null && shown !== run.rendered;
+    if (!older && !(run.due && shown !== run.version)) return;
+    const [x, y] = [view.scrollX, view.scrollY];
+    frame.addEventListener("load", () => view.scrollTo(x, y), { once: true });
+    view.location.reload();
   };
   look();
   setInterval(look, data.every);

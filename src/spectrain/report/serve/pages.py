@@ -12,7 +12,10 @@ from time import monotonic
 
 MOST_KEPT = 16
 PATIENCE = 10.0
-"""A page is rendered anew after so many times what rendering took, or so many seconds."""
+"""A page is rendered anew after so many times what rendering took, …"""
+
+LEAST, LONGEST = 2.0, 60.0
+"""… but after so many seconds at the soonest, and so many at the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,19 @@ class Pages:
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._lock, self._clock = Lock(), clock
 
+    def rendered(self, key: str) -> str | None:
+        """The version that is kept of a page; ``None`` where there is none."""
+        kept = self._kept.get(key)
+        return None if kept is None else kept.version
+
+    def due(self, key: str, version: str) -> bool:
+        """Whether who asks for that version now gets a page that is rendered anew."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return True
+        rest = max(min(PATIENCE * kept.seconds, LONGEST), LEAST)
+        return kept.version != version and self._clock() - kept.at >= rest
+
     def get(self, key: str, version: str, render: Callable[[Path], object]) -> Kept:
         """The page of that version, or an older one where it was rendered just now.
 
@@ -46,12 +62,10 @@ class Pages:
         """
         with self._lock:
             kept = self._kept.get(key)
-            now = self._clock()
-            if kept is not None:
+            if kept is not None and not self.due(key, version):
                 self._kept.move_to_end(key)
-                rest = min(PATIENCE * kept.seconds, PATIENCE * 6)
-                if kept.version == version or now - kept.at < max(rest, PATIENCE / 5):
-                    return kept
+                return kept
+            now = self._clock()
             with TemporaryDirectory() as folder:
                 file = Path(folder) / "page.html"
                 render(file)
