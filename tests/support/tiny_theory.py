@@ -21,10 +21,11 @@ TINY_THEORY = Theory(
         small=100,
         depth=2,
         width=8,
-        squares=(1,),
         seeds=2,
     ),
-    block=Block(widths=(16, 32), width=16, tokens=16, vocabulary=50, layers=3, repeats=4, seeds=2),
+    block=Block(
+        widths=(16, 32), width=16, tokens=16, vocabulary=50, layers=3, repeats=4, stacks=2, seeds=2
+    ),
     layered=Layered(
         depths=(1, 2),
         width=3,

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from spectrain.descent import hessian_constants
-from spectrain_studies.descent.attention_slope import (
+from spectrain_studies.descent.layered.attention import (
     Attention,
     attend,
     moved_output,
     run_attention,
     torn_between_two,
 )
-from spectrain_studies.descent.layered import (
+from spectrain_studies.descent.layered.experiment import (
     SMOOTH,
     Network,
     columnwise_feature_constant,
@@ -25,8 +25,7 @@ from spectrain_studies.descent.layered import (
     quadratic_form,
     run_network,
 )
-from spectrain_studies.descent.mean_spike import Spiked, run_spiked
-from spectrain_studies.descent.one_step import (
+from spectrain_studies.descent.layered.one_step import (
     Algebra,
     Descending,
     Stepped,
@@ -34,6 +33,7 @@ from spectrain_studies.descent.one_step import (
     run_descending,
     run_stepped,
 )
+from spectrain_studies.descent.mean_spike.experiment import Spiked, run_spiked
 
 
 def network(**changed: object) -> Network:
@@ -143,13 +143,14 @@ def test_attention_torn_between_two_keys_moves_with_its_size() -> None:
 
 
 def test_steps_of_layered_networks_gain_their_guarantees() -> None:
+    """With constants as tight as the curvature along the step: 1.2 to 1.4 times, and not twice."""
     found = run_stepped(Stepped(network(width=3)))
-    assert min(found.values()) >= 1 - 1e-9
+    assert 1 - 1e-9 <= min(found.values()) <= max(found.values()) < 1.9
 
 
 @pytest.mark.parametrize("problem", ["cross-entropy", "gain"])
 def test_steps_of_convex_problems_gain_their_guarantees(problem: str) -> None:
-    found = run_descending(Descending(problem, "uneven", 10, 0))
+    found = run_descending(Descending(problem, "uneven", "bare", 10, 0))
     assert min(found["euclidean"].min(), found["spectral"].min()) > 1 - 1e-7
     if problem == "gain":
         np.testing.assert_allclose(found["spectral"], 1.0, atol=1e-7)

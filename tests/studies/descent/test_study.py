@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,17 +15,24 @@ from spectrain.descent import LeastSquares
 from spectrain_studies import load_study
 from spectrain_studies.descent.config import QUICK, Config
 from spectrain_studies.descent.config_dynamics import Dial, Features, Kernel, Network, Ranks, Spiked
-from spectrain_studies.descent.random_features import FeaturesCase, descend, run_features
-from spectrain_studies.descent.sparse_regression import (
+from spectrain_studies.descent.random_features.experiment import FeaturesCase, descend, run_features
+from spectrain_studies.descent.sparse_network.experiment import (
+    BatchCase,
     NetworkCase,
     draw_network,
+    draw_weights,
     forward,
     norms_squared,
+    run_batch,
     run_network,
 )
 from spectrain_studies.frame import Verdict, execute
 from support.tiny_theory import TINY_THEORY
 from support.tiny_transformer import TINY_TRANSFORMER
+
+SMALL = Features(
+    width=12, inputs=6, samples=48, steps=20, gated_steps=20, restart_every=5, muon_steps=3, seeds=1
+)
 
 
 def tiny() -> Config:
@@ -44,6 +52,7 @@ def tiny() -> Config:
         ),
         sparse=small,
         batch_sizes=(16, 32, 64),
+        batch_seeds=2,
         gated=small,
         gated_large=small,
         ranks=Ranks(widths=(8, 16), steps=8, dense=2, sparse=3, seeds=2, identity_steps=5),
@@ -63,6 +72,22 @@ def test_every_claim_is_judged_and_every_figure_drawn(tmp_path: Path) -> None:
     broken = {name: j.note for name, j in judged.items() if j.note.startswith("could not be")}
     assert broken == {}
     assert len(result.figures) == 2 * len(study.figures)
+
+
+SECTIONS = {
+    *("1", "1.1", "1.2", "1.2.1", "1.2.2", "1.3", "2", "2.1", "2.2", "2.2.1", "2.2.2", "2.2.3"),
+    *("3", "3.1", "3.1.1", "3.1.2", "3.1.3", "3.1.4", "3.2", "3.2.1", "3.2.2", "3.2.3", "3.2.4"),
+    *("4", "4.1", "4.2", "4.2.1", "4.3", "4.4", "4.5"),
+}
+"""Of the document."""
+
+
+def test_claims_cite_sections_and_figures_that_exist() -> None:
+    for claim in load_study("descent").claims.values():
+        assert set(re.findall(r"§([\d.]*\d)", claim.source)) <= SECTIONS, claim.id
+        figures = re.findall(r"Figures? (\d+)(?:(?:, \d+)* and (\d+))?", claim.source)
+        numbers = {int(number) for pair in figures for number in pair if number}
+        assert numbers <= set(range(1, 19)), claim.id
 
 
 REPRODUCED = (
@@ -89,7 +114,7 @@ def test_what_is_exact_is_reproduced(tmp_path: Path) -> None:
 
 
 def test_restarts_leave_the_course_of_gradient_descent_where_they_start() -> None:
-    found = run_features(FeaturesCase("relu", 12, 6, 48, 20, 5, 3, seed=0))
+    found = run_features(FeaturesCase("relu", SMALL, seed=0))
     peak = int(np.argmax(found["gd_nuclear_rank"]))
     assert found["restart_steps"].tolist() == [peak, 5, 10, 15]
     for start, course in zip(found["restart_steps"], found["restart_loss"], strict=True):
@@ -125,6 +150,18 @@ def test_the_network_starts_where_the_document_s_does() -> None:
     ranks = [frobenius / largest for largest, frobenius in map(norms_squared, feeding)]
     assert loss == pytest.approx(0.74827, abs=5e-6)
     assert ranks == pytest.approx([56.66, 5.818, 3.830, 2.928], rel=1e-3)
+
+
+def test_batches_of_figure_17_follow_the_weights_one_after_another() -> None:
+    case = BatchCase(Network(inputs=8, width=8), "swiglu", (16, 32), seed=42)
+    found = run_batch(case)["stable_ranks"]
+    generator = torch.Generator().manual_seed(42)
+    weights = draw_weights(case.setup, "swiglu", generator)
+    for row, samples in zip(found, case.batches, strict=True):
+        batch = torch.randn(samples, 8, generator=generator, dtype=torch.float64).mT
+        feeding, _ = forward(batch, weights, "swiglu")
+        expected = [frobenius / top for top, frobenius in map(norms_squared, feeding[1:])]
+        assert row == pytest.approx(expected)
 
 
 def test_a_network_that_diverges_leaves_its_course() -> None:

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from spectrain.descent import LeastSquares
-from spectrain_studies.descent.closed_form import (
+from spectrain_studies.descent.dial.experiment import DialCase, run_dial
+from spectrain_studies.descent.kernel.experiment import covariance, expansion
+from spectrain_studies.descent.nuclear_ranks.experiment import (
     MODELS,
     Descent,
     IdentityCase,
@@ -21,9 +23,12 @@ from spectrain_studies.descent.closed_form import (
     run_identity,
     run_ranks,
 )
-from spectrain_studies.descent.dial import DialCase, run_dial
-from spectrain_studies.descent.kernel import covariance, expansion
-from spectrain_studies.descent.spiked import SpikedCase, draw_spiked, last_step, run_spiked
+from spectrain_studies.descent.spiked.experiment import (
+    SpikedCase,
+    draw_spiked,
+    last_step,
+    run_spiked,
+)
 
 
 def nuclear_rank(matrix: Tensor) -> float:

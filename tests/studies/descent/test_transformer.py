@@ -11,19 +11,19 @@ import torch
 
 from spectrain.core import InputError
 from spectrain.sweeps.outcome import read_outcome, write_outcome
-from spectrain_studies.descent.claims_race import gains, tuned
 from spectrain_studies.descent.config import QUICK
 from spectrain_studies.descent.config_transformer import GPTSizes
-from spectrain_studies.descent.race import ArmCase, run_arm
-from spectrain_studies.descent.race_search import search_rate
-from spectrain_studies.descent.race_statistics import (
-    rank_correlation,
+from spectrain_studies.descent.gpt.experiment import CourseCase, run_course, spectra
+from spectrain_studies.descent.gpt.model import make_gpt, matrices, train, windows
+from spectrain_studies.descent.race.claims import gains, untuned
+from spectrain_studies.descent.race.experiment import ArmCase, run_arm
+from spectrain_studies.descent.race.search import search_rate
+from spectrain_studies.descent.race.statistics import (
     reliability,
     share_of_gain,
 )
-from spectrain_studies.descent.transformer import make_gpt, matrices, train, windows
-from spectrain_studies.descent.transformer_courses import CourseCase, run_course, spectra
-from spectrain_studies.frame import Result, Results, Verdict, above
+from spectrain_studies.frame import Above, Measured, Result, Results, Verdict
+from spectrain_studies.frame.statistics import rank_correlation
 
 SIZES = GPTSizes(layers=2, heads=2, width=8, context=8, batch=2, value_embeddings=1)
 RACE = replace(QUICK.transformer.race, network=SIZES, steps=10, records=3, moves=0)
@@ -116,7 +116,7 @@ def test_outcomes_of_searches_of_unequal_length_are_stored(
 ) -> None:
     losses = {0.01: 1.0, 0.03: 0.5, 0.09: 0.2, 0.27: 0.4}  # of Muon's rate; AdamW's changes little
     monkeypatch.setattr(
-        "spectrain_studies.descent.race._train",
+        "spectrain_studies.descent.race.experiment._train",
         lambda race, seed, make, rates: losses[round(rates[0], 3)] + abs(rates[1] - 0.01),
     )
     found = run_arm(ArmCase(replace(RACE, moves=2), "usual"))
@@ -129,12 +129,12 @@ def test_outcomes_of_searches_of_unequal_length_are_stored(
 
 def test_a_rate_at_the_end_of_its_grid_decides_nothing() -> None:
     result = Result(ArmCase(RACE, "muon", "w"), {"inner": False, "rates": (0.1, 0.01)})
-    judged = tuned(above(1.0, 0.0), result)
-    assert judged.verdict is Verdict.UNDECIDED
-    assert "muon of w" in judged.note
+    why = untuned(result)
+    assert "muon of w" in why
+    assert Above(0).judge(Measured(1.0, unsettled=why)).verdict is Verdict.UNDECIDED
     other = Result(ArmCase(RACE, "adamw"), {"inner": True, "rates": (0.1, 0.03)})
-    assert "AdamW is best at 0.03" in tuned(above(1.0, 0.0), other, rate=0.01).note
-    assert tuned(above(1.0, 0.0), other, rate=0.03).verdict is Verdict.HOLDS
+    assert "AdamW is best at 0.03" in untuned(other, rate=0.01)
+    assert untuned(other, rate=0.03) == ""
 
 
 def test_statistics_of_the_race() -> None:

@@ -1,45 +1,8 @@
-"""When spectral updates help, under test (seed 003)."""
+"""When spectral updates help, under test, and what the document leaves open."""
 
-from spectrain_studies.descent import (
-    claims_activations,
-    claims_block,
-    claims_dial,
-    claims_kernel,
-    claims_layered,
-    claims_race,
-    claims_random_features,
-    claims_ranks,
-    claims_samples,
-    claims_sparse,
-    claims_spike,
-    claims_transformer,
-    claims_windows,
-    figures,
-    figures_ranks,
-    figures_sparse,
-    figures_theory,
-    figures_transformer,
-)
 from spectrain_studies.descent.study import STUDY
+from spectrain_studies.frame import discover
 
-__all__ = [
-    "STUDY",
-    "claims_activations",
-    "claims_block",
-    "claims_dial",
-    "claims_kernel",
-    "claims_layered",
-    "claims_race",
-    "claims_random_features",
-    "claims_ranks",
-    "claims_samples",
-    "claims_sparse",
-    "claims_spike",
-    "claims_transformer",
-    "claims_windows",
-    "figures",
-    "figures_ranks",
-    "figures_sparse",
-    "figures_theory",
-    "figures_transformer",
-]
+__all__ = ["STUDY"]
+
+discover(__name__)

@@ -130,6 +130,9 @@ ACTIVATIONS: Mapping[str, Activation] = {
     )
 }
 
+SIGNS = {"abs": "|t|", "relu": "ReLU", "leaky": "leaky ReLU", "relu2": "ReLU²", "gelu": "GELU"}
+"""How figures call them."""
+
 
 def printed_gelu_alpha(smallest: float) -> float:
     """α of GELU as printed: s²/(2π(1 + s²)) with s the smallest v itself, not its root.

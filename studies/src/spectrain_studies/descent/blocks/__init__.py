@@ -1,0 +1,1 @@
+"""Embeddings and transformer blocks at their initialisation, §2.2."""

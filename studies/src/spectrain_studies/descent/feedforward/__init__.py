@@ -1,0 +1,1 @@
+"""Post-activations of feedforward networks, §2.1."""

@@ -1,0 +1,1 @@
+"""The spike that the mean of the features makes, §1.2.2."""

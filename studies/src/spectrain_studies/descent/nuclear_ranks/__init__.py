@@ -1,0 +1,1 @@
+"""Figures 14 and 15: nuclear ranks of the gradient against step and width."""

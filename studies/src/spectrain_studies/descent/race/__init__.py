@@ -1,0 +1,1 @@
+"""Where Muon helps on a GPT: the margin against gains, Table 2, and plans."""

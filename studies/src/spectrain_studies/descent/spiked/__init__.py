@@ -1,0 +1,1 @@
+"""Spiked models of §3: how long the nuclear rank stays high."""
