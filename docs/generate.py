@@ -20,6 +20,7 @@ from spectrain.network.families import FAMILIES
 from spectrain.noise import NOISE_MEASURES
 from spectrain.records.schema import SAMPLE, SCHEMAS
 from spectrain.regime.measures import REGIME_MEASURES
+from spectrain.stability import STABILITY_MEASURES
 from spectrain_studies import STUDIES, load_study
 from spectrain_studies.frame import ledger
 from spectrain_studies.frame.chance import chance_table
@@ -31,6 +32,7 @@ REGISTRIES: dict[str, Registry] = {
     "Measures of entries": ENTRY_MEASURES,
     "Measures of gradient noise": NOISE_MEASURES,
     "Measures of persistence": REGIME_MEASURES,
+    "Measures of channels": STABILITY_MEASURES,
 }
 """Every registry of measures, under the heading that the glossary gives it."""
 

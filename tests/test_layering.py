@@ -18,7 +18,7 @@ LABORATORY = Path(spectrain_studies.__file__).parent
 
 LEVELS = (
     {"core", "matrix", "rmt", "records"},
-    {"noise", "descent", "network", "regime", "page"},
+    {"noise", "descent", "network", "regime", "stability", "page"},
     {"optim", "monitor", "checkpoint", "answers", "findings"},
     {"report", "training", "sinks", "integrations", "sweeps", "calibration", "trials"},
     {"cli", "__main__"},

@@ -60,3 +60,24 @@ def test_means_are_over_blocks_of_a_role_and_a_third_of_the_depth() -> None:
     )
     expected = {"mlp.in/early": 0.5, "mlp.in/middle": 2.5, "mlp.in/late": 4.5, "head": 6.0}
     assert sent == [(4, {f"weight/stable_rank/{name}": v for name, v in expected.items()})]
+
+
+@pytest.mark.parametrize("layers", [3, 12, 96])
+def test_the_largest_logit_bound_is_shown_by_depth_in_eight_series_at_most(layers: int) -> None:
+    sent: dict[str, float] = {}
+    dashboard = Dashboard(lambda step, numbers: sent.update(numbers))
+    dashboard.begin(manifest(layers, ROLES))
+    name = f"layers.{{}}.{Role.ATTENTION_Q}"
+    dashboard.write(
+        [
+            Record(
+                0, name.format(depth), Source.WEIGHT, "logit_bound", 10.0 * depth + head, index=head
+            )
+            for depth in range(layers)
+            for head in (1, 3, 2)
+        ]
+    )
+    assert len(sent) <= 8
+    assert all(series.startswith("weight/max_logit_bound/") for series in sent)
+    assert max(sent.values()) == 10 * (layers - 1) + 3
+    assert min(sent.values()) >= 3

@@ -11,6 +11,7 @@ from spectrain.answers.randomness import randomness
 from spectrain.answers.rank import rank
 from spectrain.answers.regime import regime
 from spectrain.answers.select import select_blocks
+from spectrain.answers.stability import stability
 
 __all__ = [
     "QUESTIONS",
@@ -32,4 +33,5 @@ __all__ = [
     "rank",
     "regime",
     "select_blocks",
+    "stability",
 ]

@@ -6,7 +6,7 @@ Of wide inputs the leading directions take the place of the Gram matrix (:mod:`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from weakref import ref
 
@@ -18,6 +18,7 @@ from spectrain.core import Feed, Tap
 from spectrain.matrix import top_eigenvalue
 from spectrain.matrix.scale import largest_entry, unit_scale
 from spectrain.monitor.wide import WIDE, Leading
+from spectrain.stability import STABILITY_MEASURES
 
 RTOL = 1e-5
 """Relative error of ‖A‖_op² beyond the rounding of the activation's own precision."""
@@ -29,20 +30,29 @@ class Moments:
 
     Of wide ones it may be the leading directions alone (``sketched``), whose search starts from
     ``warm``. Several feeds that read the very same tensor (q, k and v of one layer) share one of
-    these.
+    these. ``largest`` is max|x| of the tensor that holds A, ``limit`` the largest number of its
+    precision, and ``energy`` the energy of what a norm layer reads, before it is normalised.
     """
 
     second: Tensor | None = None
     columns: int = 0
+    largest: Tensor | None = None
+    limit: float = 0.0
+    energy: Tensor | None = None
     last: ref[Tensor] | None = None
     sketched: bool = False
     warm: Tensor | None = None
     leading: Leading | None = None
 
-    def add(self, source: Tensor, activation: Tensor, tap: Tap) -> None:
-        """Add the columns of one forward pass (rows of ``activation``, or token ids)."""
+    def add(self, source: Tensor, activation: Tensor, tap: Tap, seen: Tensor) -> None:
+        """Add the columns of one forward pass (rows of ``activation``, or token ids).
+
+        ``seen`` is what of ``source`` is in this process.
+        """
         self.columns += activation.shape[0]
         self.last = ref(source)
+        if tap is not Tap.TOKENS:
+            self._add_sizes(seen.detach(), before_norm=tap is Tap.NORMALIZED)
         if self.sketched and tap is not Tap.TOKENS and activation.shape[1] > WIDE:
             one = self.leading
             self.leading = (
@@ -57,6 +67,22 @@ class Moments:
         else:
             self.second = _padded_sum(self.second, second)
 
+    def _add_sizes(self, seen: Tensor, *, before_norm: bool) -> None:
+        largest = torch.linalg.vector_norm(seen, torch.inf).double()
+        self.largest = largest if self.largest is None else torch.maximum(self.largest, largest)
+        self.limit = torch.finfo(seen.dtype).max
+        if before_norm:
+            precise = torch.promote_types(seen.dtype, torch.float32)
+            energy = torch.linalg.vector_norm(seen, dtype=precise).double().square()
+            self.energy = energy if self.energy is None else self.energy + energy
+
+    @property
+    def channels(self) -> Tensor | None:
+        """The energy of each feature; ``None`` of tokens."""
+        if self.leading is not None:
+            return self.leading.channels
+        return None if self.second is None or self.second.ndim == 1 else self.second.diagonal()
+
     def saw_last(self, source: Tensor) -> bool:
         """Whether the last columns added came from this very tensor."""
         return self.last is not None and self.last() is source
@@ -64,12 +90,16 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class ActivationNorms:
-    """Squared norms of one activation matrix A (features × columns), still on its device."""
+    """Squared norms of one activation matrix A (features × columns), still on its device.
+
+    ``sizes`` are further numbers by measure: how large its entries are, and in which channels.
+    """
 
     frobenius: Float[Tensor, ""]
     operator: Float[Tensor, ""]
     error: Float[Tensor, ""]
     columns: int
+    sizes: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -94,8 +124,13 @@ class ActivationStore:
     _latest: Moments | None = None
     _calls: Counter[Feed] = field(default_factory=Counter)
 
-    def add(self, feed: Feed, source: Tensor, activation: Tensor) -> None:
-        """Take in what ``feed`` saw in one forward pass; ``source`` tells who saw the same."""
+    def add(
+        self, feed: Feed, source: Tensor, activation: Tensor, seen: Tensor | None = None
+    ) -> None:
+        """Take in what ``feed`` saw in one forward pass; ``source`` tells who saw the same.
+
+        ``seen`` is what of ``source`` is in this process, where it is not all.
+        """
         if feed in self.inseparable:
             return
         self._calls[feed] += 1
@@ -113,7 +148,7 @@ class ActivationStore:
             self.inseparable.add(feed)
             del self.moments[feed]
             return
-        own.add(source, activation, feed.tap)
+        own.add(source, activation, feed.tap, source if seen is None else seen)
         if shareable:
             self._latest = own
 
@@ -150,7 +185,7 @@ class ActivationStore:
             if leading is not None:
                 operator, error = leading.operator()
                 found[id(moments)] = ActivationNorms(
-                    leading.energy, operator, error, moments.columns
+                    leading.energy, operator, error, moments.columns, sizes_of(moments)
                 )
             elif second is not None:
                 groups[second.shape, second.dtype, second.device].append(moments)
@@ -159,7 +194,7 @@ class ActivationStore:
             frobenius, operator, error = _squared_norms(stack)
             for index, m in enumerate(group):
                 found[id(m)] = ActivationNorms(
-                    frobenius[index], operator[index], error[index], m.columns
+                    frobenius[index], operator[index], error[index], m.columns, sizes_of(m)
                 )
         return {feed: found[id(moments)] for feed, moments in self.moments.items()}
 
@@ -172,6 +207,19 @@ class ActivationStore:
         """Memory that the moments hold."""
         kept = [(m.second, m.leading) for m in _distinct(self.moments.values())]
         return sum(one.nbytes for pair in kept for one in pair if one is not None)
+
+
+def sizes_of(moments: Moments) -> dict[str, Tensor]:
+    """Measures of the channels, the margin to overflow, and the size of what a norm layer reads."""
+    found: dict[str, Tensor] = {}
+    if (channels := moments.channels) is not None:
+        found |= {name: measure(channels) for name, measure in STABILITY_MEASURES.items()}
+        if moments.energy is not None:
+            entries = moments.columns * len(channels)
+            found["stream_rms"] = (moments.energy / entries).sqrt()
+    if moments.largest is not None:
+        found["overflow_margin"] = (moments.limit / moments.largest).log2()
+    return found
 
 
 def _squared_norms(stack: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -51,6 +51,10 @@ class Holdings:
         """Whether the gradient is laid out otherwise than its parameter, as a sum to be taken."""
         return False
 
+    def owner(self, block: Block) -> int:
+        """Rank of the process that finishes and records the block."""
+        return self.rank
+
     def owns(self, block: Block) -> bool:
         """Whether this process records the block."""
         return True
@@ -63,6 +67,26 @@ class Holdings:
         """Spectra and measures of the blocks that this process records."""
         matrices = {block: block.view.of(part) for block, part in parts.items() if part is not None}
         return measure_blocks(matrices, source, names)
+
+    def follows(self, block: Block) -> bool:
+        """Whether this process takes part in the products with a block's matrix."""
+        return True
+
+    def gram_products(self, parts: Parts, frames: Mapping[Block, Tensor]) -> dict[Block, Tensor]:
+        """WᵀW V of each block that is followed here and its columns V, in their precision."""
+        return {
+            block: gram_product(block.view.of(part), frames[block])
+            for block, part in parts.items()
+            if part is not None
+        }
+
+    def gathered(self, parts: Parts, at: Mapping[Block, int]) -> dict[Block, Tensor]:
+        """Whole matrices, each in the process that ``at`` names: those of this one."""
+        return {block: block.view.of(part) for block, part in parts.items() if part is not None}
+
+    def holders(self, here: Mapping[Block, bool]) -> dict[Block, int]:
+        """Rank of the process that has something of a block, of those of which one has it."""
+        return {block: self.rank for block, has in here.items() if has}
 
     def sums(self, numbers: Mapping[Block, Tensor], size: int) -> dict[Block, Tensor]:
         """``size`` numbers a part, summed over each block's parts, of the blocks recorded here."""
@@ -105,3 +129,9 @@ def square_sum(matrix: Tensor) -> Tensor:
     """‖A‖_F² in float64."""
     norm = torch.linalg.vector_norm(matrix, dtype=torch.promote_types(matrix.dtype, torch.float32))
     return norm.double().square()
+
+
+def gram_product(matrix: Tensor, columns: Tensor) -> Tensor:
+    """WᵀW V, in the precision of V."""
+    work = matrix.to(columns.dtype)
+    return work.mT @ (work @ columns)

@@ -226,6 +226,7 @@ class Observer:
             for probe in self._due():
                 self._guarded(probe, partial(probe.detach, held))
             self._survey.scene.snapshots.clear()
+            self._survey.scene.inputs.moments = {}
             self.peak_bytes = max(self.peak_bytes, held.memory_bytes)
         now = perf_counter()
         monitor = self._guard.seconds

@@ -23,6 +23,9 @@ WIDE = 512
 KEPT = 8
 """Leading directions that are followed through a step and into the next sample."""
 
+SAMPLED = 64
+"""Columns that are kept as they are, at most."""
+
 STARTS, MOST_STEPS, FIRST_STEPS = 4, 12, 2
 """Starts of the Krylov method, and its steps at most and at first."""
 
@@ -40,12 +43,14 @@ class Leading:
     Attributes:
         basis: Q, orthonormal rows.
         image: Y = A AᵀQ, as rows.
-        energy: ‖A‖_F².
+        channels: the energy of each feature, float64.
+        sample: evenly spaced columns of the first pass, as rows.
     """
 
     basis: Float[Tensor, "k d"]
     image: Float[Tensor, "k d"]
-    energy: Float[Tensor, ""]
+    channels: Float[Tensor, " d"]
+    sample: Float[Tensor, "s d"]
 
     @classmethod
     def of(cls, activation: Float[Tensor, "n d"], warm: Float[Tensor, "k d"] | None) -> Leading:
@@ -60,14 +65,21 @@ class Leading:
         """
         work = _precise(activation)
         basis = _leading(work, warm)
-        return cls(basis, basis.new_zeros(basis.shape), _energy(work)).grown(work, first=True)
+        nothing = work.new_zeros(work.shape[1], dtype=torch.float64)
+        sample = work[:: -(-len(work) // SAMPLED) or 1].clone()
+        return cls(basis, basis.new_zeros(basis.shape), nothing, sample).grown(work)
 
-    def grown(self, activation: Float[Tensor, "n d"], *, first: bool = False) -> Leading:
+    def grown(self, activation: Float[Tensor, "n d"]) -> Leading:
         """With the columns of one more pass."""
         work = _precise(activation)
         image = (self.basis @ work.mT) @ work
-        energy = self.energy if first else self.energy + _energy(work)
-        return Leading(self.basis, self.image + image, energy)
+        channels = self.channels + torch.linalg.vector_norm(work, dim=0).double().square()
+        return Leading(self.basis, self.image + image, channels, self.sample)
+
+    @property
+    def energy(self) -> Float[Tensor, ""]:
+        """‖A‖_F²."""
+        return self.channels.sum()
 
     def operator(self) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """‖A‖_op² and a bound on its error, both in float64; NaN where A is not finite."""
@@ -90,7 +102,7 @@ class Leading:
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        return self.basis.nbytes + self.image.nbytes
+        return sum(one.nbytes for one in (self.basis, self.image, self.channels, self.sample))
 
 
 def _leading(work: Float[Tensor, "n d"], warm: Float[Tensor, "k d"] | None) -> Tensor:
@@ -125,7 +137,3 @@ def _leading(work: Float[Tensor, "n d"], warm: Float[Tensor, "k d"] | None) -> T
 
 def _precise(activation: Tensor) -> Tensor:
     return activation.float() if activation.dtype.itemsize < 4 else activation
-
-
-def _energy(work: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(work, dim=1).double().square().sum()

@@ -16,6 +16,7 @@ from support.distributed import (
     run_jobs,
     train,
 )
+from support.followed import Followed
 
 KEY = ["step", "block", "source", "measure", "index"]
 
@@ -81,6 +82,14 @@ def assert_same_noise(folder: Path, reference: Path) -> None:
     error = (pl.col("value") - pl.col("value_ours")).abs()
     allowed = 1e-5 * pl.col("value").abs() + 1e-9  # seen: see below
     assert both.filter(error > allowed).is_empty(), both.filter(error > allowed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [2, 4])
+def test_the_largest_singular_value_is_followed_alike(tmp_path: Path, processes: int) -> None:
+    """Beside the spectra of the same steps: products are summed over shards."""
+    modes = ["ddp", "fsdp2", "tensor parallel", *(["hsdp"] if processes == 4 else [])]
+    check_modes(tmp_path, processes, modes, options=(("probes", (Followed,)),))
 
 
 def test_a_mesh_of_two_by_two(tmp_path: Path) -> None:

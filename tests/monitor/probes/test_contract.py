@@ -59,9 +59,10 @@ def test_there_is_something_to_compare(trainings: Trainings) -> None:
     """Nearly all probes write rows in these trainings: the promises are no empty ones.
 
     No matrix is composed here, but those rows are of the same quantities as weights and updates.
+    Nor is there an attention.
     """
     silent = {p.name for p in ALL if not trainings.rows(p, contract.ACCUMULATED)}
-    assert silent == {"granularity", "intended", "not_finite"}
+    assert silent == {"granularity", "intended", "logits", "not_finite"}
 
 
 class Undeclared(Agreement):

@@ -25,7 +25,7 @@ from spectrain_studies.frame import (
     undecided,
     untestable,
 )
-from spectrain_studies.frame.chance import chance
+from spectrain_studies.frame.chance import _canonical, _rates, chance
 from spectrain_studies.frame.measured import at_level
 from spectrain_studies.frame.statistics import skill, violations
 
@@ -220,3 +220,8 @@ def test_few_cases_without_violation_do_not_show_that_there_is_none():
 def test_direct_calls_are_the_criteria():
     assert below(0.5, 1.0, seeds=3, note="n", details={"a": 1}).seeds == 3
     assert below(0.5, 1.0).verdict == Below(1.0).judge(0.5).verdict
+
+
+@pytest.mark.parametrize("leaf", [Above(0.02), Below(-3.0), Within(0.9, 1.1), Differs(equal=0.1)])
+def test_what_chance_gives_does_not_depend_on_where_limits_lie(leaf):
+    assert _rates(leaf, 5, 2, 0.95) == _rates(_canonical(leaf), 5, 2, 0.95)

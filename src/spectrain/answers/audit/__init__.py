@@ -10,7 +10,7 @@ __all__ = ["audit"]
 QUESTIONS.register(
     Question(
         name="audit",
-        place=6,
+        place=7,
         text=QUESTION,
         answer=audit,
         verdicts=VERDICTS,

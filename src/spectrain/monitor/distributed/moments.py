@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import torch
 from torch import Tensor
 
-from spectrain.core import Feed
+from spectrain.core import Feed, Tap
 from spectrain.monitor.activations import ActivationStore, Moments
 from spectrain.monitor.distributed.team import PeerError, Team
+from spectrain.monitor.sample import on_host
 
 DTYPES = (torch.float32, torch.float64, torch.int64)
 
@@ -36,6 +38,8 @@ def merge_moments(store: ActivationStore, team: Team, failed: bool) -> Activatio
         raise PeerError("failed on another process")
     inseparable, leader, minus, size, code = top[1:].T.tolist()
     columns = team.total(torch.tensor([_columns(store, feed) for feed in feeds])).tolist()
+    largest, limits = team.maximum(_sizes(store, feeds)).T
+    energies = team.total(_energies(store, feeds))
     groups: dict[int, int] = {}
     for index in range(len(feeds)):
         if code[index] and not inseparable[index]:
@@ -51,6 +55,10 @@ def merge_moments(store: ActivationStore, team: Team, failed: bool) -> Activatio
             sums = _summed(store, feeds, chosen, owner, size, dtype, team)
             for index, second in sums.items():
                 moments = Moments(second, columns[index])
+                if limits[index] > 0:
+                    moments.largest, moments.limit = largest[index], float(limits[index])
+                if feeds[index].tap is Tap.NORMALIZED:
+                    moments.energy = energies[index]
                 for member, head in groups.items():
                     if head == index:
                         merged.moments[feeds[member]] = moments
@@ -118,3 +126,26 @@ def _headers(store: ActivationStore, feeds: Sequence[Feed]) -> list[list[int]]:
 def _columns(store: ActivationStore, feed: Feed) -> int:
     moments = store.moments.get(feed)
     return 0 if moments is None else moments.columns
+
+
+def _sizes(store: ActivationStore, feeds: Sequence[Feed]) -> Tensor:
+    """Largest magnitude of each feed, infinite where it is not a number, and its precision's."""
+    known = [moments for moments in map(store.moments.get, feeds) if moments is not None]
+    values = iter(on_host([m.largest for m in known if m.largest is not None]))
+    rows = torch.full((len(feeds), 2), -1.0, dtype=torch.float64)
+    for row, feed in zip(rows, feeds, strict=True):
+        moments = store.moments.get(feed)
+        if moments is not None and moments.largest is not None:
+            value = next(values)
+            row[0], row[1] = value if value == value else inf, moments.limit
+    return rows
+
+
+def _energies(store: ActivationStore, feeds: Sequence[Feed]) -> Tensor:
+    """Energy of what each norm layer reads here."""
+    moments = [store.moments.get(feed) for feed in feeds]
+    energies = [None if one is None else one.energy for one in moments]
+    values = iter(on_host([energy for energy in energies if energy is not None]))
+    return torch.tensor(
+        [0.0 if energy is None else next(values) for energy in energies], dtype=torch.float64
+    )

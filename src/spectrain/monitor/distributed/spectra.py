@@ -141,7 +141,7 @@ def _by_parts(
     if not blocks:
         return {}
     by_owner = _by_owner(held, blocks, team)
-    received = team.exchange([[_packed(held[block].piece) for block in own] for own in by_owner])
+    received = team.exchange([[packed(held[block].piece) for block in own] for own in by_owner])
     found = {}
     for block, parts in zip(by_owner[team.index or 0], received, strict=True):
         whole = together(block, parts, held[block].dtype)
@@ -165,7 +165,7 @@ def together(block: Block, parts: Sequence[Tensor], dtype: torch.dtype) -> Tenso
     return whole
 
 
-def _packed(piece: Piece | None) -> Tensor:
+def packed(piece: Piece | None) -> Tensor:
     """A piece as bytes: number of rows and columns, their positions, the entries."""
     if piece is None or piece.matrix.numel() == 0:
         return torch.empty(0, dtype=torch.uint8)

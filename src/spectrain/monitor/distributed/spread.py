@@ -12,8 +12,9 @@ from torch.distributed.tensor import DTensor, Replicate
 
 from spectrain.core import QUANTITIES, Block, InputError, Quantity, Record, Source
 from spectrain.monitor.activations import ActivationStore
-from spectrain.monitor.distributed.layout import bounds_of, find_layouts, local, piece_of
+from spectrain.monitor.distributed.layout import Piece, bounds_of, find_layouts, local, piece_of
 from spectrain.monitor.distributed.moments import merge_moments
+from spectrain.monitor.distributed.products import gather_pieces, sum_gram_products
 from spectrain.monitor.distributed.shares import share_out
 from spectrain.monitor.distributed.spectra import Held, measure_together
 from spectrain.monitor.distributed.team import Team, Traffic
@@ -112,7 +113,6 @@ class Spread(Holdings):
         return sorted(here, key=self._order.__getitem__)
 
     def owner(self, block: Block) -> int:
-        """Rank of the process that finishes and records the block."""
         return self._shares[block].owner
 
     def owns(self, block: Block) -> bool:
@@ -152,6 +152,40 @@ class Spread(Holdings):
         layout, share = self._layouts[block.parameter], self._shares[block]
         dtype = parameter.dtype if part is None else part.dtype
         return Held(layout, share, piece, dtype)
+
+    def _alone(self, block: Block) -> bool:
+        """Whether the copy of the block that is read lies in one process."""
+        return len(self._shares[block].ranks) == 1
+
+    def follows(self, block: Block) -> bool:
+        return self.owns(block) or not self._alone(block)
+
+    def gram_products(self, parts: Parts, frames: Mapping[Block, Tensor]) -> dict[Block, Tensor]:
+        alone = {block: part for block, part in parts.items() if self._alone(block)}
+        cut = sorted(parts.keys() - alone.keys(), key=self._order.__getitem__)
+        pieces = {block: self._piece(block, parts[block]) for block in cut}
+        own = super().gram_products(alone, frames)
+        return own | sum_gram_products(pieces, frames, self.world)
+
+    def gathered(self, parts: Parts, at: Mapping[Block, int]) -> dict[Block, Tensor]:
+        cut = sorted(filter(lambda b: not self._alone(b), parts), key=self._order.__getitem__)
+        here = {b: p for b, p in parts.items() if self._alone(b) and at[b] == self.rank}
+        pieces = {block: self._piece(block, parts[block]) for block in cut}
+        dtypes = {block: self._parameters[block.parameter].dtype for block in cut}
+        own = super().gathered(here, at)
+        return own | gather_pieces(pieces, at, dtypes, self.world)
+
+    def holders(self, here: Mapping[Block, bool]) -> dict[Block, int]:
+        own = torch.tensor([self.rank if has else -1 for has in here.values()], dtype=torch.long)
+        ranks = self.world.maximum(own).tolist()
+        return {block: rank for block, rank in zip(here, ranks, strict=True) if rank >= 0}
+
+    def _piece(self, block: Block, part: Tensor | None) -> Piece | None:
+        """What of the copy that is read lies here."""
+        if part is None or self.rank not in self._shares[block].ranks:
+            return None
+        parameter = self._parameters[block.parameter]
+        return piece_of(block.view, part, bounds_of(parameter), parameter.shape)
 
     def part_of_matrix(self, block: Block, part: Tensor) -> Tensor:
         parameter = self._parameters[block.parameter]

@@ -6,6 +6,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
-from spectrain.core import Block, Feed, Record, Source, quantities_of
+from spectrain.core import Block, Feed, Quantity, Record, Source, quantities_of
 from spectrain.matrix import MEASURES, REASONS, Status
 from spectrain.monitor import taps
 from spectrain.monitor.activations import ActivationNorms, ActivationStore
@@ -24,6 +25,7 @@ from spectrain.monitor.taps import compiled_names
 from spectrain.network.states import STATES, hidden_states
 from spectrain.network.taps import activation
 from spectrain.network.wrapping import modules_of
+from spectrain.stability import STABILITY_MEASURES
 
 
 @register
@@ -35,10 +37,25 @@ class ActivationProbe(Probe):
     """
 
     name = "activation"
-    records = tuple(
-        quantity
-        for quantity in quantities_of(MEASURES, Source.INPUT, Source.CRITERION_INPUT)
-        if quantity.measure in ("stable_rank", "frobenius_norm", "operator_norm")
+    records = (
+        *(
+            quantity
+            for quantity in quantities_of(MEASURES, Source.INPUT, Source.CRITERION_INPUT)
+            if quantity.measure in ("stable_rank", "frobenius_norm", "operator_norm")
+        ),
+        *quantities_of(STABILITY_MEASURES, Source.INPUT),
+        Quantity(
+            Source.INPUT,
+            "overflow_margin",
+            unit="bits",
+            formula="log₂ of the largest number of x's precision over max |x|",
+        ),
+        Quantity(
+            Source.INPUT,
+            "stream_rms",
+            unit="unit of x",
+            formula="root mean square of what a norm layer reads, before it is normalised",
+        ),
     )
 
     def __init__(self, scene: Scene) -> None:
@@ -146,7 +163,7 @@ class ActivationProbe(Probe):
                         found = hidden_states(feed.tap, module, arguments, output)
                         seen, counts = self._holdings.seen(found)
                         if counts:
-                            self._store.add(feed, seen, seen)
+                            self._store.add(feed, seen, seen, seen)
 
         return read
 
@@ -184,7 +201,7 @@ class ActivationProbe(Probe):
         if seen is not source:
             place = feed.argument
             arguments = (*arguments[:place], seen, *arguments[place + 1 :])
-        self._store.add(feed, source, activation(feed, module, arguments))
+        self._store.add(feed, source, activation(feed, module, arguments), seen)
 
     def detach(self, sample: Sample) -> None:
         self._rest()
@@ -192,6 +209,7 @@ class ActivationProbe(Probe):
         sample.memory_bytes += store.nbytes
         store.settle()
         merged = self._holdings.merged(store, self.name in self._guard.disabled)
+        self.scene.inputs.moments = merged.moments
         norms = merged.norms()
         self._warm |= merged.directions()
         found = []
@@ -214,6 +232,7 @@ class ActivationReading:
         frobenius = on_host([n.frobenius for _, _, n in self.norms])
         operator = on_host([n.operator for _, _, n in self.norms])
         error = on_host([n.error for _, _, n in self.norms])
+        sizes = iter(on_host([size for _, _, n in self.norms for size in n.sizes.values()]))
         for index, (block, source, n) in enumerate(self.norms):
             top, total, bound = operator[index], frobenius[index], error[index]
             stable = total / top if top else 0.0
@@ -221,14 +240,17 @@ class ActivationReading:
                 ("stable_rank", stable, stable * bound / top if top else None),
                 ("frobenius_norm", total**0.5, None),
                 ("operator_norm", max(top, 0.0) ** 0.5, None),
+                *((measure, next(sizes), None) for measure in n.sizes),
             )
             for measure, value, spread in values:
                 row = Record(step, block.name, source, measure, None, count=n.columns)
-                if value != value:
-                    yield replace(row, reason=NOT_FINITE)
+                if source is not Source.INPUT and measure in n.sizes:
+                    continue
+                why = REASONS[Status.ZERO] if total == 0 else None
+                if isfinite(value):
+                    yield replace(row, value=value, error=spread, reason=why)
                 else:
-                    reason = REASONS[Status.ZERO] if value == 0 else None
-                    yield replace(row, value=value, error=spread, reason=reason)
+                    yield replace(row, reason=why or NOT_FINITE)
 
 
 def _feeds(block: Block) -> list[tuple[Source, Feed]]:

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, TypeVar
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from spectrain.core import QUANTITIES, Block, InputError, Quantity, Source
+from spectrain.core import QUANTITIES, Block, Feed, InputError, Quantity, Source
+from spectrain.monitor.activations import Moments
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.measuring import matching
@@ -59,6 +60,17 @@ class Snapshots:
         self._kept.clear()
 
 
+@dataclass(slots=True)
+class Inputs:
+    """What fed the blocks in the step that ends: probes that are told later may read it.
+
+    Attributes:
+        moments: of each feed, over all processes, in the process that records it.
+    """
+
+    moments: Mapping[Feed, Moments] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What a probe is made with.
@@ -75,6 +87,7 @@ class Scene:
         replicas: what the backward passes of a step are.
         composed: matrices that several of the parameters make.
         snapshots: of the weights before the update.
+        inputs: what fed the blocks, from when the activation probe has detached.
     """
 
     model: nn.Module
@@ -88,6 +101,7 @@ class Scene:
     replicas: Replicas
     composed: Sequence[Block] = ()
     snapshots: Snapshots = field(init=False)
+    inputs: Inputs = field(default_factory=Inputs, init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "snapshots", Snapshots(self.parameters, self.holdings))

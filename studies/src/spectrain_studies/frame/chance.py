@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from typing import Any
 
 import torch
 
 from spectrain.core.student import t_quantile
 from spectrain_studies.frame.conjunction import AllOf, OnEvery
-from spectrain_studies.frame.criteria import Criterion, Simple
+from spectrain_studies.frame.criteria import (
+    Above,
+    Below,
+    Criterion,
+    Differs,
+    Simple,
+    Skill,
+    Within,
+)
 from spectrain_studies.frame.judgement import Verdict
 from spectrain_studies.frame.statistics import LEVEL
 from spectrain_studies.frame.study import Claim
@@ -61,7 +70,7 @@ def chance(criterion: Criterion, *, seeds: int, members: int = 1, level: float =
     """
     leaves = _leaves(criterion, members)
     parts = len(leaves)
-    pairs = [_rates(leaf, seeds, parts, level) for leaf in leaves]
+    pairs = [_rates(_canonical(leaf), seeds, parts, level) for leaf in leaves]
     kept = 1.0
     for false_fail, _ in pairs:
         kept *= 1 - false_fail
@@ -84,6 +93,23 @@ def _leaves(criterion: Criterion, members: int) -> list[Simple]:
             return [criterion]
         case _:
             raise TypeError(f"no way to plant a truth for {type(criterion).__name__}")
+
+
+def _canonical(leaf: Simple) -> Simple:
+    """A criterion with the same rates: limits may be shifted and scaled, as the noise is."""
+    match leaf:
+        case Differs():
+            return Differs(1.0)
+        case Skill():
+            return leaf
+        case Within(low, high) if high == inf:
+            return Above(0.0)
+        case Within(low, high) if low == -inf:
+            return Below(0.0)
+        case Within(low, high) if low < high:
+            return Within(0.0, 1.0)
+        case _:
+            return leaf
 
 
 @cache

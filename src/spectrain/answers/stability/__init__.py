@@ -1,0 +1,22 @@
+"""Stability: whether something grows towards trouble, and whether layers keep the same pace."""
+
+from spectrain.answers.question import QUESTIONS, Question
+from spectrain.answers.stability.columns import columns
+from spectrain.answers.stability.finding import QUESTION, stability
+from spectrain.answers.stability.page import part
+from spectrain.answers.stability.row import VERDICTS, StabilityGroup, StabilityRow
+
+__all__ = ["StabilityGroup", "StabilityRow", "stability"]
+
+QUESTIONS.register(
+    Question(
+        name="stability",
+        place=6,
+        text=QUESTION,
+        answer=stability,
+        verdicts=VERDICTS,
+        columns=columns,
+        part=part,
+        script=__name__,
+    )
+)

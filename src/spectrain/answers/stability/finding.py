@@ -1,0 +1,191 @@
+"""Stability: whether something grows towards trouble, and whether layers keep the same pace.
+
+Of each block the largest singular value, the bound of its attention logits and the room that its
+input has left in the range of its precision are followed on a logarithmic scale. What the late
+samples' rate leads to within as many steps as were recorded is *growing*, with the step at which it
+passes its limit; what has passed it is an *alarm*.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+from spectrain.answers.finding import Finding, Label, Status, about
+from spectrain.answers.stability import words
+from spectrain.answers.stability.growth import course, late
+from spectrain.answers.stability.indicators import Samples, read_indicators, watched
+from spectrain.answers.stability.pace import Paced, paces
+from spectrain.answers.stability.row import (
+    Course,
+    Indicator,
+    Spike,
+    StabilityGroup,
+    StabilityRow,
+    Verdict,
+)
+from spectrain.answers.stability.spikes import spikes
+from spectrain.answers.trend import ENOUGH, LEVEL
+from spectrain.core import Block
+from spectrain.records import Run
+
+QUESTION = "Does something grow towards trouble, and do the layers learn at the same pace?"
+
+
+def stability(
+    run: Run, *, blocks: Sequence[Block] | None = None
+) -> Finding[StabilityRow, StabilityGroup | Spike]:
+    """Hold what may grow in every block against its limit, at its late rate.
+
+    Limits: ten times the largest singular value of the start (or √(m/n) where that is more), 10⁴
+    for the logits that inputs of the measured mean square can make, the largest number of an
+    input's precision. The rate is the slope of the logarithm over the last third of the samples; a
+    block is *growing* where "the limit is not passed within as many steps as were recorded" is
+    refuted, with the false discovery rate held at 5 % over all courses of the run.
+
+    Args:
+        run: an open run.
+        blocks: the blocks to judge; all if not given.
+
+    Returns:
+        A finding with a row for every block, a group for every layer, and one for each spike of
+        the loss.
+
+    Source:
+        Wortsman et al. 2023, arXiv:2309.14322, §3 (logits, and growth that foretells
+        instability); Yang, Simon & Bernstein 2023, arXiv:2310.17813 (pace and shape).
+    """
+    chosen = run.blocks if blocks is None else tuple(blocks)
+    series = read_indicators(run)
+    courses = _tested({block.name: _courses(block, series) for block in chosen})
+    paced = paces(chosen, series)
+    rows = tuple(_row(block, courses[block.name], paced, series) for block in chosen)
+    judged = [row for row in rows if row.verdict is not Verdict.UNKNOWN]
+    told = spikes(run, chosen, series)
+    return Finding(
+        name="stability",
+        question=QUESTION,
+        status=Status.ANSWERED if judged else Status.NOT_ENOUGH_DATA,
+        sign=words.sign(rows, told),
+        sentence=words.sentence(rows),
+        action=words.action(rows, told),
+        statement=words.statement(rows, told),
+        confidence=words.confidence(judged),
+        label=Label.TEST,
+        rows=rows,
+        groups=(*_by_depth(chosen, rows, series), *told),
+        advice=tuple(words.advice(rows, told)),
+        limits=tuple(words.limits(rows)),
+    )
+
+
+def _courses(block: Block, series: Mapping[str, Samples]) -> list[Course]:
+    made = (course(w.indicator, w.steps, w.values, w.limit) for w in watched(block, series))
+    return [one for one in made if one is not None]
+
+
+def _tested(courses: Mapping[str, Sequence[Course]]) -> dict[str, list[Course]]:
+    """With q-values, over all courses of the run."""
+    chances = [one.p_value for own in courses.values() for one in own]
+    q_values = iter(false_discovery_control(chances) if chances else ())
+    return {
+        name: [replace(one, q_value=float(next(q_values))) for one in own]
+        for name, own in courses.items()
+    }
+
+
+def _row(
+    block: Block,
+    courses: Sequence[Course],
+    paced: Mapping[str, Paced],
+    series: Mapping[str, Samples],
+) -> StabilityRow:
+    known: dict[str, Any] = {
+        **about(block),
+        "parameter": block.parameter,
+        **_sizes(block, series),
+    }
+    if (pace := paced.get(block.name)) is not None:
+        known |= {
+            "pace": pace.pace,
+            "pace_ratio": pace.ratio,
+            "pace_low": pace.low,
+            "pace_high": pace.high,
+        }
+    if not courses:
+        return StabilityRow(**known, reason=_missing(block, series))
+    verdict, decisive = _decide(courses)
+    if decisive.indicator is Indicator.LOGITS:
+        known["head"] = series["logits"][block.name]["index"][-1]
+    return StabilityRow(**known, verdict=verdict, course=decisive)
+
+
+def _decide(courses: Sequence[Course]) -> tuple[Verdict, Course]:
+    """The gravest verdict, and the course that gives it."""
+    nearest = max(courses, key=lambda one: one.value / one.limit)
+    if nearest.past:
+        return Verdict.ALARM, nearest
+    growing = [one for one in courses if (one.q_value or 0.0) <= 1 - LEVEL and one.rate > 0]
+    if growing:
+        return Verdict.GROWING, min(growing, key=lambda one: one.passes or np.inf)
+    return Verdict.STEADY, nearest
+
+
+def _missing(block: Block, series: Mapping[str, Samples]) -> str:
+    if block.view.diagonal and block.name not in series["margin"]:
+        return "it is a vector, and what feeds it is not recorded"
+    samples = max((len(own[block.name]) for own in series.values() if block.name in own), default=0)
+    if not samples:
+        return "neither its weights nor its input are recorded"
+    return f"{samples} samples, {ENOUGH} are needed"
+
+
+def _sizes(block: Block, series: Mapping[str, Samples]) -> dict[str, float]:
+    """Numbers late in the run that no limit is known for."""
+    found = {}
+    for key, name in (
+        ("gain", "gain"),
+        ("kurtosis", "channel_kurtosis"),
+        ("share", "top_channel_share"),
+    ):
+        if (samples := series[key].get(block.name)) is not None:
+            found[name] = float(np.median(late(samples["value"].to_numpy())))
+    if (samples := series["margin"].get(block.name)) is not None:
+        found["overflow_margin"] = float(late(samples["value"].to_numpy()).min())
+    return found
+
+
+def _by_depth(
+    blocks: Sequence[Block], rows: Sequence[StabilityRow], series: Mapping[str, Samples]
+) -> list[StabilityGroup]:
+    groups = []
+    for depth in sorted({block.depth for block in blocks if block.depth is not None}):
+        members = [(b, row) for b, row in zip(blocks, rows, strict=True) if b.depth == depth]
+        logits = [_late_logits(block, series) for block, _ in members]
+        streams = [
+            float(np.median(late(series["stream"][b.name]["value"].to_numpy())))
+            for b, _ in members
+            if b.name in series["stream"]
+        ]
+        groups.append(
+            StabilityGroup(
+                depth=depth,
+                blocks=len(members),
+                logits=max((one for one in logits if one is not None), default=None),
+                stream_rms=max(streams, default=None),
+                verdicts={str(v): n for v, n in Counter(r.verdict for _, r in members).items()},
+            )
+        )
+    return groups
+
+
+def _late_logits(block: Block, series: Mapping[str, Samples]) -> float | None:
+    for one in watched(block, series):
+        if one.indicator is Indicator.LOGITS and len(one.values):
+            return float(np.median(late(one.values)))
+    return None

@@ -1,0 +1,170 @@
+"""The page's section on stability: what stands nearest to its limits, and its course."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from math import log
+
+import numpy as np
+import polars as pl
+
+from spectrain.answers.finding import Finding
+from spectrain.answers.question import Part
+from spectrain.answers.stability.indicators import read_indicators, watched
+from spectrain.answers.stability.row import (
+    VERDICTS,
+    Spike,
+    StabilityGroup,
+    StabilityRow,
+    Verdict,
+)
+from spectrain.answers.stability.words import passing
+from spectrain.core import Block
+from spectrain.page.curves import Curve, thinned
+from spectrain.page.elements import missing, verdict_chip
+from spectrain.page.format import MISSING, number, percent
+from spectrain.page.html import Html, element, name, shorten
+from spectrain.records import Run
+
+MOST_BLOCKS = 50
+
+_COLUMNS = (
+    ("Block", "name of the parameter, or of the part of it that is the block"),
+    ("Stability", "whether something in it grows towards a limit"),
+    ("Decided by", "what is nearest to its limit, or passes it first"),
+    ("Value", "at the last step, by the line through the late samples"),
+    ("Limit", "that it should stay below"),
+    ("Passes", "at its present rate, and the 95 % interval"),
+    ("Pace", "‖ΔW x‖/‖x‖ (root mean squares) over that of the median block"),
+    ("Kurtosis", "of the channels of its input; 1 if all are alike"),
+    ("Top channels", "share of its input's energy in the largest hundredth of the channels"),
+)
+
+_DEPTHS = (
+    ("Layer", "counted from 0"),
+    ("Logits", "largest bound of attention logits, late in the run"),
+    ("Stream", "root mean square of what its norms read, late in the run"),
+    ("Blocks", "that are steady, growing, alarming, or not judged"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NearLimit:
+    """The course of what decides of one block, over its limit."""
+
+    name: str
+    verdict: str
+    curves: list[Curve]
+
+
+def part(
+    run: Run, blocks: Sequence[Block], finding: Finding[StabilityRow, StabilityGroup | Spike]
+) -> Part:
+    """Chart and tables of the blocks that stand nearest to their limits."""
+    title = "What stands nearest to its limit"
+    nearest = sorted(
+        (row for row in finding.rows if row.course is not None),
+        key=lambda row: (row.verdict is Verdict.STEADY, -_nearness(row)),
+    )[:MOST_BLOCKS]
+    if not nearest:
+        return Part(title, (missing(finding.statement),))
+    data = [asdict(one) for one in read_courses(run, blocks, nearest)]
+    depths = [group for group in finding.groups if isinstance(group, StabilityGroup)]
+    note = (
+        "Logarithmic, over the limit: 1 is the limit itself. What is nearest to it is drawn first."
+    )
+    options = (
+        element("option", f"{one['name']} ({one['verdict']})", value=place)
+        for place, one in enumerate(data)
+    )
+    body = (
+        element("p", note, class_="note"),
+        element(
+            "p",
+            element("label", "Block ", element("select", *options, id="stability-block")),
+            class_="controls",
+        ),
+        element(
+            "div",
+            id="stability-chart",
+            class_="chart",
+            role="figure",
+            aria_label="Course of the indicator over its limit",
+        ),
+        _table(_COLUMNS, 3, map(_row, nearest), id="stabilities", label="Stability of the blocks"),
+        _table(_DEPTHS, 1, map(_depth, depths), id="depths", label="Stability by layer")
+        if depths
+        else "",
+    )
+    return Part(title, tuple(filter(None, body)), data, over_steps=True)
+
+
+def read_courses(
+    run: Run, blocks: Sequence[Block], rows: Sequence[StabilityRow]
+) -> list[NearLimit]:
+    """The recorded course of each row's decisive indicator, over its limit."""
+    series, by_name = read_indicators(run), {block.name: block for block in blocks}
+    found = []
+    for row in rows:
+        for one in watched(by_name[row.block], series):
+            if row.course is not None and one.indicator is row.course.indicator:
+                over = pl.DataFrame({"step": one.steps, "value": np.log10(one.values / one.limit)})
+                curve = thinned(str(one.indicator), over)
+                curves = [Curve("course", str(one.indicator), curve.steps, curve.values, 1)]
+                found.append(NearLimit(shorten(row.block), str(row.verdict), curves))
+    return found
+
+
+def _nearness(row: StabilityRow) -> float:
+    assert row.course is not None
+    return log(max(row.course.value, 1e-300)) - log(row.course.limit)
+
+
+def _row(row: StabilityRow) -> Html:
+    course = row.course
+    assert course is not None
+    return element(
+        "tr",
+        element("th", name(row.block), scope="row"),
+        element("td", verdict_chip(row.verdict, VERDICTS[row.verdict].mark)),
+        element("td", str(course.indicator)),
+        _number(number(course.value)),
+        _number(number(course.limit)),
+        _number(passing(course) or MISSING),
+        _number(number(row.pace_ratio, 2)),
+        _number(number(row.channel_kurtosis)),
+        _number(percent(row.top_channel_share)),
+    )
+
+
+def _depth(group: StabilityGroup) -> Html:
+    told = ", ".join(f"{count} {verdict}" for verdict, count in group.verdicts.items())
+    return element(
+        "tr",
+        element("th", str(group.depth), scope="row"),
+        _number(number(group.logits)),
+        _number(number(group.stream_rms)),
+        _number(told),
+    )
+
+
+def _number(text: str) -> Html:
+    return element("td", text, class_="number")
+
+
+def _table(
+    columns: Sequence[tuple[str, str]], words: int, rows: Iterable[Html], *, id: str, label: str
+) -> Html:
+    """A table whose first columns are words and whose others are numbers."""
+    head = element(
+        "tr",
+        *(
+            element("th", text, title=why, scope="col", class_="number" if place >= words else None)
+            for place, (text, why) in enumerate(columns)
+        ),
+    )
+    table = element("table", element("thead", head), element("tbody", *rows), id=id)
+    return element(
+        "div", table, class_="scroll regimes", tabindex="0", role="region", aria_label=label
+    )

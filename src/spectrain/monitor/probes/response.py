@@ -1,0 +1,104 @@
+"""The coordinate check, live: how far a step moves what each matrix makes of its input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from spectrain.core import Block, Quantity, Record, Source
+from spectrain.monitor.activations import Moments
+from spectrain.monitor.probes.probe import Probe, Scene, register
+from spectrain.monitor.sample import NOT_FINITE, Sample, on_host
+from spectrain.stability import rms_gain, sampled_gain, second_moment_energy
+
+MEASURE = "rms_gain"
+CITATION = "Yang, Simon & Bernstein 2023, arXiv:2310.17813, §3"
+
+Gain = tuple[Tensor, Tensor | None]
+"""A gain and its standard error, where it is one of a sample of columns."""
+
+
+@register
+class ResponseProbe(Probe):
+    """‖ΔW x‖_rms/‖x‖_rms of the step that ends, and ‖W x‖_rms/‖x‖_rms, on the step's own batch.
+
+    From the second moment of the input, which is exact, or of wide inputs from sampled columns,
+    with their standard error. Sharded matrices are put together in the process that holds the
+    moments. Embeddings and gains are left out: what feeds them has no coordinates.
+    """
+
+    name = "response"
+    records = (
+        Quantity(
+            Source.UPDATE, MEASURE, unit="1", formula="‖ΔW x‖_rms / ‖x‖_rms", citation=CITATION
+        ),
+        Quantity(
+            Source.WEIGHT, MEASURE, unit="1", formula="‖W x‖_rms / ‖x‖_rms", citation=CITATION
+        ),
+    )
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._moved: dict[Block, None] = {}
+
+    def before_update(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
+        fed = [b for b in blocks if b.literal_input is not None and not b.view.diagonal]
+        self.scene.snapshots.keep(fed)
+        self._moved |= dict.fromkeys(fed)
+
+    def detach(self, sample: Sample) -> None:
+        holdings, moments = self.scene.holdings, self.scene.inputs.moments
+        at = holdings.holders({b: b.literal_input in moments for b in self._moved})
+        parameters, snapshots = self.scene.parameters, self.scene.snapshots
+        weights = {block: holdings.local(parameters[block.parameter]) for block in at}
+        after = holdings.gathered(weights, at)
+        before = holdings.gathered({b: snapshots.before(b.parameter) for b in at}, at)
+        found: list[tuple[Block, Source, Gain]] = []
+        for block, matrix in after.items():
+            own = None if block.literal_input is None else moments.get(block.literal_input)
+            if own is None or block not in before:
+                continue
+            precise = torch.promote_types(matrix.dtype, torch.float32)
+            update = matrix.to(precise) - before[block]
+            for source, one in ((Source.WEIGHT, matrix), (Source.UPDATE, update)):
+                gain = _gain(one, own)
+                if gain is not None:
+                    found.append((block, source, gain))
+        sample.readings.append(ResponseReading(found))
+        self._moved = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReading:
+    """Gains on their devices."""
+
+    gains: Sequence[tuple[Block, Source, Gain]]
+
+    def rows(self, step: int, batch_size: int | None) -> Iterator[Record]:
+        """One a gain; 0 is the gain of weights that did not move."""
+        values = on_host([gain for _, _, (gain, _) in self.gains])
+        errors = iter(on_host([error for _, _, (_, error) in self.gains if error is not None]))
+        for (block, source, (_, error)), value in zip(self.gains, values, strict=True):
+            spread = None if error is None else next(errors)
+            row = Record(step, block.name, source, MEASURE, None)
+            if isfinite(value) and isfinite(spread or 0.0):
+                yield replace(row, value=value, error=spread)
+            else:
+                yield replace(row, reason=NOT_FINITE)
+
+
+def _gain(matrix: Tensor, moments: Moments) -> Gain | None:
+    if moments.leading is not None:
+        columns = moments.leading.sample
+        return sampled_gain(matrix.to(columns.dtype), columns)
+    second = moments.second
+    if second is None or second.ndim == 1:
+        return None
+    made = second_moment_energy(matrix.to(second.dtype), second)
+    fed = second.diagonal().double().sum()
+    return rms_gain(made, fed, (matrix.shape[0], matrix.shape[1])), None
