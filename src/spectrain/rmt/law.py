@@ -115,7 +115,7 @@ def bisect(
     """Elementwise root of a rising function between two bounds, to the last digits.
 
     Chandrupatla's method, of one root Brent's: inverse quadratic interpolation where the last three
-    points allow it, else the middle. A fifth of the evaluations of bisection, for smooth functions.
+    points allow it, else the middle. A third of the evaluations of bisection.
     The function is evaluated strictly between the bounds, so it may be infinite there. Where it
     does not change sign the nearer bound is returned, to 2⁻⁴⁰ of their distance.
 
