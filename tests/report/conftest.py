@@ -1,8 +1,16 @@
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
+import pytest
+from playwright.sync_api import Browser, Page
+
+from spectrain.answers import Finding, diagnose
 from spectrain.records import Run
+from spectrain.report import render
+from support.browser import Visit, running_browser, visit
 from support.synthetic_run import write_run
 
 
@@ -10,3 +18,63 @@ from support.synthetic_run import write_run
 def realistic_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Sixty samples of thirty blocks."""
     return write_run(tmp_path_factory.mktemp("realistic") / "run")
+
+
+@pytest.fixture(scope="session")
+def realistic_findings(realistic_run: Run) -> Sequence[Finding[Any, Any]]:
+    """What is said of that run."""
+    return diagnose(realistic_run)
+
+
+@pytest.fixture(scope="session")
+def page_file(
+    realistic_run: Run,
+    realistic_findings: Sequence[Finding[Any, Any]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The page of that run."""
+    file = tmp_path_factory.mktemp("page") / "page.html"
+    return render(realistic_run, file, findings=realistic_findings)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all."""
+    with running_browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def opened(browser: Browser, page_file: Path) -> Iterator[Visit]:
+    """The page, opened once for all tests that only read it."""
+    seen = visit(browser, page_file, width=1400)
+    yield seen
+    seen.page.context.close()
+
+
+AS_OPENED = """() => {
+  history.replaceState(null, "", location.pathname);
+  choose(byId("block").options[0].value, { address: false });
+  for (const field of document.querySelectorAll("input[type=search]")) field.value = "";
+  for (const box of document.querySelectorAll(".table-tools [type=checkbox]")) box.checked = false;
+  for (const field of document.querySelectorAll("input[type=search]"))
+    field.dispatchEvent(new Event("input"));
+  for (const part of document.querySelectorAll("details")) part.open = false;
+  byId("unfold").setAttribute("aria-pressed", "false");
+  document.querySelector("#scale input[value=linear]").checked = true;
+  byId("smoothing").value = view.smoothing = 0;
+  byId("source").value = byId("source").options[0].value;
+  zoomTo(null);
+  document.activeElement.blur();
+  scrollTo(0, 0);
+}"""
+
+
+@pytest.fixture
+def page(opened: Visit, page_file: Path) -> Iterator[Page]:
+    """The page as it is when it is opened; what it complains of or asks for fails the test."""
+    opened.page.mouse.move(0, 0)
+    opened.page.evaluate(AS_OPENED)
+    yield opened.page
+    asked = [request for request in opened.requests if not request.startswith("blob:")]
+    assert (opened.complaints, asked) == ([], [page_file.as_uri()])

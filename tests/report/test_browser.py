@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from spectrain.checkpoint import inspect_checkpoints, open_checkpoint
 from spectrain.core import Role
 from spectrain.report import render, render_comparison, render_inspection
-from support.browser import ABSENT, find_browser, running_browser, visit
+from support.browser import ABSENT, find_browser, visit
 from support.sample_checkpoints import save_safetensors
 from support.synthetic_run import Recipe, gpt_blocks, make_block, write_run
 
@@ -27,25 +27,6 @@ HOSTILE = (
 )
 
 
-@pytest.fixture(scope="session")
-def browser():
-    with running_browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def page_file(realistic_run, tmp_path_factory):
-    return render(realistic_run, tmp_path_factory.mktemp("page") / "page.html")
-
-
-@pytest.fixture
-def page(browser, page_file):
-    seen = visit(browser, page_file)
-    yield seen.page
-    assert (seen.complaints, seen.requests) == ([], [page_file.as_uri()])
-    seen.page.context.close()
-
-
 def height_and_width(page, selector):
     box = page.locator(selector).first.bounding_box()
     return (box["width"], box["height"]) if box else (0, 0)
@@ -53,7 +34,7 @@ def height_and_width(page, selector):
 
 def paths(page):
     return page.eval_on_selector_all(
-        "#waterfall-chart .js-line", "all => all.map(p => p.getAttribute('d'))"
+        "#overlay-chart .scatterlayer .js-line", "all => all.map(p => p.getAttribute('d'))"
     )
 
 
@@ -66,13 +47,14 @@ def column(page, heading):
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
 def test_everything_is_drawn_without_a_word_or_a_request(browser, page_file, width, scheme):
     seen = visit(browser, page_file, width=width, scheme=scheme)
+    seen.page.click("#unfold")
     assert (seen.complaints, seen.requests) == ([], [page_file.as_uri()])
     for key in ("rank", "descent", "update"):
         images = seen.page.locator(f"#grid-{key} .heatmaplayer image")
         assert images.count() == 9  # one a role
         assert min(height_and_width(seen.page, f"#grid-{key} .heatmaplayer image")) > 5
-    assert len(paths(seen.page)) == 2 * 28
-    for chart in ("#loss-chart .scatterlayer", "#waterfall-chart .scatterlayer"):
+    assert len(paths(seen.page)) == 3
+    for chart in ("#loss-chart .xy", "#overlay-chart .xy", "#map-chart .xy", "#course-chart .xy"):
         assert min(height_and_width(seen.page, chart)) > 100
     assert seen.page.evaluate("document.documentElement.scrollWidth") == width
     assert contrasts(seen.page) == {}
@@ -97,24 +79,28 @@ def luminance(color):
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_another_block_or_matrix_is_another_waterfall(page):
+def test_another_block_or_matrix_is_another_spectrum(page):
+    page.click("#spectrum summary")
     drawn = [paths(page)]
     page.select_option("#block", label="layers.3.mlp.in.weight")
     drawn.append(paths(page))
     page.select_option("#source", "weight")
     drawn.append(paths(page))
-    assert all(len(one) == 56 for one in drawn)
+    assert all(len(one) == 3 for one in drawn)
     assert all(one != other for one, other in itertools.combinations(drawn, 2))
 
 
 def test_steps_are_linear_or_logarithmic_as_one_likes(page):
     kinds = "['loss-chart', 'grid-rank'].map(id => document.getElementById(id).layout.xaxis.type)"
+    page.click("#heatmaps summary")
     assert page.evaluate(kinds) == ["linear", "linear"]
+    page.click("#step-tools summary")
     page.check("#scale input[value=log]")
     assert page.evaluate(kinds) == ["log", "log"]
 
 
 def test_verdicts_are_said_in_words(page):
+    page.click("#table summary")
     cells = {cell.split()[-1] for cell in column(page, "Step favoured")}
     assert cells == {"spectral", "euclidean", "open", "matrix"}  # a gain is no matrix
 
@@ -125,6 +111,7 @@ def test_the_table_sorts_by_mouse_and_keyboard(browser, tmp_path):
         tmp_path / "run", Recipe(blocks=blocks, steps=range(12), skip=("unseen.weight",))
     )
     page = visit(browser, render(run, tmp_path / "page.html")).page
+    page.click("#table summary")
 
     def ratios():
         return [
@@ -165,13 +152,16 @@ def test_hostile_names_are_inert_and_shown_as_they_are(browser, tmp_path):
     ):
         seen = visit(browser, file, bypass_csp=True)
         page = seen.page
-        for chart in page.locator(".chart").all():
+        page.click("#unfold")
+        for chart in page.locator(".chart:not(.empty)").all():
             chart.hover()
         assert (seen.dialogs, seen.complaints, seen.requests) == ([], [], [file.as_uri()])
         assert page.evaluate("window.hacked") is None
-        assert page.locator("main img, main a, main script, main svg a").count() == 0
+        assert page.locator("main img, main script, main svg a").count() == 0
+        assert page.locator("main a:not([href^='#'])").count() == 0
         page.context.close()
     page = visit(browser, tmp_path / "page.html").page
+    page.click("#unfold")
     assert column(page, "Block")[:-1] == list(HOSTILE[:-1])
     assert page.locator("h1").inner_text() == "<img src=x onerror=alert(6)>"
     images = page.locator("#grid-rank .heatmaplayer image")
@@ -195,11 +185,11 @@ def test_the_policy_of_the_page_forbids_scripts_that_are_not_its_own(browser, pa
 @pytest.mark.parametrize(
     ("recipe", "missing"),
     [
-        (Recipe(blocks=(), steps=(), loss=False, batch_size=False, summary=False), 5),
-        (Recipe(blocks=gpt_blocks(1), steps=(0,)), 1),
-        (Recipe(blocks=gpt_blocks(1), steps=(5,), loss=False), 2),
-        (Recipe(blocks=gpt_blocks(1), steps=range(9), spectra=False, activations=False), 3),
-        (Recipe(blocks=gpt_blocks(1), steps=(), loss=True), 4),
+        (Recipe(blocks=(), steps=(), loss=False, batch_size=False, summary=False), 6),
+        (Recipe(blocks=gpt_blocks(1), steps=(0,)), 2),
+        (Recipe(blocks=gpt_blocks(1), steps=(5,), loss=False), 3),
+        (Recipe(blocks=gpt_blocks(1), steps=range(9), spectra=False, activations=False), 2),
+        (Recipe(blocks=gpt_blocks(1), steps=(), loss=True), 5),
     ],
     ids=["nothing", "one step", "one late step, no loss", "gradients only", "loss only"],
 )
@@ -225,6 +215,7 @@ def test_runs_side_by_side(browser, realistic_run, tmp_path, recipe, width, char
     file = render_comparison([realistic_run, other], tmp_path / "both.html")
     seen = visit(browser, file, width=width)
     assert (seen.complaints, seen.requests) == ([], [file.as_uri()])
+    seen.page.click("#unfold")
     assert seen.page.locator("#loss-chart .js-line").count() == 1 + recipe.loss
     assert seen.page.locator(".multiples .chart .plot-container").count() == charts
     assert seen.page.evaluate("document.documentElement.scrollWidth") == width
@@ -251,7 +242,8 @@ def test_the_page_of_an_inspection_is_drawn_and_deaf_to_names(browser, tmp_path,
     seen = visit(browser, file, width=width, scheme=scheme, bypass_csp=True)
     page = seen.page
     assert min(height_and_width(page, "#lane-0 .scatterlayer")) > 20
-    assert min(height_and_width(page, "#waterfall-chart .scatterlayer")) > 100
+    page.click("#unfold")
+    assert min(height_and_width(page, "#overlay-chart .xy")) > 100
     page.select_option("#measure", "stable_rank")
     page.locator("#blocks thead button").nth(5).click()
     numbers = [float(text) for text in column(page, "‖W‖")]

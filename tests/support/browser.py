@@ -9,13 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ABSENT = (
     "there is no Chromium for the tests of the pages: install the system's (on Debian "
     "`apt-get install chromium`) or Playwright's own (`playwright install chromium`)"
 )
+
+PATIENCE = 240_000
+"""Milliseconds until a page counts as hanging, on a machine however busy."""
+
+expect.set_options(timeout=PATIENCE)
 
 
 def find_browser(playwright: Playwright) -> str:
@@ -61,6 +66,7 @@ def visit(
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=bypass_csp
     )
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     seen = Visit(page)
     page.on("console", lambda message: seen.complaints.append(f"{message.type}: {message.text}"))

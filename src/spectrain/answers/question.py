@@ -84,6 +84,19 @@ class RoleTable(Generic[G]):
     cell: Callable[[G], str]
 
 
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Why a block asks for attention.
+
+    Attributes:
+        weight: 1 where it is to be watched, 2 where something is to be done.
+        text: in a few words.
+    """
+
+    weight: int
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question(Generic[R, G]):
     """A question with all that is made of it.
@@ -96,6 +109,7 @@ class Question(Generic[R, G]):
         columns: its columns of the table of blocks, given the run.
         part: its part of the page, or ``None`` where that run has nothing for it.
         script: package whose ``page.js`` draws that part.
+        concern: why a block of that row asks for attention, or ``None`` where it does not.
         heatmaps: measures by role and depth.
         compared: tables of runs side by side.
         place: among the questions; those without one come last, in the order of registration.
@@ -108,6 +122,7 @@ class Question(Generic[R, G]):
     columns: Callable[[Run], Sequence[Column[R]]] | None = None
     part: Callable[[Run, Sequence[Block], Finding[R, G]], Part | None] | None = None
     script: str | None = None
+    concern: Callable[[R], Concern | None] | None = None
     heatmaps: tuple[Heatmap, ...] = ()
     compared: tuple[RoleTable[G], ...] = ()
     place: float = inf

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -19,7 +19,7 @@ class Cell:
     Attributes:
         content: text, or markup.
         order: what the column is sorted by; the text if not given.
-        title: shown where the reader points at it.
+        title: shown where the reader points at it; it is what explains an empty cell.
         number: whether it is aligned like a number.
     """
 
@@ -35,7 +35,7 @@ class Cell:
             self.content,
             class_="number" if self.number else None,
             data_sort=self.order,
-            title=self.title,
+            data_hint=self.title,
         )
 
 
@@ -68,15 +68,37 @@ class Column(Generic[R]):
     cell: Callable[[R], Cell]
 
 
-def sortable_head(headings: Sequence[tuple[str, str]]) -> Html:
-    """The head of a table that is sorted by pressing a heading."""
-    return element(
-        "thead",
+def sortable(
+    headings: Sequence[tuple[str, str]],
+    rows: Iterable[Html],
+    *,
+    id: str,
+    label: str,
+    class_: str | None = None,
+) -> Html:
+    """A table that is sorted by pressing a heading, searched, and saved as CSV.
+
+    Args:
+        headings: each with what its column holds, for who points at it.
+        rows: of cells, with ``data-sort`` where the text is not what the column is sorted by.
+        id: of the table.
+        label: what it is a table of.
+        class_: of the table.
+    """
+    head = (
         element(
-            "tr",
-            *(
-                element("th", element("button", label, type="button", title=title), scope="col")
-                for label, title in headings
-            ),
-        ),
+            "th", element("button", heading, type="button", data_hint=hint or None), scope="col"
+        )
+        for heading, hint in headings
+    )
+    table = element(
+        "table",
+        element("thead", element("tr", *head)),
+        element("tbody", *rows),
+        id=id,
+        class_=f"sortable {class_}" if class_ else "sortable",
+        aria_label=label,
+    )
+    return element(
+        "div", table, class_="scroll", tabindex="0", role="region", aria_label=f"Table: {label}"
     )

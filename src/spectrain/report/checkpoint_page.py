@@ -17,13 +17,23 @@ from spectrain.checkpoint.summary import groups_frame
 from spectrain.core import Block, Skipped
 from spectrain.page.elements import chart, missing, section
 from spectrain.page.format import MISSING, duration, number, percent
-from spectrain.page.html import Html, document, element, join, name
+from spectrain.page.html import Html, document, element, join, name, shorten
+from spectrain.page.table import numeric, sortable
 from spectrain.records import Run
-from spectrain.report.facts import configuration, definitions, skipped
+from spectrain.report.densities import read_densities
+from spectrain.report.facts import configuration, skipped
+from spectrain.report.glossary import glossary, names_of, terms
 from spectrain.report.health import Profiles, health_frame, is_difference, moved, read_profiles
 from spectrain.report.health_table import CHANGES, MOST_ROWS, WEIGHTS, Column, health_table
-from spectrain.report.page import finding_card, page_scripts, spectrum_section, write_page
-from spectrain.report.waterfall import DECADES, read_waterfalls
+from spectrain.report.page import (
+    bar,
+    block_section,
+    finding_card,
+    page_scripts,
+    waterfall_data,
+    write_page,
+)
+from spectrain.report.waterfall import read_waterfalls
 
 _SHOWN = 40  # lines of one list
 
@@ -59,24 +69,40 @@ def render_inspection(
     lacking = without_answer(run) if incomplete is None else incomplete
     profiles = read_profiles(frame, [column.key for column in columns])
     picker = read_waterfalls(run, sorted(chosen, key=lambda block: block.view.diagonal))
+    entries = terms()
     data = {
         "profiles": asdict(profiles),
         "measures": [{"key": c.key, "label": c.label, "share": c.share} for c in columns],
-        "waterfalls": asdict(picker) | {"decades": DECADES},
+        "waterfalls": waterfall_data(picker),
+        "last": max(profiles.steps, default=0) or 0,
+        "densities": {
+            shorten(block): asdict(density)
+            for block, density in read_densities(run, chosen, findings).items()
+        },
+        "terms": names_of(entries),
     }
-    body = element(
+    main = element(
         "main",
-        _headline(run, chosen, frame, lacking),
         _cards(findings),
         _attention(run, frame, lacking),
         _layers(profiles, columns),
-        spectrum_section(picker),
+        block_section(picker),
         _roles(frame, columns),
         _blocks(frame, columns),
         section("colophon", "About this inspection", skipped(run), _how(run), configuration(run)),
-        definitions(),
+        glossary(entries),
     )
-    scripts = page_scripts("spectra.js", "inspection.js")
+    contents = [
+        *([("findings", "Findings")] if findings else []),
+        ("layers", "Layers"),
+        ("spectrum", "One block"),
+        ("roles", "Roles"),
+        ("table", "Blocks"),
+        ("colophon", "About"),
+        ("glossary", "Glossary"),
+    ]
+    body = join(_headline(run, chosen, frame, lacking), bar(contents, ""), main)
+    scripts = page_scripts("block.js", "inspection.js")
     title = f"{_name(run)} · spectrain"
     return write_page(path, document(title, body, data=data, scripts=scripts))
 
@@ -119,6 +145,7 @@ def _headline(
             ),
             class_="figures",
         ),
+        class_="masthead",
     )
 
 
@@ -149,7 +176,11 @@ def _count(entries: int) -> str:
 def _cards(findings: Sequence[Finding[Any, Any]]) -> Html:
     if not findings:
         return Html()
-    return section("findings", "What the records say", *(finding_card(one) for one in findings))
+    return section(
+        "findings",
+        "What the records say",
+        element("div", *(finding_card(one) for one in findings), class_="findings"),
+    )
 
 
 def _attention(run: Run, frame: pl.DataFrame, lacking: Sequence[Skipped]) -> Html:
@@ -219,27 +250,22 @@ def _roles(frame: pl.DataFrame, columns: Sequence[Column]) -> Html:
     if not groups.height:
         return Html()
     shown = [column for column in columns if column.key in groups.columns]
-    head = element(
-        "tr",
-        element("th", ""),
-        element("th", "blocks", class_="number"),
-        element("th", "weights", class_="number"),
-        *(element("th", column.label, title=column.title, class_="number") for column in shown),
-    )
+    headings = [("Role", "what its blocks do"), ("Blocks", ""), ("Weights", "entries of them")]
+    headings += [(column.label, column.title) for column in shown]
     rows = (
         element(
             "tr",
             element("th", row["role"], scope="row"),
-            element("td", f"{row['blocks']:,}", class_="number"),
-            element("td", _count(row["entries"]), class_="number"),
-            *(element("td", column.show(row[column.key]), class_="number") for column in shown),
+            numeric(f"{row['blocks']:,}", row["blocks"]).draw(),
+            numeric(_count(row["entries"]), row["entries"]).draw(),
+            *(numeric(column.show(row[column.key]), row[column.key]).draw() for column in shown),
         )
         for row in groups.iter_rows(named=True)
     )
-    table = element("table", element("thead", head), element("tbody", *rows), id="roles-table")
-    note = "Medians over the blocks of each role."
-    wrapped = element("div", table, class_="scroll plain", tabindex="0", role="region")
-    return section("roles", "By role", element("p", note, class_="note"), wrapped)
+    note = element("p", "Medians over the blocks of each role.", class_="note")
+    return section(
+        "roles", "By role", note, sortable(headings, rows, id="roles-table", label="roles")
+    )
 
 
 def _blocks(frame: pl.DataFrame, columns: Sequence[Column]) -> Html:
@@ -250,10 +276,9 @@ def _blocks(frame: pl.DataFrame, columns: Sequence[Column]) -> Html:
         note += f" The first {MOST_ROWS:,} of {count:,}; spectrain inspect --csv lists all."
     if frame["step"].n_unique() > 1:
         note += " Those of the last checkpoint."
-    table = element(
-        "div", health_table(frame, columns), class_="scroll", tabindex="0", role="region"
+    return section(
+        "table", "Blocks", element("p", note, class_="note"), health_table(frame, columns)
     )
-    return section("table", "Blocks", element("p", note, class_="note"), table)
 
 
 def _how(run: Run) -> Html:

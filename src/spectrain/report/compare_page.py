@@ -1,22 +1,35 @@
-"""The page of several runs: losses over each other, gradient ranks by role, tables."""
+"""The page of several runs: a row a run, losses over each other, gradient ranks by role."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from spectrain.answers import QUESTIONS, Finding
-from spectrain.core import Role
+from spectrain.core import Role, Source
 from spectrain.page.curves import loss_curves, sampled_steps
-from spectrain.page.elements import chart, missing, section
-from spectrain.page.format import MISSING, label, percent
-from spectrain.page.html import Html, document, element, join, name
+from spectrain.page.elements import chart, counted, fold, missing
+from spectrain.page.format import label, percent
+from spectrain.page.html import Html, document, element, join, name, shorten
+from spectrain.page.table import Cell, numeric, sortable, text
 from spectrain.records import Run
-from spectrain.report.comparison import WINDOW, Comparison, Loss, compare, role_curves
-from spectrain.report.page import page_scripts, step_scale, write_page
+from spectrain.report.clock import read_clock
+from spectrain.report.comparison import WINDOW, Comparison, Loss, LossRow, compare, role_curves
+from spectrain.report.glossary import glossary, names_of, terms
+from spectrain.report.page import bar, page_scripts, step_tools, write_page
+from spectrain.report.settings import Interval, Setting, band, differing, interval, seed_groups
+from spectrain.report.strip import sign
+
+COLOURS = 12
+"""Colours of runs; further runs take them again with another kind of line."""
+
+MOST_SETTINGS = 12
+"""Differing settings that are columns of the table of runs."""
+
+_NO_LOSS = "No loss was logged: call run.log(loss=…)."
 
 
 def render_comparison(
@@ -37,77 +50,280 @@ def render_comparison(
         RunError: the file cannot be written.
     """
     found = compare(runs) if comparison is None else comparison
+    settings, seeds = differing(runs)
+    groups = [g for g in seed_groups(settings, len(runs)) if len(g) > 1] if seeds else []
+    table = _Runs(runs, found, settings, seeds, groups)
     losses = [loss_curves(run) for run in runs]
     ranks = [role_curves(run, run.blocks) for run in runs]
     roles = [role for role in Role if any(role in curves for curves in ranks)]
+    entries = terms()
+    measure = found.losses[-1].measure if found.losses else "loss"
+    bands = [band(runs, group, measure) or band(runs, group, "loss") for group in groups]
+    sampled = sorted({step for run in runs for step in sampled_steps(run)})
+    ends = [curve.steps[-1] for curves in losses for curve in curves if curve.steps]
     data = {
-        "names": found.names,
-        "sampled": sorted({step for run in runs for step in sampled_steps(run)}),
+        "names": [shorten(run) for run in found.names],
+        "sampled": sampled,
+        "last": max([found.steps, *ends, *sampled]),
+        "clock": asdict(read_clock(runs[0])),
         "losses": [[asdict(curve) for curve in curves] for curves in losses],
+        "bands": [asdict(one) for one in bands if one is not None],
         "ranks": {
             role: [asdict(curves[role]) if role in curves else None for curves in ranks]
             for role in roles
         },
+        "terms": names_of(entries),
     }
-    body = element(
-        "main",
+    contents = [("runs", "Runs"), ("loss", "Loss"), ("ranks", "Ranks"), ("roles", "Roles")]
+    contents[2:2] = [("answers", "Verdicts")]
+    contents += [("glossary", "Glossary")]
+    body = join(
         _headline(found),
-        step_scale() if any(losses) or roles else "",
-        section(
-            "loss",
-            "Loss",
-            chart("loss-chart", "Loss") if any(losses) else missing(_NO_LOSS),
-            _loss_table(found),
+        bar(contents, step_tools() if any(losses) or roles else ""),
+        element(
+            "main",
+            element("div", table.draw(), _loss(drawn=any(losses), bands=any(bands)), class_="both"),
+            *table.draw_groups(),
+            _answers(found),
+            _rank_charts(roles),
+            _role_tables(found),
+            glossary(entries),
         ),
-        _answers(found),
-        _rank_charts(roles),
-        _role_tables(found),
     )
-    title = f"{' and '.join(found.names)} · spectrain"
+    title = f"{counted(len(runs), 'run')} side by side · spectrain"
     return write_page(path, document(title, body, data=data, scripts=page_scripts("compare.js")))
 
 
-_NO_LOSS = "No loss was logged: call run.log(loss=…)."
-
-
 def _headline(found: Comparison) -> Html:
-    names = [
-        element("li", name(run), style=f"--run: var(--run-{index % 6})")
-        for index, run in enumerate(found.names)
-    ]
-    lede = f"{len(found.names)} runs side by side, up to step {found.steps:,}"
+    lede = f"{counted(len(found.names), 'run')} side by side; all have reached step {found.steps:,}"
     return element(
         "header",
         element("p", "spectrain", class_="wordmark"),
         element("h1", "Comparison"),
         element("p", lede, class_="lede"),
-        element("ul", *names, class_="runs"),
+        class_="masthead",
     )
 
 
-def _loss_table(found: Comparison) -> Html:
-    rows = [
-        (
-            f"{label(row.measure)} at step {row.step:,}",
-            [_loss(loss) for loss in row.losses],
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The table of runs, and that of the runs that differ by seed alone."""
+
+    runs: Sequence[Run]
+    found: Comparison
+    settings: Sequence[Setting]
+    seeds: Sequence[Setting]
+    groups: Sequence[Sequence[int]]
+
+    def draw(self) -> Html:
+        settings = self._settings()
+        headings = [
+            ("Run", "folder; untick one to take its curves off the charts"),
+            *((_loss_label(row), _loss_hint(row)) for row in self._losses()),
+            *((_setting_label(s), "a setting that differs between the runs") for s in settings),
+            *_asked(self.found),
+            ("Watching", "cost of watching, as a share of the training's time"),
+        ]
+        rows = (
+            element(
+                "tr",
+                _toggle(number, run),
+                *(self._loss(row, number) for row in self._losses()),
+                *(_setting(setting.values[number]).draw() for setting in settings),
+                *(_verdict(finding).draw() for finding in self.found.findings[number]),
+                _overhead(self.found.overheads[number]).draw(),
+            )
+            for number, run in enumerate(self.found.names)
         )
-        for row in found.losses
-    ]
-    rows.append(("cost of watching", [percent(overhead) for overhead in found.overheads]))
-    note = f"Losses are means over the last {WINDOW:.0%} of the steps, ± their standard error."
-    return join(element("p", note, class_="note"), _table("losses", "", found.names, rows))
+        note = (
+            f"Losses are means over the last {WINDOW:.0%} of the steps, ± their standard error; "
+            "★ marks the lowest."
+        )
+        if not settings:
+            note += " No setting differs between the runs."
+        elif (omitted := len(self.settings) + len(self.seeds) - len(settings)) > 0:
+            note += f" {counted(omitted, 'further setting')} {_differ(omitted)}."
+        return element(
+            "section",
+            element("h2", "Runs", class_="small"),
+            element("p", note, class_="note"),
+            sortable(headings, rows, id="runs-table", label="runs"),
+            element(
+                "p",
+                *(
+                    element("button", text, type="button", data_draw=which)
+                    for which, text in (("all", "Draw all"), ("none", "Draw none"))
+                ),
+                class_="downloads",
+            ),
+            id="runs",
+            aria_label="Runs",
+        )
+
+    def draw_groups(self) -> Iterator[Html]:
+        """Runs that differ by seed alone, together."""
+        if not self.groups:
+            return
+        settings, losses = self.settings[:MOST_SETTINGS], self._losses()
+        headings = [
+            ("Runs", "that differ by their seed alone"),
+            ("Seeds", "how many"),
+            *((_setting_label(s), "a setting that differs between the runs") for s in settings),
+            *((_loss_label(row), "mean over the seeds and its 95 % t interval") for row in losses),
+        ]
+        found = [[_over_seeds(row, group) for row in losses] for group in self.groups]
+        best = [
+            min((one.mean for one in column if one), default=None)
+            for column in zip(*found, strict=True)
+        ]
+        rows = (
+            element(
+                "tr",
+                element("th", name(", ".join(self.found.names[i] for i in group)), scope="row"),
+                numeric(f"{len(group):,}", len(group)).draw(),
+                *(_setting(s.values[group[0]]).draw() for s in settings),
+                *(
+                    _interval(one, best=one is not None and one.mean == low).draw()
+                    for one, low in zip(line, best, strict=True)
+                ),
+            )
+            for group, line in zip(self.groups, found, strict=True)
+        )
+        yield fold(
+            "seeds",
+            "Seeds together",
+            f"{counted(len(self.groups), 'group')} of runs that differ by their seed alone",
+            sortable(headings, rows, id="seeds-table", label="runs by seed"),
+            opened=True,
+        )
+
+    def _settings(self) -> list[Setting]:
+        return [*self.settings, *self.seeds][:MOST_SETTINGS]
+
+    def _losses(self) -> list[LossRow]:
+        """At the last step that all have reached."""
+        return [row for row in self.found.losses if row.step == self.found.steps]
+
+    def _loss(self, row: LossRow, number: int) -> Html:
+        loss = row.losses[number]
+        if loss is None:
+            return _empty(_why_no_loss(self.runs[number], row)).draw()
+        best = min(one.value for one in row.losses if one is not None)
+        return _told(loss, best=loss.value == best).draw()
 
 
-def _loss(loss: Loss | None) -> str:
-    if loss is None:
-        return MISSING
-    return f"{loss.value:.4f}" + (f" ± {loss.error:.4f}" if loss.error is not None else "")
+def _asked(found: Comparison) -> list[tuple[str, str]]:
+    """Headings of the questions that were asked of every run."""
+    asked = found.findings[0] if found.findings else []
+    return [(finding.name, QUESTIONS[finding.name].text) for finding in asked]
+
+
+def _toggle(number: int, run: str) -> Html:
+    box = element(
+        "input",
+        type="checkbox",
+        checked="",
+        data_run=number,
+        aria_label=f"Draw {shorten(run)}",
+        class_="toggle-run",
+    )
+    swatch = element("span", class_="swatch", style=_look(number))
+    return element("th", box, swatch, name(run), scope="row", data_sort=shorten(run))
+
+
+def _look(number: int) -> str:
+    kind = ("solid", "dashed", "dotted", "double")[number // COLOURS % 4]
+    return f"border-top: 3px {kind} var(--run-{number % COLOURS})"
+
+
+def _setting_label(setting: Setting) -> str:
+    return shorten(setting.name)
+
+
+def _setting(value: str | None) -> Cell:
+    if value is None:
+        return _empty("not set")
+    try:
+        return numeric(shorten(value), float(value))
+    except ValueError:
+        return text(shorten(value))
+
+
+def _differ(count: int) -> str:
+    return "differs" if count == 1 else "differ"
+
+
+def _loss_label(row: LossRow) -> str:
+    return f"{label(row.measure)} at step {row.step:,}"
+
+
+def _loss_hint(row: LossRow) -> str:
+    if row.measure == "loss":
+        return f"mean over the last {WINDOW:.0%} of the steps, ± its standard error"
+    return "the last logged value up to that step"
+
+
+def _told(loss: Loss, *, best: bool) -> Cell:
+    told = f"{loss.value:.4f}" + (f" ± {loss.error:.4f}" if loss.error is not None else "")
+    return _marked(told, loss.value, best=best)
+
+
+def _interval(found: Interval | None, *, best: bool) -> Cell:
+    if found is None:
+        return _empty("fewer than two seeds logged it")
+    told = f"{found.mean:.4f} ({found.low:.4f} to {found.high:.4f})"
+    return _marked(told, found.mean, best=best)
+
+
+def _marked(told: str, order: float, *, best: bool) -> Cell:
+    if not best:
+        return numeric(told, order)
+    return numeric(element("strong", "★ ", told, class_="best"), order, title="the lowest")
+
+
+def _over_seeds(row: LossRow, group: Sequence[int]) -> Interval | None:
+    known = [loss.value for i in group if (loss := row.losses[i]) is not None]
+    return interval(known)
+
+
+def _why_no_loss(run: Run, row: LossRow) -> str:
+    logged = run.metrics(source=Source.TRAINING, measure=row.measure)
+    if logged.is_empty():
+        return "not logged"
+    return "not logged by then" if logged["value"].is_finite().any() else "never finite"
+
+
+def _empty(why: str) -> Cell:
+    """What stands where there is no value: why there is none."""
+    return Cell(element("span", why, class_="why-empty"))
+
+
+def _verdict(finding: Finding[Any, Any]) -> Cell:
+    return Cell(sign(finding.sign), str(finding.sign), finding.sentence)
+
+
+def _overhead(share: float | None) -> Cell:
+    return _empty("run not closed") if share is None else numeric(percent(share), share)
+
+
+def _loss(*, drawn: bool, bands: bool) -> Html:
+    title = element("h2", "Loss", class_="small")
+    if not drawn:
+        return element("section", title, missing(_NO_LOSS), id="loss", aria_label="Loss")
+    choices = []
+    if bands:
+        box = element("input", type="checkbox", id="by-seed")
+        label = element("label", box, " means over seeds with 95 % intervals")
+        choices.append(element("p", label, class_="controls"))
+    return element(
+        "section", title, *choices, chart("loss-chart", "Loss"), id="loss", aria_label="Loss"
+    )
 
 
 def _rank_charts(roles: Sequence[str]) -> Html:
     title = "Effective rank of the gradients"
     if not roles:
-        return section("ranks", title, missing("No gradient is recorded."))
+        return fold("ranks", title, "", missing("No gradient is recorded."))
     charts = (
         element(
             "figure",
@@ -116,60 +332,61 @@ def _rank_charts(roles: Sequence[str]) -> Html:
         )
         for index, role in enumerate(roles)
     )
-    note = "As a share of full rank; the median block of each role."
-    return section(
+    return fold(
         "ranks",
         title,
-        element("p", note, class_="note"),
+        "as a share of full rank; the median block of each role",
         element("div", *charts, class_="multiples"),
     )
 
 
 def _answers(found: Comparison) -> Html:
     """Every question's answer in a sentence, run by run."""
-    rows = [
-        (QUESTIONS[asked[0].name].text, [_answer(finding) for finding in asked])
-        for asked in zip(*found.findings, strict=True)
-    ]
-    return section("answers", "What the records say", _table("answer-table", "", found.names, rows))
-
-
-def _answer(finding: Finding[Any, Any]) -> Html:
-    sign = element("span", str(finding.sign), class_=f"sign {finding.sign.replace(' ', '-')}")
-    return join(sign, " ", finding.sentence)
+    headings = [("Run", "folder"), *_asked(found)]
+    rows = (
+        element(
+            "tr",
+            element("th", name(run), scope="row", data_sort=shorten(run)),
+            *(
+                element("td", sign(one.sign), " ", one.sentence, class_="told", data_sort=one.sign)
+                for one in answers
+            ),
+        )
+        for run, answers in zip(found.names, found.findings, strict=True)
+    )
+    return fold(
+        "answers",
+        "What the records say",
+        "each question's answer in a sentence",
+        sortable(headings, rows, id="answer-table", label="answers"),
+    )
 
 
 def _role_tables(found: Comparison) -> Html:
     if not found.roles:
-        return section("roles", "By role", missing("No run has blocks."))
-    tables = []
+        return fold("roles", "By role", "", missing("No run has blocks."))
+    return fold("roles", "By role", "the median block of each role, run by run", *_by_role(found))
+
+
+def _by_role(found: Comparison) -> Iterable[Html]:
     for question in QUESTIONS.values():
-        for number, made in enumerate(question.compared):
-            rows = [
-                (row.role, [MISSING if g is None else made.cell(g) for g in row.groups])
-                for row in found.roles
-                if row.question == question.name
-            ]
-            tables += [
-                element("p", made.note, class_="note"),
-                _table(f"{question.name}-table-{number}", made.label, found.names, rows),
-            ]
-    return section("roles", "By role", *tables)
-
-
-def _table(
-    id: str, corner: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]
-) -> Html:
-    head = element(
-        "tr", element("th", corner), *(element("th", name(run), scope="col") for run in names)
-    )
-    body = (
-        element(
-            "tr",
-            element("th", heading, scope="row"),
-            *(element("td", cell) for cell in cells),
-        )
-        for heading, cells in rows
-    )
-    table = element("table", element("thead", head), element("tbody", *body), id=id)
-    return element("div", table, class_="scroll plain", tabindex="0", role="region")
+        asked = [row for row in found.roles if row.question == question.name]
+        for number, made in enumerate(question.compared if asked else ()):
+            rows = (
+                element(
+                    "tr",
+                    element("th", name(run), scope="row", data_sort=shorten(run)),
+                    *(
+                        element("td", _empty("no such block").content)
+                        if row.groups[place] is None
+                        else element("td", made.cell(row.groups[place]))
+                        for row in asked
+                    ),
+                )
+                for place, run in enumerate(found.names)
+            )
+            headings = [("Run", ""), *((row.role, "") for row in asked)]
+            yield element("p", made.note, class_="note")
+            yield sortable(
+                headings, rows, id=f"{question.name}-table-{number}", label=f"{made.label} by role"
+            )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from typing import Any
 
 import polars as pl
 
 from spectrain.core import Block, Source
-from spectrain.matrix import MEASURES
+from spectrain.page.elements import counted
 from spectrain.page.format import duration, number, percent, size
 from spectrain.page.html import Html, element, join, name, shorten
 from spectrain.records import Run
 
 _SHOWN = 40  # names in one list
-_DEFINED = ("nuclear_rank", "stable_rank", "effective_rank")
 
 
 def headline(run: Run, blocks: Sequence[Block]) -> Html:
@@ -34,6 +31,7 @@ def headline(run: Run, blocks: Sequence[Block]) -> Html:
             ),
             class_="figures",
         ),
+        class_="masthead",
     )
 
 
@@ -45,6 +43,12 @@ def _sentence(run: Run) -> str:
     optimizers = dict.fromkeys(group.get("optimizer") for group in run.manifest.get("groups", ()))
     parts = [*(f"{optimizer}" for optimizer in optimizers if optimizer), f"started {started} UTC"]
     return ", ".join([*parts, state])
+
+
+def last_step(run: Run) -> int:
+    """The last step of which something is recorded, or 0."""
+    steps = run.metrics(source=[Source.TRAINING, Source.GRADIENT, Source.WEIGHT])["step"]
+    return int(steps.to_numpy().max(initial=0))
 
 
 def _figures(run: Run, blocks: Sequence[Block]) -> Iterator[tuple[str, str]]:
@@ -81,7 +85,8 @@ def cost(run: Run) -> Html:
         for thinned in run.thinned
     ]
     if damaged := run.damaged:
-        told.append(f"{len(damaged):,} damaged files were left out.")
+        were = "was" if len(damaged) == 1 else "were"
+        told.append(f"{counted(len(damaged), 'damaged file')} {were} left out.")
     probes = summary.get("disabled_probes") or {}
     told += [f"The {probe} probe was switched off: {reason}" for probe, reason in probes.items()]
     return element("div", element("h3", "What watching cost"), _items(told))
@@ -98,8 +103,8 @@ def _cost(summary: Mapping[str, Any]) -> Iterator[str]:
         )
     if "sampled_steps" in summary:
         yield (
-            f"{summary['sampled_steps']:,} steps were sampled, "
-            f"{summary.get('skipped_steps', 0):,} were not."
+            f"Sampled: {counted(summary['sampled_steps'], 'step')}; not sampled: "
+            f"{summary.get('skipped_steps', 0):,}."
         )
     if summary.get("peak_bytes"):
         yield f"{size(summary['peak_bytes'])} of memory at most."
@@ -151,29 +156,6 @@ def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
         yield prefix, ", ".join(str(inner) for inner in value)
     else:
         yield prefix, str(value)
-
-
-def definitions() -> Html:
-    """The measures of the page, one formula each."""
-    terms = [
-        element(
-            "div",
-            element("dt", measure.replace("_", " ")),
-            element(
-                "dd",
-                element("span", _formula(MEASURES[measure].formula), class_="formula"),
-                " ",
-                element("cite", MEASURES[measure].citation),
-            ),
-        )
-        for measure in _DEFINED
-    ]
-    return element("footer", element("dl", *terms))
-
-
-def _formula(text: str) -> Html:
-    """Index letters set as such: ‖A‖_op becomes ‖A‖ with a small op below."""
-    return Html(re.sub(r"_([A-Za-z]+|\*)", r"<sub>\1</sub>", escape(text)))
 
 
 def _items(items: Sequence[str]) -> Html:

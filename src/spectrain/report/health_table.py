@@ -10,6 +10,7 @@ import polars as pl
 
 from spectrain.page.format import MISSING, number, percent, shape
 from spectrain.page.html import Html, element, name, shorten
+from spectrain.page.table import sortable
 
 MOST_ROWS = 1000
 
@@ -100,19 +101,10 @@ def health_table(frame: pl.DataFrame, columns: Sequence[Column]) -> Html:
     if "tail" in frame.columns and frame["tail"].drop_nulls().len():
         headings.append(("spectrum", "what it is beside a random bulk"))
     headings.append(("Note", "why a value is missing, or what qualifies it"))
-    head = element(
-        "tr",
-        *(
-            element("th", element("button", label, type="button", title=title), scope="col")
-            for label, title in headings
-        ),
-    )
     last = frame.filter(pl.col("step") == pl.col("step").max()) if steps > 1 else frame
     tails = len(headings) > len(columns) + 6
     rows = (_row(row, columns, tails) for row in last.head(MOST_ROWS).iter_rows(named=True))
-    return element(
-        "table", element("thead", head), element("tbody", *rows), id="blocks", class_="health"
-    )
+    return sortable(headings, rows, id="blocks", label="blocks", class_="health")
 
 
 def _row(row: Mapping[str, Any], columns: Sequence[Column], tails: bool) -> Html:
@@ -120,7 +112,7 @@ def _row(row: Mapping[str, Any], columns: Sequence[Column], tails: bool) -> Html
     reason = row["reason"] or ""
     return element(
         "tr",
-        element("th", name(row["block"]), scope="row", data_sort=shorten(row["block"])),
+        element("th", name(row["block"]), scope="row", data_block=shorten(row["block"])),
         _text(row["role"]),
         _number(_layer(row), -1 if depth is None else depth),
         _number(shape(sides), row["entries"]),

@@ -1,4 +1,4 @@
-"""The page of a run: findings, curves, heatmaps, spectra, blocks, cost, in one HTML file."""
+"""The page of a run: verdicts beside the loss, and all else folded, in one HTML file."""
 
 from __future__ import annotations
 
@@ -13,15 +13,24 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 from spectrain.answers import QUESTIONS, Finding, diagnose, events
 from spectrain.answers.question import Part
 from spectrain.core import Block, RunError
-from spectrain.page.curves import Curve, loss_curves, sampled_steps
-from spectrain.page.elements import chart, missing, section
-from spectrain.page.html import Html, asset, document, element
+from spectrain.page.curves import Curve, loss_curves, sampled_steps, thinned
+from spectrain.page.elements import chart, counted, fold, missing
+from spectrain.page.html import Html, asset, document, element, join, shorten
 from spectrain.records import Run
 from spectrain.records.layout import write_whole
-from spectrain.report.facts import configuration, cost, definitions, headline, skipped
+from spectrain.report.clock import read_clock
+from spectrain.report.courses import Courses, read_courses
+from spectrain.report.densities import read_densities
+from spectrain.report.facts import configuration, cost, headline, last_step, skipped
+from spectrain.report.glossary import glossary, names_of, terms
 from spectrain.report.grids import Grid, grid_rows, read_grids
-from spectrain.report.table import MOST_ROWS, blocks_table
+from spectrain.report.milestones import Milestone, milestones, read_gradient_norm, read_rates
+from spectrain.report.strip import sign, strip
+from spectrain.report.table import MOST_ROWS, asks_for_attention, blocks_table
 from spectrain.report.waterfall import DECADES, Picker, read_waterfalls
+
+MOST_RATES = 6
+"""Courses of the learning rate that are drawn."""
 
 
 def render(
@@ -48,37 +57,71 @@ def render(
     chosen = run.blocks if blocks is None else tuple(blocks)
     found = diagnose(run, blocks=chosen) if findings is None else list(findings)
     curves, grids, picker = loss_curves(run), read_grids(run, chosen), read_waterfalls(run, chosen)
+    courses, marks = read_courses(run, chosen), milestones(run, chosen)
     parts = {finding.name: part for finding in found if (part := _part(run, chosen, finding))}
+    entries = terms(courses.measures)
+    rows = grid_rows(chosen)
+    numbers = {(row.role, row.depth): number for number, row in enumerate(rows)}
     data = {
         "curves": [asdict(curve) for curve in curves],
+        "rates": [asdict(curve) for curve in _rates(run)],
+        "norm": [asdict(curve) for curve in _norm(run)],
+        "milestones": [asdict(mark) for mark in marks],
+        "clock": asdict(read_clock(run)),
+        "last": last_step(run),
         "sampled": sampled_steps(run),
-        "rows": [asdict(row) for row in grid_rows(chosen)],
+        "rows": [asdict(row) for row in rows],
+        "blocks": {shorten(b.name): numbers[str(b.role), b.depth] for b in chosen},
         "grids": [asdict(grid) for grid in grids],
-        "waterfalls": asdict(picker) | {"decades": DECADES},
+        "waterfalls": waterfall_data(picker),
+        "courses": asdict(courses) | {"blocks": [shorten(name) for name in courses.blocks]},
+        "densities": {
+            shorten(block): asdict(density)
+            for block, density in read_densities(run, chosen, found).items()
+        },
+        "terms": names_of(entries),
         "answers": {name: part.data for name, part in parts.items()},
     }
-    body = element(
-        "main",
-        headline(run, chosen),
-        _list(events(run), "events"),
-        section("findings", "What the records say", *(finding_card(finding) for finding in found)),
-        step_scale() if _over_steps(curves, grids, parts.values()) else "",
-        _loss(drawn=bool(curves)),
+    folds = [
+        _findings(found),
         _heatmaps(grids),
-        spectrum_section(picker),
-        *(section(name, part.title, *part.body) for name, part in parts.items()),
+        block_section(picker, courses),
         _blocks(run, chosen, found),
-        section("colophon", "About this run", skipped(run), cost(run), configuration(run)),
-        definitions(),
+        *(fold(name, part.title, "", *part.body) for name, part in parts.items()),
+        fold("colophon", "About this run", "", skipped(run), cost(run), configuration(run)),
+        glossary(entries),
+    ]
+    over_steps = bool(
+        curves or any(grid.steps for grid in grids) or any(p.over_steps for p in parts.values())
     )
-    title = f"{run.path.name} · spectrain"
+    contents = [
+        ("verdicts", "Verdicts"),
+        ("loss", "Loss"),
+        ("findings", "Evidence"),
+        ("heatmaps", "Layers"),
+        ("spectrum", "One block"),
+        ("table", "Blocks"),
+        *((name, QUESTIONS[name].name.capitalize()) for name in parts),
+        ("colophon", "About"),
+        ("glossary", "Glossary"),
+    ]
+    body = join(
+        headline(run, chosen),
+        bar(contents, step_tools() if over_steps else ""),
+        element(
+            "main",
+            _list(events(run), "events"),
+            element("div", strip(found), _loss(marks, drawn=bool(curves)), class_="first"),
+            *folds,
+        ),
+    )
     return write_page(
         path,
         document(
-            title,
+            f"{run.path.name} · spectrain",
             body,
             data=data,
-            scripts=(*page_scripts("spectra.js", "page.js"), *_scripts()),
+            scripts=page_scripts("loss.js", "heatmaps.js", "block.js", parts=_scripts()),
         ),
     )
 
@@ -88,10 +131,14 @@ def _part(run: Run, blocks: Sequence[Block], finding: Finding[Any, Any]) -> Part
     return None if make is None else make(run, blocks, finding)
 
 
-def _over_steps(curves: Sequence[Curve], grids: Sequence[Grid], parts: Iterable[Part]) -> bool:
-    """Whether some chart has steps as its axis."""
-    drawn = any(grid.steps for grid in grids) or any(part.over_steps for part in parts)
-    return bool(curves) or drawn
+def _rates(run: Run) -> list[Curve]:
+    """Learning rates, every course once."""
+    return [thinned(group, rows) for group, rows in read_rates(run).items()][:MOST_RATES]
+
+
+def _norm(run: Run) -> list[Curve]:
+    norm = read_gradient_norm(run)
+    return [thinned("gradient norm", norm)] if norm.height else []
 
 
 def _scripts() -> Iterator[str]:
@@ -101,9 +148,10 @@ def _scripts() -> Iterator[str]:
             yield asset("page.js", package=question.script)
 
 
-def page_scripts(*own: str) -> tuple[str, ...]:
-    """Plotly, what all pages share, and a page's own scripts."""
-    return get_plotlyjs(), asset("charts.js"), *map(asset, own)
+def page_scripts(*own: str, parts: Iterable[str] = ()) -> tuple[str, ...]:
+    """Plotly, what all pages share, a page's own scripts, those of its parts, and the start."""
+    first = ("charts.js", "choice.js", "tables.js", "hints.js", *own)
+    return get_plotlyjs(), *map(asset, first), *parts, asset("start.js")
 
 
 def write_page(path: str | os.PathLike[str], page: str) -> Path:
@@ -124,13 +172,57 @@ def write_page(path: str | os.PathLike[str], page: str) -> Path:
     return file
 
 
-def step_scale() -> Html:
-    """The choice between linear and logarithmic steps, for all charts over steps."""
-    choices = (
+def bar(contents: Sequence[tuple[str, str]], tools: str) -> Html:
+    """What stays at the top: the contents, and what acts on every chart."""
+    links = (
+        element("li", element("a", label, href=f"#{place}", data_to=place))
+        for place, label in contents
+    )
+    unfold = element("button", "Unfold all", type="button", id="unfold", aria_pressed="false")
+    return element(
+        "nav",
+        element("ul", *links, class_="contents"),
+        element("div", tools, unfold, class_="tools"),
+        aria_label="Contents and tools",
+        class_="bar",
+    )
+
+
+def step_tools() -> Html:
+    """What acts on all charts over steps: unit and scale of the axis, smoothing, range."""
+    scales = (
         element("label", element("input", type="radio", name="scale", value=scale), text)
         for scale, text in (("linear", "linear"), ("log", "logarithmic"))
     )
-    return element("fieldset", element("legend", "Steps"), *choices, class_="scale", id="scale")
+    ends = (
+        element("label", text, element("input", type="number", id=f"zoom-{end}", min=0, step=1))
+        for end, text in (("from", "from step "), ("to", " to "))
+    )
+    return element(
+        "details",
+        element("summary", "Axis", element("span", ", smoothing, range", class_="wide")),
+        element(
+            "div",
+            element("label", "Axis in ", element("select", id="axis")),
+            element(
+                "fieldset",
+                element("legend", "Scale", class_="aside"),
+                *scales,
+                class_="scale",
+                id="scale",
+            ),
+            element(
+                "label",
+                "Smoothing ",
+                element("input", type="range", id="smoothing", min=0, max=0.99, step=0.01, value=0),
+            ),
+            element("span", *ends, element("button", "whole run", type="button", id="zoom-out")),
+            element("p", "Or drag over a chart; press twice for the whole run.", class_="aside"),
+            class_="panel",
+        ),
+        class_="menu",
+        id="step-tools",
+    )
 
 
 def finding_card(finding: Finding[Any, Any]) -> Html:
@@ -140,6 +232,7 @@ def finding_card(finding: Finding[Any, Any]) -> Html:
         "article",
         element(
             "p",
+            sign(finding.sign),
             element("span", str(finding.status), class_=f"status {told}"),
             element("span", str(finding.label), class_="label"),
             class_="tags",
@@ -150,6 +243,8 @@ def finding_card(finding: Finding[Any, Any]) -> Html:
         element("p", finding.confidence, class_="confidence") if finding.confidence else "",
         _list(finding.limits, "limits"),
         class_="finding",
+        id=f"finding-{finding.name}",
+        tabindex="-1",
     )
 
 
@@ -157,21 +252,54 @@ def _list(items: Sequence[str], kind: str) -> Html:
     return element("ul", *(element("li", item) for item in items), class_=kind) if items else Html()
 
 
-def _loss(*, drawn: bool) -> Html:
+def _findings(findings: Sequence[Finding[Any, Any]]) -> Html:
+    return fold(
+        "findings",
+        "Evidence behind the verdicts",
+        f"{counted(len(findings), 'question')}, each with what it rests on and what it leaves open",
+        element("div", *(finding_card(finding) for finding in findings), class_="findings"),
+    )
+
+
+def _loss(marks: Sequence[Milestone], *, drawn: bool) -> Html:
+    title = element("h2", "Loss", class_="small")
     if not drawn:
-        return section("loss", "Loss", missing("No loss was logged: call run.log(loss=…)."))
-    note = "Ticks below the curve mark the steps at which spectra were taken."
-    return section("loss", "Loss", element("p", note, class_="note"), chart("loss-chart", "Loss"))
+        text = missing("No loss was logged: call run.log(loss=…).")
+        return element("section", title, text, id="loss", aria_label="Loss")
+    entries = (
+        element(
+            "li",
+            element("b", mark.kind),
+            f" step {mark.step:,}. {mark.text}",
+        )
+        for mark in marks
+    )
+    return element(
+        "section",
+        title,
+        chart("loss-chart", "Loss, learning rate and gradient norm"),
+        element(
+            "details",
+            element("summary", counted(len(marks), "mark"), " on the chart"),
+            element("ol", *entries, class_="milestones"),
+            class_="marks",
+        )
+        if marks
+        else "",
+        id="loss",
+        aria_label="Loss",
+    )
 
 
 def _heatmaps(grids: Sequence[Grid]) -> Html:
     title = "Roles and layers through training"
     drawn = [grid for grid in grids if grid.steps]
     if not drawn:
-        return section("heatmaps", title, missing("No gradient, update or input is recorded."))
+        return fold("heatmaps", title, "", missing("No gradient, update or input is recorded."))
     note = (
         "One row for the blocks of a role in a layer (their median, where there are several), from "
-        "the first layer down to the last. A sample's colour reaches halfway to its neighbours."
+        "the first layer down to the last. A sample's colour reaches halfway to its neighbours. "
+        "Press a row to choose its block everywhere."
     )
     charts = (
         element(
@@ -182,49 +310,84 @@ def _heatmaps(grids: Sequence[Grid]) -> Html:
         )
         for grid in drawn
     )
-    return section(
+    return fold(
         "heatmaps",
         title,
+        ", ".join(grid.title.lower() for grid in drawn),
         element("p", note, class_="note"),
         element("div", *charts, class_="grids"),
     )
 
 
-def spectrum_section(picker: Picker) -> Html:
-    """The spectrum of a block that the reader chooses."""
-    title = "The spectrum of one block"
-    if not picker.blocks:
-        return section("spectrum", title, missing("No spectra are recorded."))
-    options = (element("option", name, value=number) for number, name in enumerate(picker.blocks))
+def waterfall_data(picker: Picker) -> dict[str, Any]:
+    """Spectra for the script of :func:`block_section`."""
+    return asdict(picker) | {
+        "decades": DECADES,
+        "blocks": [shorten(name) for name in picker.blocks],
+    }
+
+
+def block_section(picker: Picker, courses: Courses | None = None) -> Html:
+    """One block that the reader chooses: its spectra, their density, any measure's course."""
+    title = "One block"
+    names = picker.blocks if courses is None else courses.blocks
+    if not names:
+        return fold("spectrum", title, "", missing("No spectra are recorded."))
+    options = (element("option", shorten(n), value=shorten(n)) for n in names)
     kinds = (element("option", source, value=source) for source in picker.sources)
-    note = "Singular values relative to the largest. Both directions are logarithmic."
-    if any(len(waterfall.steps) > 1 for waterfall in picker.waterfalls.values()):
-        note = (
-            "Singular values relative to the largest of their step, early steps behind, late ones "
-            "in front. Both directions are logarithmic; from ridge to ridge is half a decade."
+    omitted = f" {counted(picker.omitted, 'block')} found no place here." if picker.omitted else ""
+    note = (
+        "Singular values at the first, a middle and the last sample, and all samples as a map; "
+        "eigenvalues of the weights with their fitted random bulk."
+    )
+    figures = []
+    if picker.sources:
+        figures = [
+            _figure("overlay-chart", "Spectrum", "first, middle and last sample"),
+            _figure("map-chart", "Spectrum through training", "log₁₀ of σ over the largest"),
+        ]
+    figures.append(_figure("density-chart", "Eigenvalues of the weights", "bulk, edges, spikes"))
+    controls = [
+        element("label", "Block ", element("select", *options, id="block")),
+        element("label", "Matrix ", element("select", *kinds, id="source"))
+        if picker.sources
+        else "",
+    ]
+    if courses is not None and courses.measures:
+        measured = (
+            element("option", measure.replace("_", " ").replace("/", ": "), value=number)
+            for number, measure in enumerate(courses.measures)
         )
-    omitted = f" {picker.omitted:,} blocks found no place here." if picker.omitted else ""
-    return section(
+        controls.append(element("label", "Measure ", element("select", *measured, id="measured")))
+        figures.append(_figure("course-chart", "Course of the measure", ""))
+    return fold(
         "spectrum",
         title,
+        "its spectra, their density, and any measure through training",
         element("p", note + omitted, class_="note"),
-        element(
-            "p",
-            element("label", "Block ", element("select", *options, id="block")),
-            element("label", "Matrix ", element("select", *kinds, id="source")),
-            class_="controls",
-        ),
-        chart("waterfall-chart", "Spectrum through training"),
+        element("p", *controls, class_="controls"),
+        element("div", *figures, class_="pairs"),
     )
+
+
+def _figure(place: str, title: str, told: str) -> Html:
+    caption = element("figcaption", element("b", title), f" {told}")
+    return element("figure", caption, chart(place, title), element("p", class_="absent", hidden=""))
 
 
 def _blocks(run: Run, blocks: Sequence[Block], findings: Sequence[Finding[Any, Any]]) -> Html:
     if not blocks:
-        return section("table", "Blocks", missing("The run has no blocks."))
-    note = "Press a heading to sort. Point at a verdict for its reason."
+        return fold("table", "Blocks", "", missing("The run has no blocks."))
+    many = sum(1 for _ in asks_for_attention(blocks, findings))
+    note = "Those that ask for attention come first. Press a heading to sort, a name to choose."
     if len(blocks) > MOST_ROWS:
         note += f" The first {MOST_ROWS:,} of {len(blocks):,}; spectrain advise lists all."
-    table = element(
-        "div", blocks_table(run, blocks, findings), class_="scroll", tabindex="0", role="region"
+    asks = "asks" if many == 1 else "ask"
+    hint = f"{counted(len(blocks), 'block')}, {many:,} of them {asks} for attention"
+    return fold(
+        "table",
+        "Blocks",
+        hint,
+        element("p", note, class_="note"),
+        blocks_table(run, blocks, findings),
     )
-    return section("table", "Blocks", element("p", note, class_="note"), table)

@@ -1,6 +1,6 @@
 """Audit: whether the applied updates are what their optimizer intends."""
 
-from spectrain.answers.audit.columns import columns
+from spectrain.answers.audit.columns import columns, concern
 from spectrain.answers.audit.finding import QUESTION, audit
 from spectrain.answers.audit.row import VERDICTS
 from spectrain.answers.question import QUESTIONS, Question
@@ -15,5 +15,6 @@ QUESTIONS.register(
         answer=audit,
         verdicts=VERDICTS,
         columns=columns,
+        concern=concern,
     )
 )

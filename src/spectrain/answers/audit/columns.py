@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spectrain.answers.audit.row import VERDICTS, AuditRow, Verdict
+from spectrain.answers.question import Concern
 from spectrain.page.elements import verdict_chip
 from spectrain.page.format import MISSING
 from spectrain.page.table import Cell, Column
@@ -14,6 +15,13 @@ from spectrain.records import Run
 def columns(run: Run) -> Sequence[Column[AuditRow]]:
     """The verdict, where an optimizer promises orthogonal updates."""
     return (Column("Update", "whether it is orthogonal where its optimizer means it so", _verdict),)
+
+
+def concern(row: AuditRow) -> Concern | None:
+    """Updates that are not what their optimizer intends."""
+    if row.verdict in (Verdict.NOT_ORTHOGONAL, Verdict.SHRUNK):
+        return Concern(2, f"update {row.verdict}")
+    return None
 
 
 def _verdict(row: AuditRow) -> Cell:

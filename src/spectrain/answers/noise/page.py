@@ -121,7 +121,8 @@ def newton_schulz_curve(points: int = 120) -> dict[str, list[float | None]]:
 def noise_charts(entries: Sequence[dict[str, Any]]) -> Iterator[Html]:
     """The choice of a block and the places that the script draws into."""
     options = (
-        element("option", entry["block"], value=number) for number, entry in enumerate(entries)
+        element("option", entry["block"], value=number, data_block=entry["block"])
+        for number, entry in enumerate(entries)
     )
     yield element(
         "p",

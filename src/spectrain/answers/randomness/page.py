@@ -10,7 +10,8 @@ from spectrain.answers.randomness.row import VERDICTS, RandomnessRow
 from spectrain.core import Block
 from spectrain.page.elements import missing, verdict_chip
 from spectrain.page.format import MISSING, number, percent
-from spectrain.page.html import Html, element, name
+from spectrain.page.html import Html, element, name, shorten
+from spectrain.page.table import sortable
 from spectrain.records import Run
 
 MOST_BLOCKS = 150
@@ -39,41 +40,25 @@ def part(run: Run, blocks: Sequence[Block], finding: Finding[RandomnessRow, Grou
         "Eigenvalues σ² of each weight at the last recorded step against the law of a random "
         "matrix (Marchenko-Pastur). What is exactly zero or repeated is taken out before."
     )
-    return Part(title, (element("p", note, class_="note"), _table(finding.rows)))
-
-
-def _table(rows: Sequence[RandomnessRow]) -> Html:
-    head = element(
-        "tr",
-        *(
-            element("th", text, title=why, scope="col", class_="number" if place > 1 else None)
-            for place, (text, why) in enumerate(_COLUMNS)
-        ),
-    )
-    body = (_row(row) for row in rows[:MOST_BLOCKS])
-    table = element("table", element("thead", head), element("tbody", *body), id="randomness")
-    return element(
-        "div",
-        table,
-        class_="scroll regimes",
-        tabindex="0",
-        role="region",
-        aria_label="Spectra of the weights",
-    )
+    rows = (_row(row) for row in finding.rows[:MOST_BLOCKS])
+    table = sortable(_COLUMNS, rows, id="randomness", label="spectra of the weights")
+    return Part(title, (element("p", note, class_="note"), table))
 
 
 def _row(row: RandomnessRow) -> Html:
     verdict = verdict_chip(row.verdict, VERDICTS[row.verdict].mark)
     return element(
         "tr",
-        element("th", name(row.block), scope="row"),
-        element("td", verdict, title=row.reason),
-        _number(_with_error(row.bulk_fraction, row.bulk_fraction_error, share=True)),
-        _number(MISSING if row.spikes is None else f"{row.spikes:,}"),
-        _number(MISSING if row.zeros is None else f"{row.zeros:,}"),
-        _number(number(row.p_value, 2)),
-        _number(_with_error(row.width, row.width_error), title=row.width_reason),
-        _number(percent(row.brownian)),
+        element("th", name(row.block), scope="row", data_block=shorten(row.block)),
+        element("td", verdict, data_hint=row.reason),
+        _number(
+            _with_error(row.bulk_fraction, row.bulk_fraction_error, share=True), row.bulk_fraction
+        ),
+        _number(MISSING if row.spikes is None else f"{row.spikes:,}", row.spikes),
+        _number(MISSING if row.zeros is None else f"{row.zeros:,}", row.zeros),
+        _number(number(row.p_value, 2), row.p_value),
+        _number(_with_error(row.width, row.width_error), row.width, why=row.width_reason),
+        _number(percent(row.brownian), row.brownian),
     )
 
 
@@ -86,5 +71,5 @@ def _with_error(value: float | None, error: float | None, *, share: bool = False
     return f"{told} ± {100 * error:.2g} %" if share else f"{told} ± {number(error, 2)}"
 
 
-def _number(text: str, *, title: str | None = None) -> Html:
-    return element("td", text, class_="number", title=title)
+def _number(text: str, order: float | None, *, why: str | None = None) -> Html:
+    return element("td", text, class_="number", data_sort=order, data_hint=why)

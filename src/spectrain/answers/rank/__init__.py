@@ -1,7 +1,7 @@
 """Rank: whether the effective rank of the gradients is falling, and whether learning goes so."""
 
 from spectrain.answers.question import QUESTIONS, Heatmap, Question, RoleTable
-from spectrain.answers.rank.columns import by_role, columns
+from spectrain.answers.rank.columns import by_role, columns, concern
 from spectrain.answers.rank.finding import rank, read_shares
 from spectrain.answers.rank.row import VERDICTS
 
@@ -15,6 +15,7 @@ QUESTIONS.register(
         answer=rank,
         verdicts=VERDICTS,
         columns=columns,
+        concern=concern,
         heatmaps=(
             Heatmap(
                 "rank",

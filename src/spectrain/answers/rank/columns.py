@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spectrain.answers.rank.row import VERDICTS, RankGroup, RankRow
+from spectrain.answers.question import Concern
+from spectrain.answers.rank.health import State
+from spectrain.answers.rank.row import VERDICTS, RankGroup, RankRow, Verdict
 from spectrain.page.elements import verdict_chip
 from spectrain.page.format import MISSING, percent
 from spectrain.page.table import Cell, Column, numeric
@@ -21,6 +23,20 @@ def columns(run: Run) -> Sequence[Column[RankRow]]:
             lambda row: numeric(_change(row), row.late),
         ),
     )
+
+
+_ILL = {
+    State.NOT_FINITE: "gradient not finite",
+    State.DEAD: "gradient vanished",
+    State.EXPLODING: "gradient explodes",
+}
+
+
+def concern(row: RankRow) -> Concern | None:
+    """Gradients that are ill, or lose rank."""
+    if row.state in _ILL:
+        return Concern(2, _ILL[row.state])
+    return Concern(1, "gradient rank falls") if row.verdict is Verdict.FALLING else None
 
 
 def by_role(group: RankGroup) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from spectrain.page.curves import Curve, thinned
 from spectrain.page.elements import missing, verdict_chip
 from spectrain.page.format import MISSING, number, percent
 from spectrain.page.html import Html, element, name, shorten
+from spectrain.page.table import sortable
 from spectrain.records import Run
 
 MOST_BLOCKS = 150
@@ -102,7 +103,7 @@ def norms_section(
         "from the first recorded norm on. Equilibrium: where the settings of that step would end."
     )
     options = (
-        element("option", f"{found.name} ({found.verdict})", value=place)
+        element("option", f"{found.name} ({found.verdict})", value=place, data_block=found.name)
         for place, found in enumerate(norms)
     )
     picker = element(
@@ -114,7 +115,7 @@ def norms_section(
         "div", id="regime-chart", class_="chart", role="figure", aria_label="Norm and noise twin"
     )
     rows = (_row(row) for row in finding.rows[:MOST_BLOCKS])
-    table = _table(_COLUMNS, 3, rows, id="regimes", label="Regimes of the blocks")
+    table = sortable(_COLUMNS, rows, id="regimes", label="regimes of the blocks")
     return (element("p", note, class_="note"), picker, chart, table)
 
 
@@ -127,35 +128,21 @@ def _curve(label: str, steps: NDArray[np.int64], values: NDArray[np.float64]) ->
     return Curve(label, label, curve.steps, curve.values, curve.stretch)
 
 
-def _table(
-    columns: Sequence[tuple[str, str]], words: int, rows: Iterable[Html], *, id: str, label: str
-) -> Html:
-    """A table whose first columns are words and whose others are numbers."""
-    head = element(
-        "tr",
-        *(
-            element("th", text, title=why, scope="col", class_="number" if place >= words else None)
-            for place, (text, why) in enumerate(columns)
-        ),
-    )
-    table = element("table", element("thead", head), element("tbody", *rows), id=id)
-    return element(
-        "div", table, class_="scroll regimes", tabindex="0", role="region", aria_label=label
-    )
-
-
 def _row(row: RegimeRow) -> Html:
     return element(
         "tr",
-        element("th", name(row.block), scope="row"),
+        element("th", name(row.block), scope="row", data_block=shorten(row.block)),
         element("td", row.kind),
-        element("td", verdict_chip(row.verdict, VERDICTS[row.verdict].mark), title=row.reason),
-        _number(MISSING if row.entered is None else f"{row.entered:,}"),
-        _number(number(row.ratio)),
-        _number(_beside(row.angle, row.equilibrium_angle)),
-        _number(MISSING if row.relaxation_steps is None else words.steps(row.relaxation_steps)),
-        _number(_beside(row.alignment, row.noise_alignment)),
-        _number(number(row.persistent_energy, 2)),
+        element("td", verdict_chip(row.verdict, VERDICTS[row.verdict].mark), data_hint=row.reason),
+        _number(MISSING if row.entered is None else f"{row.entered:,}", row.entered),
+        _number(number(row.ratio), row.ratio),
+        _number(_beside(row.angle, row.equilibrium_angle), row.angle),
+        _number(
+            MISSING if row.relaxation_steps is None else words.steps(row.relaxation_steps),
+            row.relaxation_steps,
+        ),
+        _number(_beside(row.alignment, row.noise_alignment), row.alignment),
+        _number(number(row.persistent_energy, 2), row.persistent_energy),
     )
 
 
@@ -165,20 +152,20 @@ def _timescales(memories: Sequence[Memory]) -> Html:
             "tr",
             element("th", memory.name, scope="row"),
             element("td", memory.optimizer),
-            _number(words.steps(memory.steps)),
-            _number(words.steps(memory.peak_steps)),
-            _number(percent(memory.share)),
-            _number(number(memory.epochs)),
-            _number(number(memory.tokens)),
-            _number(_beside(memory.decay, memory.wanted)),
+            _number(words.steps(memory.steps), memory.steps),
+            _number(words.steps(memory.peak_steps), memory.peak_steps),
+            _number(percent(memory.share), memory.share),
+            _number(number(memory.epochs), memory.epochs),
+            _number(number(memory.tokens), memory.tokens),
+            _number(_beside(memory.decay, memory.wanted), memory.decay),
         )
         for memory in memories
     )
-    return _table(_TIMESCALES, 2, rows, id="timescales", label="Timescales of weight decay")
+    return sortable(_TIMESCALES, rows, id="timescales", label="timescales of weight decay")
 
 
-def _number(text: str) -> Html:
-    return element("td", text, class_="number")
+def _number(text: str, order: float | None) -> Html:
+    return element("td", text, class_="number", data_sort=order)
 
 
 def _beside(value: float | None, expected: float | None) -> str:

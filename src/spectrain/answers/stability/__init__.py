@@ -1,7 +1,7 @@
 """Stability: whether something grows towards trouble, and whether layers keep the same pace."""
 
 from spectrain.answers.question import QUESTIONS, Question
-from spectrain.answers.stability.columns import columns
+from spectrain.answers.stability.columns import columns, concern
 from spectrain.answers.stability.finding import QUESTION, stability
 from spectrain.answers.stability.page import part
 from spectrain.answers.stability.row import VERDICTS, StabilityGroup, StabilityRow
@@ -16,6 +16,7 @@ QUESTIONS.register(
         answer=stability,
         verdicts=VERDICTS,
         columns=columns,
+        concern=concern,
         part=part,
         script=__name__,
     )

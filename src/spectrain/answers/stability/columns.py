@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spectrain.answers.stability.row import VERDICTS, StabilityRow
+from spectrain.answers.question import Concern
+from spectrain.answers.stability.row import VERDICTS, StabilityRow, Verdict
 from spectrain.answers.stability.words import passing
 from spectrain.page.elements import verdict_chip
 from spectrain.page.format import number
 from spectrain.page.table import Cell, Column, numeric
 from spectrain.records import Run
+
+
+def concern(row: StabilityRow) -> Concern | None:
+    """What passes its limit, or grows towards it."""
+    if row.verdict is Verdict.ALARM:
+        return Concern(2, "stability: alarm")
+    return Concern(1, "grows towards a limit") if row.verdict is Verdict.GROWING else None
 
 
 def columns(run: Run) -> Sequence[Column[StabilityRow]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import log
 
@@ -25,6 +25,7 @@ from spectrain.page.curves import Curve, thinned
 from spectrain.page.elements import missing, verdict_chip
 from spectrain.page.format import MISSING, number, percent
 from spectrain.page.html import Html, element, name, shorten
+from spectrain.page.table import sortable
 from spectrain.records import Run
 
 MOST_BLOCKS = 50
@@ -75,7 +76,7 @@ def part(
         "Logarithmic, over the limit: 1 is the limit itself. What is nearest to it is drawn first."
     )
     options = (
-        element("option", f"{one['name']} ({one['verdict']})", value=place)
+        element("option", f"{one['name']} ({one['verdict']})", value=place, data_block=one["name"])
         for place, one in enumerate(data)
     )
     body = (
@@ -92,8 +93,8 @@ def part(
             role="figure",
             aria_label="Course of the indicator over its limit",
         ),
-        _table(_COLUMNS, 3, map(_row, nearest), id="stabilities", label="Stability of the blocks"),
-        _table(_DEPTHS, 1, map(_depth, depths), id="depths", label="Stability by layer")
+        sortable(_COLUMNS, map(_row, nearest), id="stabilities", label="stability of the blocks"),
+        sortable(_DEPTHS, map(_depth, depths), id="depths", label="stability by layer")
         if depths
         else "",
     )
@@ -126,7 +127,7 @@ def _row(row: StabilityRow) -> Html:
     assert course is not None
     return element(
         "tr",
-        element("th", name(row.block), scope="row"),
+        element("th", name(row.block), scope="row", data_block=shorten(row.block)),
         element("td", verdict_chip(row.verdict, VERDICTS[row.verdict].mark)),
         element("td", str(course.indicator)),
         _number(number(course.value)),
@@ -151,20 +152,3 @@ def _depth(group: StabilityGroup) -> Html:
 
 def _number(text: str) -> Html:
     return element("td", text, class_="number")
-
-
-def _table(
-    columns: Sequence[tuple[str, str]], words: int, rows: Iterable[Html], *, id: str, label: str
-) -> Html:
-    """A table whose first columns are words and whose others are numbers."""
-    head = element(
-        "tr",
-        *(
-            element("th", text, title=why, scope="col", class_="number" if place >= words else None)
-            for place, (text, why) in enumerate(columns)
-        ),
-    )
-    table = element("table", element("thead", head), element("tbody", *rows), id=id)
-    return element(
-        "div", table, class_="scroll regimes", tabindex="0", role="region", aria_label=label
-    )
