@@ -26,7 +26,10 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return found
 
 
-def test_a_table_a_block(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_a_block(
+    model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     assert main(["inspect", str(model), "--no-random"]) == 0
     shown = capsys.readouterr().out
     assert "layers.1.mlp.up_proj.weight" in shown

@@ -58,7 +58,8 @@ def test_the_page_as_json(run, tmp_path, capsys):
     assert names == ["layers.0.mlp.in.weight", "layers.0.mlp.out.weight", "layers.0.norm.weight"]
 
 
-def test_advice_as_a_table(run, capsys):
+def test_advice_as_a_table(run, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     status, out, _ = call(capsys, "advise", run)
     assert status == 0
     lines = out.splitlines()

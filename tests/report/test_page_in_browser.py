@@ -106,7 +106,9 @@ def test_a_chosen_block_is_chosen_everywhere_and_in_the_address(page):
     page.click(f"#blocks th[data-block='{BLOCK}'] button")
     assert page.evaluate("location.hash") == f"#block={BLOCK}"
     assert page.input_value("#block") == BLOCK
-    assert page.locator("tr.chosen th").all_inner_texts() == [BLOCK, BLOCK]
+    chosen = page.locator("tr.chosen th").all_inner_texts()
+    assert set(chosen) == {BLOCK}
+    assert len(chosen) >= 2  # in every table that has a row a block
     assert page.evaluate("byId('grid-rank').layout.shapes.length") == 1
     row = page.evaluate("data.rows.findIndex((row) => row.name === 'layers.2.attn.query.weight')")
     page.evaluate("byId('grid-rank').scrollIntoView({ block: 'center' })")

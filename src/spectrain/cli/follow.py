@@ -113,11 +113,14 @@ def _losses(opened: Run) -> list[tuple[int, float]]:
 
 def worst(opened: Run) -> list[tuple[str, float]]:
     """The blocks with the largest relative update ‖ΔW‖/‖W‖ at their last sample, largest first."""
+    import polars as pl
+
     from spectrain.report.grids import read_relative_updates
 
     rows = read_relative_updates(opened, opened.blocks)
     last = rows.group_by("block", maintain_order=True).last().sort("value", descending=True)
-    return [(str(row["block"]), row["value"]) for row in last.head(_WORST).iter_rows(named=True)]
+    chosen = last.head(_WORST).select(pl.col("block").cast(pl.String), "value")
+    return [(block, value) for block, value in chosen.iter_rows()]
 
 
 def sparkline(values: Sequence[float], width: int) -> str:

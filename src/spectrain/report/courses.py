@@ -62,9 +62,9 @@ def read_courses(run: Run, blocks: Sequence[Block]) -> Courses:
         return Courses([], [], [], {}, len(blocks) - len(chosen))
     series = (
         rows.filter(pl.col("value").is_finite())
-        .group_by("block", "source", "measure", "step")
+        .group_by("block", "source", "measure", "step", maintain_order=True)
         .agg(pl.col("value").mean())
-        .sort("step")
+        .sort("step", maintain_order=True)
     )
     names = series.select(pl.concat_str("source", "measure", separator="/").unique().sort())
     measures = names.to_series().to_list()

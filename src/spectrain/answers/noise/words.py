@@ -14,8 +14,8 @@ from spectrain.noise.signal import FEWEST
 Rows = Sequence[NoiseRow]
 
 NO_REPLICAS = (
-    "Accumulate gradients over 3 microbatches or more, train on several ranks, or call "
-    "spectrain.measure_noise on batches: these are the replicas that signal is told from noise by."
+    "Accumulate over 3 microbatches or more, train on several ranks, or call "
+    "spectrain.measure_noise: that gives replicas."
 )
 
 
