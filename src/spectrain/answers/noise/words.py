@@ -13,10 +13,7 @@ from spectrain.noise.signal import FEWEST
 
 Rows = Sequence[NoiseRow]
 
-NO_REPLICAS = (
-    "Accumulate over 3 microbatches or more, train on several ranks, or call "
-    "spectrain.measure_noise: that gives replicas."
-)
+NO_REPLICAS = "Accumulate over 3 microbatches or more, or call spectrain.measure_noise."
 
 
 def finite(value: float | None) -> float | None:

@@ -85,9 +85,7 @@ def sign(rows: Rows, memories: Memories) -> Sign:
 def action(rows: Rows, memories: Memories) -> str:
     """The one thing to do."""
     if all(row.verdict is Verdict.UNKNOWN for row in rows):
-        return (
-            "Record norms of weights and updates (measures */frobenius_norm) at five steps or more."
-        )
+        return "Record norms of weights and updates at five steps or more."
     return next(advice(rows, memories), "Nothing to change.")
 
 
