@@ -100,7 +100,7 @@ class GPTConfig:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # The character model of seed 004's figures: the sizes of A. Karpathy's gpt-dev lecture.
+    # The character model of the random-matrix figures: the sizes of A. Karpathy's gpt-dev lecture.
     "nanogpt": {
         "layers": 4,
         "heads": 4,
