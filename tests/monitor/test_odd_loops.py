@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 import spectrain
-from spectrain.core import Source
+from spectrain.core import MonitorWarning, Source
+from spectrain.monitor.schedule import Schedule
 from spectrain.records import Run
 from support.table import one_process, refused
 
@@ -88,8 +89,9 @@ def test_groups_added_late_and_parameters_thawed_late(tmp_path: Path) -> None:
     assert rates["step"].to_list() == [2, 3]
 
 
-def test_lazy_parameters_are_watched_once_they_exist(tmp_path: Path) -> None:
-    model = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.Linear(8, 4))
+@pytest.mark.parametrize("last", [nn.Linear(8, 4), nn.LazyLinear(4)])
+def test_lazy_parameters_are_watched_once_they_exist(last: nn.Module, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), last)
     optimizer = sgd(model.parameters())
     with spectrain.watch(model, optimizer, tmp_path / "run", every=1, strict=True):
         for _ in range(3):
@@ -99,6 +101,31 @@ def test_lazy_parameters_are_watched_once_they_exist(tmp_path: Path) -> None:
     read = spectrain.open_run(tmp_path / "run")
     assert sorted(set(read.metrics(source=Source.GRADIENT, block="0.weight")["step"])) == [1, 2]
     assert not any(skipped.parameter == "0.weight" for skipped in read.skipped)
+
+
+def test_a_schedule_that_fails_ends_the_watching_and_not_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def samples(schedule: Schedule, step: int) -> bool:
+        if step == 2:
+            raise OverflowError("too much")
+        return step < 2
+
+    monkeypatch.setattr(Schedule, "samples", samples)
+    layer = nn.Linear(4, 4, bias=False)
+    optimizer = sgd(layer.parameters())
+
+    def train() -> None:
+        with spectrain.watch(layer, optimizer, tmp_path / "run") as run:
+            for _ in range(5):
+                layer(torch.eye(4)).sum().backward()
+                optimizer.step()
+                run.log(loss=1.0)
+
+    with pytest.warns(MonitorWarning, match="too much"):
+        train()
+    losses = spectrain.open_run(tmp_path / "run").metrics(measure="loss")
+    assert losses["step"].to_list() == [*range(5)]
 
 
 def test_a_module_used_twice_counts_both_inputs(tmp_path: Path) -> None:

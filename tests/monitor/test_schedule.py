@@ -189,6 +189,25 @@ def test_blocks_that_come_and_go() -> None:
     assert schedule.plan(2).turn(SOMETIMES) == {"new", "block 0"}
 
 
+def test_without_blocks_it_looks_for_them_ever_more_rarely() -> None:
+    schedule = Schedule()
+    plans = run(schedule, 20, 0.1, blocks={})
+    assert not any(plan.due(cadence) for plan in plans for cadence in Cadence)
+    schedule = Schedule(every=3)
+    schedule.watches({})
+    asked = []
+    for step in range(20):
+        asked.append(schedule.samples(step))
+        schedule.account(training_seconds=0.1, monitor_seconds=0.0, sampled=False)
+    assert [step for step, one in enumerate(asked) if one] == [0, 1, 2, 4, 8, 16]
+
+
+def test_a_clock_that_stands_still_stops_nothing() -> None:
+    plans = run(Schedule(), 50, 0.0)
+    assert plans[0].due(SOMETIMES)
+    assert not any(plan.due(SOMETIMES) for plan in plans[1:])
+
+
 def test_nothing_timed_is_no_overhead() -> None:
     assert Schedule().achieved is None
     assert Schedule().round_steps is None

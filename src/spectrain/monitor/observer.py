@@ -124,7 +124,7 @@ class Observer:
 
     def _prepare(self) -> None:
         self._plan = None
-        if LOST not in self._guard.disabled and self.schedule.samples(self.step):
+        if LOST not in self._guard.disabled and self._samples():
             with self._guard("blocks"):
                 if survey := self._resurvey():
                     for probe in self._survey.probes:
@@ -133,9 +133,20 @@ class Observer:
                     self.schedule.watches(survey.works())
                     if not self.schedule.samples(self.step):  # the new blocks are in their turn too
                         return
+                elif not self._survey.blocks:
+                    return
             plan = self._plan = self.schedule.plan(self.step)
             for probe in self._due():
                 self._guarded(probe, partial(probe.begin, plan))
+
+    def _samples(self) -> bool:
+        """Whether the next step is sampled; what fails here ends the watching, not the training."""
+        try:
+            return self.schedule.samples(self.step)
+        except Exception:
+            with self._guard(LOST):
+                raise
+            return False
 
     def begin(self, _: Any = None) -> None:
         """Open a step, if none is open and no backward pass is running."""

@@ -142,6 +142,8 @@ class Schedule:
     def samples(self, step: int) -> bool:
         """Whether anything is to be read in this step; :meth:`plan` then tells what."""
         last = self.length is not None and step == self.length - 1
+        if not self._works:  # parameters may come yet: worth a look at steps 0, 1, 2, 4, 8 …
+            return self.steps.bit_count() <= 1
         if self.steps < self._asleep_until and not last:
             return False
         for account in self.accounts.values():
@@ -257,7 +259,7 @@ class Schedule:
 
     def _rest(self) -> int:
         """Steps for which no one needs to ask: half of those until something can be read."""
-        if not self.steps:
+        if not self.training_seconds:
             return 1
         allowance = self.allowance - self.hidden_seconds
         later = AHEAD * self.training_seconds / self.steps
