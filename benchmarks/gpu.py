@@ -147,7 +147,7 @@ def profiled(device: Device, *, quick: bool) -> dict[str, Any]:
         ):
             for _ in range(3):
                 side.step(run.log)
-            with profile(activities=device.activities) as trace, waits(device) as waited:
+            with profile(activities=device.activities) as trace, Waits(device) as waited:
                 side.step(run.log)
                 if device.module is not None:
                     device.module.synchronize()
@@ -155,14 +155,14 @@ def profiled(device: Device, *, quick: bool) -> dict[str, Any]:
     return found
 
 
-class waits:  # noqa: N801 - used as a function
+class Waits:
     """Counts how often the host waits for the device, by the warnings of its debug mode."""
 
     def __init__(self, device: Device) -> None:
         self._module, self.count = device.module, 0
         self._caught = warnings.catch_warnings(record=True)
 
-    def __enter__(self) -> waits:
+    def __enter__(self) -> Waits:
         self._warned = self._caught.__enter__()
         warnings.simplefilter("always")
         if self._module is torch.cuda:

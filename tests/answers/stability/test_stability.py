@@ -185,3 +185,17 @@ def test_the_page_has_what_is_nearest_first(tmp_path):
     assert name in "".join(made.body).replace("<wbr>", "")
     empty = write(tmp_path / "empty", {})
     assert "Not enough data" in part(empty, empty.blocks, stability(empty)).body[0]
+
+
+def test_samples_of_what_can_grow_are_counted_and_no_others(tmp_path):
+    name, few = QUERY.format(0), range(3)
+    writer = RunWriter(tmp_path / "run", manifest={"blocks": [b.to_dict() for b in blocks()]})
+    writer.write(
+        [
+            *(Record(s, name, Source.GRADIENT, "frobenius_norm", 1.0) for s in STEPS),
+            *(Record(s, name, Source.WEIGHT, "operator_norm", 2.0) for s in few),
+        ]
+    )
+    writer.close({})
+    row = by_name(stability(open_run(tmp_path / "run")))[name]
+    assert row.reason == "3 samples, 8 are needed"

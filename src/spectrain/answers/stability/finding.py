@@ -139,7 +139,7 @@ def _decide(courses: Sequence[Course]) -> tuple[Verdict, Course]:
 def _missing(block: Block, series: Mapping[str, Samples]) -> str:
     if block.view.diagonal and block.name not in series["margin"]:
         return "it is a vector, and what feeds it is not recorded"
-    samples = max((len(own[block.name]) for own in series.values() if block.name in own), default=0)
+    samples = max((len(one.values) for one in watched(block, series)), default=0)
     if not samples:
         return "neither its weights nor its input are recorded"
     return f"{samples} samples, {ENOUGH} are needed"
