@@ -14,8 +14,8 @@ def logit_bound(
 
     A logit is xᵀW_qᵀW_k y/√d, whose magnitude is at most bound·‖x‖·‖y‖. The product of m × n
     entries is never formed: with the d × d matrices S_q = W_qW_qᵀ and S_k = W_kW_kᵀ, σ_max² is the
-    largest eigenvalue of S_q^½ S_k S_q^½. Rotary embeddings turn W_k against W_q by an orthogonal map that
-    depends on the distance: this is the bound at distance 0. Biases are left out.
+    largest eigenvalue of S_q^½ S_k S_q^½. Rotary embeddings turn W_k against W_q by an orthogonal
+    map that depends on the distance: this is the bound at distance 0. Biases are left out.
 
     Args:
         queries: W_q of every head, d features a head.
