@@ -24,11 +24,12 @@ SHARES = {Cadence.OFTEN: 0.17, Cadence.SOMETIMES: 0.63, Cadence.RARELY: 0.2}
 SELDOM_EVERY = 3
 """SELDOM goes along with every third round of SOMETIMES, the first one too."""
 
-FREE = 0.5
+FREE = 1.0
 """Seconds that a run may spend on watching in any case: nobody waits for them."""
 
-FREE_STEPS = 1000
-"""Steps over which they become available."""
+FREE_STEPS = 5000
+"""Steps over which they become available, as the square root of the steps done: short runs have
+their part, and what is left keeps coming."""
 
 ROUNDS = {Cadence.OFTEN: 200, Cadence.SOMETIMES: 100, Cadence.RARELY: 25}
 """So many times a run each block is read at most: more tell no more."""
@@ -58,7 +59,7 @@ class Schedule:
 
     After t seconds of training at most 0.64·b·earned(t) is spent, see
     :func:`~spectrain.monitor.budget.earned`: up to five times the budget b in the first ten
-    minutes, paid back within the hour. Beside it half a second is free, spread over the first
+    minutes, paid back within the hour. Beside it one second is free, spread over the first five
     thousand steps: what is short gets its samples too.
     Spent is the monitor's own time and what sampled steps, and those after them, take longer than
     the others for cold caches. Each cadence has its share of that, and each is due at most so many
@@ -220,7 +221,7 @@ class Schedule:
     def _allowed(self, steps: int) -> float:
         """Seconds that may have been spent after so many steps of the present length."""
         seconds = self.training_seconds * (steps / self.steps if self.steps else 0.0)
-        free = FREE * min(steps / FREE_STEPS, 1.0)
+        free = FREE * math.sqrt(min(steps / FREE_STEPS, 1.0))
         return AIM * self.overhead * earned(seconds) + free
 
     def _distance(self, cadence: Cadence) -> float:
