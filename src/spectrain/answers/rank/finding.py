@@ -19,6 +19,7 @@ from spectrain.answers.denoised import read_denoised
 from spectrain.answers.discoveries import q_values
 from spectrain.answers.finding import Finding, Label, Status, about
 from spectrain.answers.loss import loss_course
+from spectrain.answers.phrases import plural
 from spectrain.answers.rank import words
 from spectrain.answers.rank.health import health, loss_not_finite_at
 from spectrain.answers.rank.row import RankGroup, RankRow, Verdict
@@ -132,7 +133,8 @@ def _tested(samples: pl.DataFrame | None, missing: str) -> dict[str, Any]:
         "window": (samples["step"][0], samples["step"][-1]),
     }
     if len(values) < ENOUGH:
-        few = f"{len(values)} samples after the first twentieth of the run, {ENOUGH} are needed"
+        seen = plural(len(values), "sample")
+        few = f"{seen} after the first twentieth of the run, {ENOUGH} are needed"
         return told | {"reason": few}
     found = trend(values, np.random.default_rng(_SEED))
     change, low, high = _change(np.log(values))

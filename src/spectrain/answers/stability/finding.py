@@ -18,6 +18,7 @@ import numpy as np
 from spectrain.answers.discoveries import q_values
 from spectrain.answers.finding import Finding, Label, Status, about
 from spectrain.answers.loss import LossCourse, loss_course
+from spectrain.answers.phrases import plural
 from spectrain.answers.stability import words
 from spectrain.answers.stability.growth import course, late
 from spectrain.answers.stability.indicators import Samples, read_indicators, watched
@@ -143,7 +144,7 @@ def _missing(block: Block, series: Mapping[str, Samples]) -> str:
     samples = max((len(one.values) for one in watched(block, series)), default=0)
     if not samples:
         return "neither its weights nor its input are recorded"
-    return f"{samples} samples, {ENOUGH} are needed"
+    return f"{plural(samples, 'sample')}, {ENOUGH} are needed"
 
 
 def _sizes(block: Block, series: Mapping[str, Samples]) -> dict[str, float]:
