@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
+from spectrain.answers.discoveries import q_values
 from spectrain.answers.finding import Finding, Label, Status, about
 from spectrain.answers.loss import LossCourse, loss_course
 from spectrain.answers.phrases import plural
@@ -94,9 +94,9 @@ def _courses(block: Block, series: Mapping[str, Samples]) -> list[Course]:
 def _tested(courses: Mapping[str, Sequence[Course]]) -> dict[str, list[Course]]:
     """With q-values, over all courses of the run."""
     chances = [one.p_value for own in courses.values() for one in own]
-    q_values = iter(false_discovery_control(chances) if chances else ())
+    told = iter(q_values(chances))
     return {
-        name: [replace(one, q_value=float(next(q_values))) for one in own]
+        name: [replace(one, q_value=float(next(told))) for one in own]
         for name, own in courses.items()
     }
 
