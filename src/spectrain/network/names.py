@@ -55,6 +55,12 @@ FACTOR = re.compile(
 )
 """A factor of a low-rank adapter, by its address: of peft, loralib, kohya."""
 
+MAGNITUDE = re.compile(
+    r"(?P<base>.+)\.lora_magnitude_vector(?:\.(?P<adapter>(?!weight$).+?))??(?:\.weight)?",
+    re.DOTALL,
+)
+"""DoRA's lengths of rows, by their address."""
+
 
 DIRECTION = {
     "weight_v": "weight_g",
