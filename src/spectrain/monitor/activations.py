@@ -6,7 +6,7 @@ Of wide inputs the leading directions take the place of the Gram matrix (:mod:`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import ref
 
@@ -68,7 +68,7 @@ class Moments:
             self.second = _padded_sum(self.second, second)
 
     def _add_sizes(self, seen: Tensor, *, before_norm: bool) -> None:
-        largest = torch.linalg.vector_norm(seen, torch.inf).double()
+        largest = largest_entry(seen.reshape(1, -1))
         self.largest = largest if self.largest is None else torch.maximum(self.largest, largest)
         self.limit = torch.finfo(seen.dtype).max
         if before_norm:
@@ -154,10 +154,12 @@ class ActivationStore:
 
     def settle(self) -> None:
         """At the end of a step: where feeds share, one that saw less has no moments of its own."""
-        for feed, moments in list(self.moments.items()):
-            sharing = (other for other, one in self.moments.items() if one is moments)
-            if self._calls[feed] < max(self._calls[other] for other in sharing):
-                self.inseparable.add(feed)
+        most: dict[int, int] = defaultdict(int)
+        for feed, moments in self.moments.items():
+            most[id(moments)] = max(most[id(moments)], self._calls[feed])
+        self.inseparable |= {
+            feed for feed, moments in self.moments.items() if self._calls[feed] < most[id(moments)]
+        }
         for feed in self.inseparable & self.moments.keys():
             del self.moments[feed]
 
@@ -179,23 +181,23 @@ class ActivationStore:
         groups: dict[tuple[torch.Size, torch.dtype, torch.device], list[Moments]] = defaultdict(
             list
         )
+        distinct = _distinct(self.moments.values())
+        sizes = sizes_of(distinct)
         found: dict[int, ActivationNorms] = {}
-        for moments in _distinct(self.moments.values()):
+        for moments in distinct:
             second, leading = moments.second, moments.leading
             if leading is not None:
                 operator, error = leading.operator()
                 found[id(moments)] = ActivationNorms(
-                    leading.energy, operator, error, moments.columns, sizes_of(moments)
+                    leading.energy, operator, error, moments.columns, sizes[id(moments)]
                 )
             elif second is not None:
                 groups[second.shape, second.dtype, second.device].append(moments)
         for group in groups.values():
             stack = torch.stack([m.second for m in group if m.second is not None])
-            frobenius, operator, error = _squared_norms(stack)
-            for index, m in enumerate(group):
-                found[id(m)] = ActivationNorms(
-                    frobenius[index], operator[index], error[index], m.columns, sizes_of(m)
-                )
+            norms = zip(*(one.unbind() for one in _squared_norms(stack)), strict=True)
+            for m, (frobenius, operator, error) in zip(group, norms, strict=True):
+                found[id(m)] = ActivationNorms(frobenius, operator, error, m.columns, sizes[id(m)])
         return {feed: found[id(moments)] for feed, moments in self.moments.items()}
 
     def directions(self) -> dict[Feed, Tensor]:
@@ -209,16 +211,29 @@ class ActivationStore:
         return sum(one.nbytes for pair in kept for one in pair if one is not None)
 
 
-def sizes_of(moments: Moments) -> dict[str, Tensor]:
-    """Measures of the channels, the margin to overflow, and the size of what a norm layer reads."""
-    found: dict[str, Tensor] = {}
-    if (channels := moments.channels) is not None:
-        found |= {name: measure(channels) for name, measure in STABILITY_MEASURES.items()}
-        if moments.energy is not None:
-            entries = moments.columns * len(channels)
-            found["stream_rms"] = (moments.energy / entries).sqrt()
-    if moments.largest is not None:
-        found["overflow_margin"] = (moments.limit / moments.largest).log2()
+def sizes_of(every: Sequence[Moments]) -> dict[int, dict[str, Tensor]]:
+    """By identity: measures of the channels, the margin to overflow, the size before a norm layer.
+
+    Equal numbers of channels are measured in one batch.
+    """
+    found: dict[int, dict[str, Tensor]] = {id(moments): {} for moments in every}
+    groups: dict[tuple[torch.Size, torch.dtype, torch.device], list[tuple[int, Tensor]]]
+    groups = defaultdict(list)
+    for moments in every:
+        own, channels = found[id(moments)], moments.channels
+        if channels is not None:
+            key = channels.shape, channels.dtype, channels.device
+            groups[key].append((id(moments), channels))
+            if moments.energy is not None:
+                entries = moments.columns * len(channels)
+                own["stream_rms"] = (moments.energy / entries).sqrt()
+        if moments.largest is not None:
+            own["overflow_margin"] = (moments.limit / moments.largest).log2()
+    for group in groups.values():
+        stack = torch.stack([channels for _, channels in group])
+        for name, measure in STABILITY_MEASURES.items():
+            for (owner, _), value in zip(group, measure(stack).unbind(), strict=True):
+                found[owner][name] = value
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
@@ -129,6 +130,20 @@ def square_sum(matrix: Tensor) -> Tensor:
     """‖A‖_F² in float64."""
     norm = torch.linalg.vector_norm(matrix, dtype=torch.promote_types(matrix.dtype, torch.float32))
     return norm.double().square()
+
+
+def square_sums(matrices: Sequence[Tensor]) -> list[Tensor]:
+    """:func:`square_sum` of each, by as few calls as there are precisions."""
+    groups: dict[tuple[torch.dtype, torch.device], list[int]] = defaultdict(list)
+    for index, matrix in enumerate(matrices):
+        groups[matrix.dtype, matrix.device].append(index)
+    found = [torch.empty(0)] * len(matrices)
+    for (dtype, _), group in groups.items():
+        precise = torch.promote_types(dtype, torch.float32)
+        norms = torch._foreach_norm([matrices[index] for index in group], dtype=precise)
+        for index, square in zip(group, torch.stack(norms).double().square(), strict=True):
+            found[index] = square
+    return found
 
 
 def gram_product(matrix: Tensor, columns: Tensor) -> Tensor:

@@ -8,10 +8,14 @@ from enum import StrEnum
 
 
 class Cadence(StrEnum):
-    """How often a probe reads: what is cheap often, what is dear or changes slowly rarely."""
+    """How often a probe reads: what is cheap often, what is dear or changes slowly rarely.
+
+    ``SELDOM`` goes along with every third round of ``SOMETIMES``: its probes find what those read.
+    """
 
     OFTEN = "often"
     SOMETIMES = "sometimes"
+    SELDOM = "seldom"
     RARELY = "rarely"
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from math import isfinite
 from typing import Protocol, runtime_checkable
 
@@ -27,9 +28,11 @@ class Reading(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One number on its device, and the row that it is to fill."""
+    """One number on its device, and what its row says of it."""
 
-    row: Record
+    block: str | None
+    source: Source
+    measure: str
     value: Tensor
     error: Tensor | None
     of_batch: bool
@@ -82,8 +85,7 @@ class Sample:
             zero: the reason where the value is 0.
         """
         name = block.name if isinstance(block, Block) else block
-        row = Record(self.step, name, source, measure, None)
-        self.numbers.append(Number(row, value, error, of_batch, undefined, zero))
+        self.numbers.append(Number(name, source, measure, value, error, of_batch, undefined, zero))
 
     def missing(self, block: Block | str, source: Source, measure: str, reason: str) -> None:
         """Say why there is no number."""
@@ -104,11 +106,12 @@ class Sample:
         errors = iter(on_host([n.error for n in self.numbers if n.error is not None]))
         for number, value in zip(self.numbers, values, strict=True):
             error = None if number.error is None else next(errors)
-            row = replace(number.row, count=batch_size if number.of_batch else None)
-            if not isfinite(value) or not isfinite(error or 0.0):
-                yield replace(row, reason=number.undefined)
+            row = partial(Record, self.step, number.block, number.source, number.measure)
+            count = batch_size if number.of_batch else None
+            if isfinite(value) and isfinite(error or 0.0):
+                yield row(value, error, count, None if value else number.zero)
             else:
-                yield replace(row, value=value, error=error, reason=None if value else number.zero)
+                yield row(None, None, count, number.undefined)
 
 
 def on_host(values: list[Tensor]) -> list[float]:

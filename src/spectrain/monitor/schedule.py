@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spectrain.core.errors import InputError
+from spectrain.monitor.account import FACTORS, Account
 from spectrain.monitor.budget import earned
 from spectrain.monitor.plan import Cadence, SamplePlan
 
-AIM = 0.6
+AIM = 0.64
 """Share of the budget that is planned for, so that what is measured from outside stays below the
 whole at the upper end of its interval: sampling costs some 5 % more than the monitor can time."""
 
-SHARES = {Cadence.OFTEN: 0.17, Cadence.SOMETIMES: 0.53, Cadence.RARELY: 0.3}
-"""What each cadence may take of the budget."""
+OWN = (Cadence.OFTEN, Cadence.SOMETIMES, Cadence.RARELY)
+"""Cadences with turns of their own; SELDOM goes along with some rounds of SOMETIMES."""
+
+SHARES = {Cadence.OFTEN: 0.17, Cadence.SOMETIMES: 0.63, Cadence.RARELY: 0.2}
+"""What each cadence may take of the budget; SELDOM has its part in that of SOMETIMES."""
+
+SELDOM_EVERY = 3
+"""SELDOM goes along with every third round of SOMETIMES, the first one too."""
+
+FREE = 1.0
+"""Seconds that a run may spend on watching in any case: nobody waits for them."""
+
+FREE_STEPS = 5000
+"""Steps over which they become available, as the square root of the steps done: short runs have
+their part, and what is left keeps coming."""
 
 ROUNDS = {Cadence.OFTEN: 200, Cadence.SOMETIMES: 100, Cadence.RARELY: 25}
 """So many times a run each block is read at most: more tell no more."""
 
 NEAREST = {Cadence.OFTEN: 5, Cadence.SOMETIMES: 5, Cadence.RARELY: 20}
 """Least steps between two rounds: what lies nearer is much the same."""
-
-FACTORS = {Cadence.OFTEN: 0.05, Cadence.SOMETIMES: 2.0, Cadence.RARELY: 4.0}
-"""Price of a first reading in terms of the block's spectrum, before any was timed."""
 
 MOST_STEPS = 2.0
 """A sample may take as long as so many training steps; beyond, it is divided among several."""
@@ -43,48 +54,13 @@ ADVANCE = 500
 
 
 @dataclass(slots=True)
-class Account:
-    """What one cadence has cost.
-
-    Attributes:
-        factor: price of a reading in terms of the blocks' spectra: a guess, then what was met.
-        seconds: spent.
-        last: step of its last reading, counted from the start of watching.
-        place: number of blocks whose turn is over.
-        dear: number of readings of blocks that are too dear for a turn with others.
-        dear_seconds: what they cost.
-        reading: blocks of the planned reading.
-        alone: whether it is that of a block too dear for a turn.
-    """
-
-    factor: float
-    seconds: float = 0.0
-    last: int | None = None
-    place: int = 0
-    dear: int = 0
-    dear_seconds: float = 0.0
-    reading: tuple[str, ...] = ()
-    alone: bool = False
-
-    def price(self, work: float) -> float:
-        """Expected seconds of a reading."""
-        return work * self.factor
-
-    def book(self, seconds: float, work: float) -> None:
-        """Pay for a reading, which tells what later ones will cost; the latest counts most."""
-        if work and seconds:
-            met = seconds / work
-            self.factor = (self.factor + met) / 2 if self.seconds else met
-        self.seconds += seconds
-
-
-@dataclass(slots=True)
 class Schedule:
     """Decides step by step what is sampled, from what sampling has cost so far.
 
-    After t seconds of training at most 0.6·b·earned(t) is spent, see
-    :func:`~spectrain.monitor.budget.earned`: up to five
-    times the budget b in the first ten minutes, paid back within the hour.
+    After t seconds of training at most 0.64·b·earned(t) is spent, see
+    :func:`~spectrain.monitor.budget.earned`: up to five times the budget b in the first ten
+    minutes, paid back within the hour. Beside it one second is free, spread over the first five
+    thousand steps: what is short gets its samples too.
     Spent is the monitor's own time and what sampled steps, and those after them, take longer than
     the others for cold caches. Each cadence has its share of that, and each is due at most so many
     times a run: at even distances where the length of the run is known, else at distances that grow
@@ -152,13 +128,12 @@ class Schedule:
             if self.steps < self.dense or step % self.every == 0:
                 self._read_all()
         elif self.steps == 0 < self.dense or last:
-            self._choose(list(Cadence), None)
+            self._choose(OWN, None)
         elif self.steps < self.dense:
-            advance = AIM * self.overhead * earned(ADVANCE * self.training_seconds / self.steps)
-            if self.monitor_seconds < advance:
-                self._choose([Cadence.OFTEN, Cadence.SOMETIMES], None)
+            if self.monitor_seconds < self._allowed(ADVANCE):
+                self._choose((Cadence.OFTEN, Cadence.SOMETIMES), None)
         else:
-            self._choose(list(Cadence), self.allowance - self.hidden_seconds)
+            self._choose(OWN, self.allowance - self.hidden_seconds)
         found = any(account.reading for account in self.accounts.values())
         if not found and self.every is None and self.steps >= self.dense:
             self._asleep_until = self.steps + self._rest()
@@ -206,7 +181,7 @@ class Schedule:
     @property
     def allowance(self) -> float:
         """Seconds that may have been spent by now."""
-        return AIM * self.overhead * earned(self.training_seconds)
+        return self._allowed(self.steps)
 
     @property
     def hidden_seconds(self) -> float:
@@ -227,7 +202,8 @@ class Schedule:
         account = self.accounts[Cadence.SOMETIMES]
         if not self.training_seconds or not account.seconds:
             return None
-        price = account.price(self._work(tuple(self._works)))
+        work = self._work(tuple(self._works))
+        price = account.price(work) + self.accounts[Cadence.SELDOM].price(work) / SELDOM_EVERY
         rate = AIM * self.overhead * SHARES[Cadence.SOMETIMES] * self.training_seconds / self.steps
         return math.ceil(max(price / rate, self._distance(Cadence.SOMETIMES)))
 
@@ -241,6 +217,12 @@ class Schedule:
         """Seconds that a step may be made longer."""
         own = self.training_seconds / self.steps if self.steps else 0.0
         return max(MOST_STEPS * own, UNNOTICED)
+
+    def _allowed(self, steps: int) -> float:
+        """Seconds that may have been spent after so many steps of the present length."""
+        seconds = self.training_seconds * (steps / self.steps if self.steps else 0.0)
+        free = FREE * math.sqrt(min(steps / FREE_STEPS, 1.0))
+        return AIM * self.overhead * earned(seconds) + free
 
     def _distance(self, cadence: Cadence) -> float:
         """Steps between two rounds."""
@@ -262,10 +244,8 @@ class Schedule:
         if not self.training_seconds:
             return 1
         allowance = self.allowance - self.hidden_seconds
-        later = AHEAD * self.training_seconds / self.steps
-        rate = AIM * self.overhead * (earned(self.training_seconds + later) / AHEAD)
-        rate -= self.allowance / AHEAD
-        return max(1, math.floor(min(self._wait(c, allowance, rate) for c in Cadence) / 2))
+        rate = (self._allowed(self.steps + AHEAD) - self.allowance) / AHEAD
+        return max(1, math.floor(min(self._wait(c, allowance, rate) for c in OWN) / 2))
 
     def _wait(self, cadence: Cadence, allowance: float, rate: float) -> float:
         """Steps until a reading of this cadence is due and earned, at so many seconds a step."""
@@ -300,11 +280,11 @@ class Schedule:
 
         Where there are both, they have half of the share each.
         """
-        account = self.accounts[cadence]
         share = SHARES[cadence] * allowance * (0.5 if dear and light else 1.0)
-        plain = account.seconds - account.dear_seconds
+        dear_seconds = sum(one.dear_seconds for one in self._family(cadence))
+        plain = sum(one.seconds for one in self._family(cadence)) - dear_seconds
         free = self._free(allowance)
-        return min(share - account.dear_seconds, free), min(share - plain, free)
+        return min(share - dear_seconds, free), min(share - plain, free)
 
     @staticmethod
     def _next_dear(account: Account, dear: Mapping[str, float]) -> tuple[str, float]:
@@ -315,7 +295,7 @@ class Schedule:
         for account in self.accounts.values():
             account.reading, account.alone = tuple(self._works), False
 
-    def _choose(self, cadences: list[Cadence], allowance: float | None) -> None:
+    def _choose(self, cadences: Sequence[Cadence], allowance: float | None) -> None:
         """Give each cadence its turn where it is due, has earned it, and the step can bear it.
 
         Without an ``allowance`` each is due and only the step's length counts.
@@ -335,11 +315,28 @@ class Schedule:
             if names and (alone or price <= room):
                 account.reading, account.alone = names, alone
                 room, given = room - price, given + price
+                if cadence is Cadence.SOMETIMES:
+                    along = self.accounts[Cadence.SELDOM]
+                    along.reading, along.alone = self._along(account, len(light)), alone
+
+    def _family(self, cadence: Cadence) -> list[Account]:
+        """The accounts that are paid from a cadence's share."""
+        own = self.accounts[cadence]
+        return [own, self.accounts[Cadence.SELDOM]] if cadence is Cadence.SOMETIMES else [own]
+
+    @staticmethod
+    def _along(account: Account, light: int) -> tuple[str, ...]:
+        """Blocks of a reading that SELDOM reads too: those in every third round, or dear ones."""
+        if account.alone:
+            return account.reading
+        places = range(account.place, account.place + len(account.reading))
+        pairs = zip(places, account.reading, strict=True)
+        return tuple(name for place, name in pairs if place // light % SELDOM_EVERY == 0)
 
     def _sorted(self, cadence: Cadence) -> tuple[dict[str, float], dict[str, float]]:
         """Prices of the blocks that alone take longer than a step may, and of the others."""
-        account = self.accounts[cadence]
-        prices = {name: account.price(work) for name, work in self._works.items()}
+        factor = sum(account.factor for account in self._family(cadence))
+        prices = {name: factor * work for name, work in self._works.items()}
         if cadence is Cadence.OFTEN:
             return {}, prices
         dear = {name: price for name, price in prices.items() if price > self._limit}

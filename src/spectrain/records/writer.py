@@ -71,7 +71,7 @@ class RunWriter:
         start_step: int = 0,
         resume: bool = False,
         disk_budget: int = 1 << 30,
-        flush_rows: int = 5_000,
+        flush_rows: int = 20_000,
     ) -> None:
         for name, number, least in (
             ("rank", rank, 0),

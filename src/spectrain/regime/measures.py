@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -11,18 +13,28 @@ from spectrain.core.measure import Registry
 REGIME_MEASURES = Registry()
 """Measures of a gradient or update against the past, by name."""
 
+CHUNK = 1 << 20
+"""Entries that are brought to float64 at once."""
+
 Scalar = Float[Tensor, "*batch"]
 
 
 def overlap(one: Float[Tensor, "*shape"], other: Float[Tensor, "*shape"]) -> Float[Tensor, " 3"]:
-    """⟨a, b⟩, ‖a‖², ‖b‖²: those of the parts of a and b add up to those of the whole.
+    """⟨a, b⟩, ‖a‖², ‖b‖², in float64: those of parts of a and b add up to those of the whole.
 
     Example:
         >>> overlap(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 0.0])).tolist()
         [3.0, 5.0, 9.0]
     """
-    a, b = one.flatten(), other.flatten()
-    return torch.stack([a.dot(b), a.dot(a), b.dot(b)])
+    parts = (
+        [a.double(), b.double()]
+        for a, b in zip(_chunks(one.reshape(-1)), _chunks(other.reshape(-1)), strict=True)
+    )
+    return torch.stack([torch.stack([a.dot(b), a.dot(a), b.dot(b)]) for a, b in parts]).sum(0)
+
+
+def _chunks(vector: Float[Tensor, " n"]) -> Sequence[Float[Tensor, " m"]]:
+    return (vector,) if len(vector) <= CHUNK else vector.split(CHUNK)
 
 
 def foretold(overlap: Float[Tensor, " 3"]) -> Float[Tensor, ""]:

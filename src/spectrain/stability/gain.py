@@ -8,15 +8,15 @@ from torch import Tensor
 
 
 def second_moment_energy(
-    matrix: Float[Tensor, "m n"], second: Float[Tensor, "n n"]
-) -> Float[Tensor, ""]:
+    matrix: Float[Tensor, "*batch m n"], second: Float[Tensor, "n n"]
+) -> Float[Tensor, "*batch"]:
     """‖M A‖_F² = tr(M C Mᵀ), of A by its second moment C = A Aᵀ alone; in float64.
 
     Example:
         >>> second_moment_energy(torch.tensor([[1.0, 2.0]]), torch.eye(2)).item()
         5.0
     """
-    return ((matrix @ second) * matrix).double().sum()
+    return ((matrix @ second) * matrix).double().sum((-2, -1))
 
 
 def rms_gain(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from spectrain.monitor.budget import training_for
 from spectrain.monitor.plan import Cadence
-from spectrain.monitor.schedule import AIM, Schedule
+from spectrain.monitor.schedule import AIM, SELDOM_EVERY, Schedule
 
 FULL_EVERY = 4
 """What is to be read rarely is read in every fourth sample."""
@@ -19,7 +19,7 @@ class AgreedSchedule(Schedule):
     """The budget of the slowest process decides, at each sample, when the next one is due.
 
     With training and monitor seconds T and M (the largest of any process), n steps and k samples
-    the next sample comes after the w steps for which M + M/k ≤ 0.6·b·earned(T + wT/n). Each reads
+    the next sample comes after the w steps for which M + M/k ≤ 0.64·b·earned(T + wT/n). Each reads
     all blocks: the processes' clocks differ, and their collective calls must not.
 
     Attributes:
@@ -28,7 +28,7 @@ class AgreedSchedule(Schedule):
     Example:
         >>> schedule = AgreedSchedule(dense=1, overhead=0.1)
         >>> schedule.account(training_seconds=1.0, monitor_seconds=1.0, sampled=True)
-        >>> schedule.due  # 2/(0.6·5·0.1) = 6.7 seconds
+        >>> schedule.due  # 2/(0.64·5·0.1) = 6.25 seconds
         7
     """
 
@@ -45,6 +45,8 @@ class AgreedSchedule(Schedule):
             self._read_all()
             if self.sampled_steps % FULL_EVERY and not last:
                 self.accounts[Cadence.RARELY].reading = ()
+            if self.sampled_steps % SELDOM_EVERY and not last:
+                self.accounts[Cadence.SELDOM].reading = ()
             return True
         return False
 

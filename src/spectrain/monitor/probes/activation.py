@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -82,6 +83,7 @@ class ActivationProbe(Probe):
             feed: self._receiver(feed, self._modules[feed.module]) for feed in self._all
         }
         self._keys = {feed: taps.register(self._receivers[feed]) for feed in self._all}
+        self._hooks = {name: self._hook(name, feeds) for name, feeds in self._feeds.items()}
         self._lasting = compiled_names(scene.model) & self._feeds.keys()
         self._kept = [self._hooked(name) for name in self._lasting]
         self._handles: list[RemovableHandle] = []
@@ -126,10 +128,10 @@ class ActivationProbe(Probe):
 
     def _hooked(self, name: str) -> RemovableHandle:
         module = self._modules[name]
-        hook = self._hook(name, self._feeds[name], _argument_names(module))
-        return module.register_forward_pre_hook(hook, with_kwargs=True)
+        return module.register_forward_pre_hook(self._hooks[name], with_kwargs=True)
 
-    def _hook(self, name: str, feeds: list[Feed], names: list[str]) -> Any:
+    def _hook(self, name: str, feeds: list[Feed]) -> Any:
+        names = _argument_names(self._modules[name])
         keys = [(feed.argument, self._keys[feed]) for feed in feeds]
         parameter = next(self._modules[name].parameters(recurse=False), None)
         cell = torch.zeros((), device=None if parameter is None else parameter.device)
@@ -243,14 +245,14 @@ class ActivationReading:
                 *((measure, next(sizes), None) for measure in n.sizes),
             )
             for measure, value, spread in values:
-                row = Record(step, block.name, source, measure, None, count=n.columns)
                 if source is not Source.INPUT and measure in n.sizes:
                     continue
                 why = REASONS[Status.ZERO] if total == 0 else None
+                row = partial(Record, step, block.name, source, measure, count=n.columns)
                 if isfinite(value):
-                    yield replace(row, value=value, error=spread, reason=why)
+                    yield row(value, spread, reason=why)
                 else:
-                    yield replace(row, reason=why or NOT_FINITE)
+                    yield row(None, reason=why or NOT_FINITE)
 
 
 def _feeds(block: Block) -> list[tuple[Source, Feed]]:

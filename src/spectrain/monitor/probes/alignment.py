@@ -35,32 +35,33 @@ class AlignmentProbe(Probe):
         self._aligned: dict[Block, Tensor] = {}
 
     def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        groups = groups_by_parameter(optimizer)
-        for block in self.scene.holdings.reads(blocks):
-            parameter = self.scene.parameters[block.parameter]
-            if parameter.grad is None or parameter.grad.is_sparse:
+        reads = self.scene.holdings.reads(blocks)
+        trained = [b for b in reads if self.scene.parameters[b.parameter].grad is not None]
+        self._previous |= self._directions(optimizer, trained)
+
+    def after_update(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
+        known = [block for block in blocks if block in self._previous]
+        for block, current in self._directions(optimizer, known).items():
+            self._aligned[block] = overlap(self._previous[block], current)
+        for block in known:
+            del self._previous[block]
+
+    def _directions(self, optimizer: Optimizer, blocks: Sequence[Block]) -> dict[Block, Tensor]:
+        """What of each block's direction lies here; each parameter's is made once."""
+        groups, holdings = groups_by_parameter(optimizer), self.scene.holdings
+        whole: dict[str, Tensor | None] = {}
+        for name in dict.fromkeys(block.parameter for block in blocks):
+            parameter = self.scene.parameters[name]
+            if parameter.grad is not None and parameter.grad.is_sparse:
                 continue
             rule = resolve(optimizer, groups[id(parameter)], parameter)
             direction = rule.direction(optimizer.state.get(parameter, {}))
-            if direction is not None:
-                self._previous[block] = self._part(block, direction)
-
-    def after_update(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        groups = groups_by_parameter(optimizer)
-        for block in blocks:
-            previous = self._previous.pop(block, None)
-            if previous is None:
-                continue
-            parameter = self.scene.parameters[block.parameter]
-            rule = resolve(optimizer, groups[id(parameter)], parameter)
-            current = rule.direction(optimizer.state[parameter])
-            if current is not None:
-                self._aligned[block] = overlap(previous, self._part(block, current))
-
-    def _part(self, block: Block, tensor: Tensor) -> Tensor:
-        """What of the block's matrix lies here, in float64."""
-        holdings = self.scene.holdings
-        return holdings.part_of_matrix(block, holdings.local(tensor)).double()
+            whole[name] = None if direction is None else holdings.local(direction)
+        return {
+            block: holdings.part_of_matrix(block, direction)
+            for block in blocks
+            if (direction := whole.get(block.parameter)) is not None
+        }
 
     def detach(self, sample: Sample) -> None:
         for block, sums in self.scene.holdings.sums(self._aligned, 3).items():

@@ -35,6 +35,7 @@ class LargestProbe(Probe):
     """
 
     name = "largest"
+    cadence = Cadence.SELDOM
     measure: ClassVar[str] = "operator_norm"
     records = tuple(
         quantity

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from spectrain.core import Block, Quantity, Record, Source
 from spectrain.matrix import REASONS, Status
-from spectrain.monitor.plan import SamplePlan
+from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import NOT_FINITE, Sample, on_host
 from spectrain.network import find_blocks
@@ -32,6 +32,7 @@ class LogitsProbe(Probe):
     """
 
     name = "logits"
+    cadence = Cadence.SELDOM
     records = (
         Quantity(
             Source.WEIGHT,

@@ -142,31 +142,40 @@ class NoiseProbe(Probe):
             if not self._open or self.name in self._guard.disabled:
                 return
             with self._guard(self.name):
-                if parameter.grad is None and name in self._last:
+                total = parameter.grad
+                if total is None and name in self._last:
                     self._restart()
                 if self._last.get(name) == self._forwards:
                     self._twice.add(name)
+                first = name not in self._last
                 self._last[name] = self._forwards
                 self._seen.add(self._forwards)
-                dense, total = _dense(gradient), parameter.grad
-                if self._order is not None:
-                    self._order.see(name, dense)
-                total = None if total is None else _dense(total)
-                for block in blocks:
-                    matrix = block.view.of(dense)
-                    self._streams[block].update(
-                        matrix, None if total is None else block.view.of(total)
-                    )
-                    if block in self._buffers:
-                        self._buffers[block].add(matrix)
+                if first and total is None:  # the next one, if there is one, finds it in place
+                    return
+                dense, total = _dense(gradient), None if total is None else _dense(total)
+                if not (first or total is None or self._streams[blocks[0]].count):
+                    self._take(blocks, total, None)
+                self._take(blocks, dense, total)
 
         return read
+
+    def _take(self, blocks: Sequence[Block], gradient: Tensor, total: Tensor | None) -> None:
+        """The gradient of a microbatch, and the sum of those before it."""
+        if self._order is not None:
+            self._order.see(blocks[0].parameter, gradient)
+        for block in blocks:
+            matrix = block.view.of(gradient)
+            before = None if total is None else block.view.of(total)
+            self._streams[block].update(matrix, before)
+            if block in self._buffers:
+                self._buffers[block].add(matrix)
 
     def _incomplete(self, block: Block) -> str | None:
         """Why the microbatches of a block are no replicas."""
         if block.parameter in self._twice:
             return "several backward passes in one microbatch"
-        count, replicas = self._streams[block].count, len(self._seen)
+        replicas = len(self._seen)
+        count = self._streams[block].count or int(block.parameter in self._last)
         if count < replicas:
             return f"no gradient in {replicas - count} of {replicas} microbatches"
         return None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Source, quantities_of
 from spectrain.matrix import MEASURES, REASONS, Status
-from spectrain.monitor.holdings import square_sum
+from spectrain.monitor.holdings import square_sums
 from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import Sample
@@ -44,14 +44,21 @@ class NormsProbe(Probe):
         self._elsewhere = {source: plan.turn(cadence) for source, cadence in SPECTRA.items()}
 
     def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        for block in self._own(Source.GRADIENT, blocks):
-            gradient = self.scene.gradient(block, optimizer)
-            if gradient is not None and not gradient.is_sparse:
-                self._squares[Source.GRADIENT][block] = square_sum(gradient)
+        found = {
+            block: gradient
+            for block in self._own(Source.GRADIENT, blocks)
+            if (gradient := self.scene.gradient(block, optimizer)) is not None
+            and not gradient.is_sparse
+        }
+        self._add(Source.GRADIENT, found)
 
     def after_update(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        for block in self._own(Source.WEIGHT, blocks):
-            self._squares[Source.WEIGHT][block] = square_sum(self.scene.weight(block))
+        own = self._own(Source.WEIGHT, blocks)
+        self._add(Source.WEIGHT, {block: self.scene.weight(block) for block in own})
+
+    def _add(self, source: Source, matrices: Mapping[Block, Tensor]) -> None:
+        sums = square_sums(list(matrices.values()))
+        self._squares[source] |= dict(zip(matrices, sums, strict=True))
 
     def _own(self, source: Source, blocks: Sequence[Block]) -> list[Block]:
         if source not in self._wanted:

@@ -17,7 +17,7 @@ from spectrain.monitor.sample import Sample, on_host
 from spectrain.records import NOT_FINITE
 
 Largest = Mapping[str, Tensor]
-"""Largest absolute entry of what lies here, by parameter."""
+"""Largest absolute entry of what lies here, or a norm that is not less, by parameter."""
 
 
 @register
@@ -85,7 +85,11 @@ class NotFiniteReading:
 
 
 def _largest(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """max|x| of each: unlike a norm it cannot overflow, and NaN stays NaN."""
+    """max|x| of each: unlike a norm of order 2 it cannot overflow, and NaN stays NaN.
+
+    On a CPU, where nothing has to be waited for, that is taken only of tensors whose norm is not
+    finite: there torch 2.13 finds the norm of order 2 twenty times as fast.
+    """
     chosen = {
         name: tensor
         for name, tensor in tensors.items()
@@ -93,4 +97,8 @@ def _largest(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
     if not chosen:
         return {}
-    return dict(zip(chosen, torch._foreach_norm(list(chosen.values()), inf), strict=True))
+    at_hand = all(tensor.device.type == "cpu" for tensor in chosen.values())
+    norms = torch._foreach_norm(list(chosen.values()), 2 if at_hand else inf)
+    if at_hand and not bool(torch.stack([norm.double() for norm in norms]).isfinite().all()):
+        norms = torch._foreach_norm(list(chosen.values()), inf)
+    return dict(zip(chosen, norms, strict=True))

@@ -37,17 +37,25 @@ class PersistenceProbe(Probe):
         self._foretold: dict[Block, Tensor] = {}
 
     def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        groups, holdings = groups_by_parameter(optimizer), self.scene.holdings
+        holdings, averages = self.scene.holdings, self._averages(optimizer, blocks)
         for block in holdings.reads(blocks):
-            parameter = self.scene.parameters[block.parameter]
-            if parameter.grad is None or parameter.grad.is_sparse:
-                continue
-            rule = resolve(optimizer, groups[id(parameter)], parameter)
-            average = rule.average(optimizer.state.get(parameter, {}), parameter)
-            gradient = self.scene.gradient(block, optimizer)
+            average = averages[block.parameter]
+            gradient = None if average is None else self.scene.gradient(block, optimizer)
             if average is not None and gradient is not None:
-                past = holdings.part_of_matrix(block, holdings.local(average))
-                self._foretold[block] = overlap(gradient.double(), past.double())
+                past = holdings.part_of_matrix(block, average)
+                self._foretold[block] = overlap(gradient, past)
+
+    def _averages(self, optimizer: Optimizer, blocks: Sequence[Block]) -> dict[str, Tensor | None]:
+        """What of the past average of each parameter lies here; ``None`` where there is none."""
+        groups, holdings = groups_by_parameter(optimizer), self.scene.holdings
+        found: dict[str, Tensor | None] = {}
+        for name in dict.fromkeys(block.parameter for block in blocks):
+            parameter, found[name] = self.scene.parameters[name], None
+            if parameter.grad is not None and not parameter.grad.is_sparse:
+                rule = resolve(optimizer, groups[id(parameter)], parameter)
+                average = rule.average(optimizer.state.get(parameter, {}), parameter)
+                found[name] = None if average is None else holdings.local(average)
+        return found
 
     def detach(self, sample: Sample) -> None:
         for block, sums in self.scene.holdings.sums(self._foretold, 3).items():

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Quantity, Record, Source
-from spectrain.monitor.activations import Moments
+from spectrain.monitor.plan import Cadence
 from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import NOT_FINITE, Sample, on_host
 from spectrain.stability import rms_gain, sampled_gain, second_moment_energy
@@ -33,6 +33,7 @@ class ResponseProbe(Probe):
     """
 
     name = "response"
+    cadence = Cadence.SELDOM
     records = (
         Quantity(
             Source.UPDATE, MEASURE, unit="1", formula="‖ΔW x‖_rms / ‖x‖_rms", citation=CITATION
@@ -59,16 +60,25 @@ class ResponseProbe(Probe):
         after = holdings.gathered(weights, at)
         before = holdings.gathered({b: snapshots.before(b.parameter) for b in at}, at)
         found: list[tuple[Block, Source, Gain]] = []
+        alike: dict[tuple[int, torch.Size], tuple[Tensor, list[Block]]] = {}
         for block, matrix in after.items():
             own = None if block.literal_input is None else moments.get(block.literal_input)
             if own is None or block not in before:
                 continue
-            precise = torch.promote_types(matrix.dtype, torch.float32)
-            update = matrix.to(precise) - before[block]
-            for source, one in ((Source.WEIGHT, matrix), (Source.UPDATE, update)):
-                gain = _gain(one, own)
-                if gain is not None:
-                    found.append((block, source, gain))
+            if own.leading is not None:
+                columns = own.leading.sample
+                for source, one in _pair(matrix, before[block]):
+                    found.append((block, source, sampled_gain(one.to(columns.dtype), columns)))
+            elif own.second is not None and own.second.ndim == 2:
+                alike.setdefault((id(own.second), matrix.shape), (own.second, []))[1].append(block)
+        for second, blocks in alike.values():
+            fed = second.diagonal().double().sum().expand(len(blocks))
+            stacks = (torch.stack([whole[block] for block in blocks]) for whole in (after, before))
+            for source, one in _pair(*stacks):
+                gains = rms_gain(
+                    second_moment_energy(one.to(second.dtype), second), fed, blocks[0].shape
+                )
+                found += [(b, source, (g, None)) for b, g in zip(blocks, gains, strict=True)]
         sample.readings.append(ResponseReading(found))
         self._moved = {}
 
@@ -92,13 +102,8 @@ class ResponseReading:
                 yield replace(row, reason=NOT_FINITE)
 
 
-def _gain(matrix: Tensor, moments: Moments) -> Gain | None:
-    if moments.leading is not None:
-        columns = moments.leading.sample
-        return sampled_gain(matrix.to(columns.dtype), columns)
-    second = moments.second
-    if second is None or second.ndim == 1:
-        return None
-    made = second_moment_energy(matrix.to(second.dtype), second)
-    fed = second.diagonal().double().sum()
-    return rms_gain(made, fed, (matrix.shape[0], matrix.shape[1])), None
+def _pair(after: Tensor, before: Tensor) -> Iterator[tuple[Source, Tensor]]:
+    """A matrix and what the step made of it."""
+    precise = torch.promote_types(after.dtype, torch.float32)
+    yield Source.WEIGHT, after
+    yield Source.UPDATE, after.to(precise) - before
