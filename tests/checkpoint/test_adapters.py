@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from spectrain.checkpoint import Checkpoint, open_checkpoint
+from spectrain.checkpoint import Checkpoint, compare_checkpoints, open_checkpoint
 from spectrain.checkpoint.adapters import METHODS
 from spectrain.checkpoint.adapters.config import AdapterConfig
 from spectrain.checkpoint.adapters.oft import rotations
@@ -190,3 +190,83 @@ def test_a_method_against_pefts_own_merge(kind: str, tmp_path: Path) -> None:
     assert compared == 4
     if kind == "modules to save":
         assert torch.equal(whole(found["score.weight"]).float(), merged["score.weight"])
+
+
+def test_constrained_rotations_are_missing(tmp_path: Path) -> None:
+    checkpoint = opened(tmp_path, ALONE["OFT"], {"peft_type": "OFT", "coft": True})
+    assert not checkpoint.onto
+    assert "constrained" in checkpoint.missing[0].reason
+
+
+@pytest.mark.parametrize("told", ["pissa", "pissa_niter_4", "olora", "corda"])
+def test_factors_that_began_in_the_base_are_no_change(told: str, tmp_path: Path) -> None:
+    tensors, config, _ = CASES["LoRA of PEFT"]()
+    checkpoint = opened(tmp_path, tensors, config | {"init_lora_weights": told})
+    assert not checkpoint.tensors
+    assert "part of the base" in checkpoint.missing[0].reason
+
+
+class Turned(torch.nn.Module):
+    """An embedding and a layer that is stored as inputs × outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        from transformers.pytorch_utils import Conv1D
+
+        self.config = {"model_type": "custom"}
+        self.emb = torch.nn.Embedding(20, 16)
+        self.c_fc = Conv1D(24, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.c_fc(self.emb(x))
+        return found
+
+
+TURNED: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "LoRA": ("c_fc", lambda peft: peft.LoraConfig(r=4, lora_alpha=8, target_modules=["c_fc"])),
+    "DoRA": (
+        "c_fc",
+        lambda peft: peft.LoraConfig(r=4, lora_alpha=8, target_modules=["c_fc"], use_dora=True),
+    ),
+    "DoRA of an embedding": (
+        "emb",
+        lambda peft: peft.LoraConfig(r=4, lora_alpha=8, target_modules=["emb"], use_dora=True),
+    ),
+    "IA3": (
+        "c_fc",
+        lambda peft: peft.IA3Config(
+            target_modules=["c_fc"], feedforward_modules=[], fan_in_fan_out=True
+        ),
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", TURNED)
+def test_weights_that_are_stored_the_other_way_round(kind: str, tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    pytest.importorskip("transformers")
+    base, (module, config) = Turned(), TURNED[kind]
+    name = f"{module}.weight"
+    before = base.state_dict()[name].clone()
+    save_safetensors(tmp_path / "base.safetensors", {name: before})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = peft.get_peft_model(base, config(peft))
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.add_(0.1 * torch.randn(weight.shape, generator=generator))
+    model.save_pretrained(tmp_path / "adapter")
+    change = (model.merge_and_unload().state_dict()[name] - before).double()
+    found = compare_checkpoints(
+        open_checkpoint(tmp_path / "base.safetensors"),
+        open_checkpoint(tmp_path / "adapter"),
+        tmp_path / "run",
+    )
+    (norm,) = found.run.metrics(measure="frobenius_norm")["value"].to_list()
+    # PEFT merges in float32: measured at most 3e-7 of the norm of the weight.
+    assert abs(norm - float(change.norm())) < 1e-6 * float(before.norm() + change.norm())

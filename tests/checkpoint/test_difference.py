@@ -258,3 +258,25 @@ def test_two_changes_of_one_base_meet(tmp_path: Path, generator: torch.Generator
     assert found["apart"][3:] == pytest.approx([0.0, 0.0], abs=1e-9)
     assert found["unmoved"][0] is None
     assert table[names["against"], "frobenius_norm"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_kohyas_names_are_those_of_the_base(tmp_path: Path) -> None:
+    base = {f"down.{i}.attn_1.to_q.weight": torch.randn(6, 5) for i in range(2)}
+    save_safetensors(tmp_path / "base.safetensors", base)
+    factors = {
+        f"lora_unet_down_1_attn_1_to_q.{name}": tensor
+        for name, tensor in {
+            "lora_down.weight": torch.ones(2, 5),
+            "lora_up.weight": torch.ones(6, 2),
+            "alpha": torch.tensor(2.0),
+        }.items()
+    }
+    save_safetensors(tmp_path / "adapter.safetensors", factors)
+    found = compare_checkpoints(
+        open_checkpoint(tmp_path / "base.safetensors"),
+        open_checkpoint(tmp_path / "adapter.safetensors"),
+        tmp_path / "run",
+    )
+    (row,) = found.run.metrics(measure="frobenius_norm").to_dicts()
+    assert row["block"] == "down.1.attn_1.to_q.weight"
+    assert row["value"] == pytest.approx(2 * 30**0.5)

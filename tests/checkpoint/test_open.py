@@ -116,3 +116,36 @@ def test_numbered_shards_need_no_index_but_all_files(tmp_path: Path) -> None:
     (tmp_path / "s" / "x").mkdir()
     with pytest.raises(InputError, match="2 of the 3 files"):
         open_checkpoint(tmp_path)
+
+
+def test_gates_of_all_ranks_come_before_their_partners(tmp_path: Path) -> None:
+    """Each rank holds a slice of the gate above a slice of its partner."""
+    gate, partner = torch.full((6, 4), 1.0), torch.full((6, 4), 2.0)
+    for rank in range(2):
+        (tmp_path / f"mp_rank_0{rank}").mkdir()
+        rows = slice(3 * rank, 3 * rank + 3)
+        weights = {
+            "decoder.layers.0.mlp.linear_fc1.weight": torch.cat([gate[rows], partner[rows]]),
+            "decoder.layers.0.mlp.linear_fc2.weight": torch.ones(4, 3),
+        }
+        save_torch(tmp_path / f"mp_rank_0{rank}" / "model_optim_rng.pt", {"model": weights})
+    first, second = open_checkpoint(tmp_path).tensors
+    found = first.load()
+    assert isinstance(found, torch.Tensor)
+    assert torch.equal(found, torch.cat([gate, partner]))
+    assert second.shape == (4, 6)
+
+
+@pytest.mark.parametrize("folder", ["mp_rank_00_{:03}", "mp_rank_00_000_{:03}"])
+@pytest.mark.parametrize("name", ["local_experts.{}.linear_fc1.weight", "linear_fc1.weight{}"])
+def test_experts_of_all_ranks_are_numbered_through(folder: str, name: str, tmp_path: Path) -> None:
+    layer = "decoder.layers.0.mlp"
+    for rank in range(2):
+        place = tmp_path / folder.format(rank)
+        place.mkdir()
+        weights = {f"{layer}.experts.{name.format(n)}": torch.eye(3) for n in range(2)}
+        weights[f"{layer}.router.weight"] = torch.ones(4, 3)
+        save_torch(place / "model_optim_rng.pt", {"model": weights})
+    found = [item.name for item in open_checkpoint(tmp_path).tensors]
+    wanted = [f"{layer}.experts.local_experts.{n}.linear_fc1.weight" for n in range(4)]
+    assert sorted(found) == [*wanted, f"{layer}.router.weight"]

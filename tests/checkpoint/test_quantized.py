@@ -99,3 +99,14 @@ def test_unpacking_against_python(bits: int) -> None:
 def test_an_unknown_layout_of_scales_is_refused() -> None:
     with pytest.raises(InputError, match="scales"):
         expand_scale(torch.ones(7, 5), (200, 300))
+
+
+def test_a_mark_in_fp8_is_no_scale(tmp_path: Path) -> None:
+    numbers = torch.ones(3, 4).to(torch.float8_e4m3fn)
+    mark = {"scaled_fp8": torch.zeros(2).to(torch.float8_e4m3fn), "weight": numbers}
+    tensors = mark | {"m.weight": numbers.clone(), "m.scale_weight": torch.full((1,), 2.0)}
+    checkpoint = opened(tmp_path, tensors, {})
+    found = {item.name: item.load() for item in checkpoint.tensors}
+    assert not checkpoint.missing
+    assert torch.equal(found["m.weight"], torch.full((3, 4), 2.0))
+    assert torch.equal(found["weight"], torch.ones(3, 4))

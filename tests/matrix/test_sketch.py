@@ -231,6 +231,17 @@ def test_small_and_zero_matrices_are_exact(generator: torch.Generator) -> None:
     assert sketch(torch.zeros(SIZE, LONGER)).nuclear_norm.value == 0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_left_of_one_column_is_rounding(seed: int) -> None:
+    matrix = torch.zeros(300, 300)
+    matrix[:, 9] = torch.randn(300, generator=torch.Generator().manual_seed(seed))
+    found = sketch(matrix)
+    norm = matrix.double().norm().item()
+    assert found.nuclear_norm.low <= norm * (1 + 1e-12)
+    assert found.nuclear_norm.high >= norm * (1 - 1e-12)
+    assert found.effective_rank.value == pytest.approx(1, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("matrix", "products"),
     [

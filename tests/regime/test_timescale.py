@@ -32,10 +32,10 @@ def test_without_decay_nothing_is_forgotten():
 
 @pytest.mark.parametrize(
     ("decay", "epochs", "verdict"),
-    [(0.05, None, "long"), (0.5, None, None), (20.0, None, "short"), (20.0, 30.0, None)],
+    [(0.009, None, "long"), (0.05, None, None), (20.0, None, "short"), (20.0, 30.0, None)],
 )
 def test_the_guideline(decay, epochs, verdict):
-    """Between about one pass over the data and the run: 1/(ηλ) of 2, 0.2 and 0.005 of the run."""
+    """Within a tenth of a pass and ten runs: 1/(ηλ) of 11, 2 and 0.005 of the run."""
     found = timescale(np.full(1000, 0.01), np.full(1000, decay))
     assert found.verdict(epochs) == verdict
 

@@ -61,6 +61,22 @@ def stacked() -> Case:
     return {f"{module}.lora_A.weight": a, f"{module}.lora_B.weight": b}, config, changes
 
 
+def turned() -> Case:
+    """The weight is stored as inputs × outputs."""
+    tensors, config, wanted = lora_names(".lora_A.weight", ".lora_B.weight")
+    whole = {name: change.mT for name, change in wanted.items()}
+    return tensors, config | {"fan_in_fan_out": True}, whole
+
+
+def two() -> Case:
+    tensors, wanted = {}, {}
+    for name in ("one", "other"):
+        own, config, change = lora_names(f".lora_A.{name}.weight", f".lora_B.{name}.weight")
+        tensors |= own
+        wanted |= {f"{key} of {name!r}": value for key, value in change.items()}
+    return tensors, config, wanted
+
+
 def loha(rank: int) -> Case:
     w = [r(8, rank, seed=1), r(rank, 10, seed=2), r(8, rank, seed=3), r(rank, 10, seed=4)]
     change = (w[0] @ w[1]) * (w[2] @ w[3]) * 6 / rank
@@ -98,6 +114,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "LoRA of MLX": mlx,
     "LoRA of a convolution": lambda: convolution(False),
     "LoRA of a convolution with a core": lambda: convolution(True),
+    "LoRA of Conv1D": turned,
+    "two LoRA in one file": two,
     "AdaLoRA": adalora,
     "LoRA of parameters": stacked,
     "LoHa": lambda: loha(2),

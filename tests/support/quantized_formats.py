@@ -206,6 +206,50 @@ def fp8(name: str, shape: tuple[int, ...]) -> Made:
     return {"m.weight": numbers, f"m.{name}": scale}, {}, numbers.float() * full
 
 
+def by_groups(scale: str) -> Made:
+    """fp8 of 4 × 96 with a scale for each 32 columns: a number, or a power of two in an octet."""
+    g = torch.Generator().manual_seed(14)
+    numbers = torch.randn(4, 96, generator=g).to(torch.float8_e4m3fn)
+    powers = torch.randint(120, 134, (4, 3), generator=g)
+    factor = torch.tensor([[2.0 ** (int(e) - 127) for e in row] for row in powers])
+    stored = {
+        "numbers": factor * 1.25,
+        "octets": powers.to(torch.uint8),
+        "E8M0": factor.to(torch.float8_e8m0fnu),
+    }[scale]
+    full = (factor * (1.25 if scale == "numbers" else 1)).repeat_interleave(32, 1)
+    return {"m.weight": numbers, "m.weight_scale": stored}, {}, numbers.float() * full
+
+
+def pack_quantized(bits: int, zero: bool, order: bool) -> Made:
+    """Integers without sign along the inputs; 20 inputs, so that the last word is padded."""
+    g = torch.Generator().manual_seed(15)
+    rows, columns, groups = 16, 20, 2
+    numbers = torch.randint(0, 1 << bits, (rows, columns), generator=g)
+    middle = torch.full((rows, groups), 1 << (bits - 1))
+    scale = torch.rand(rows, groups, generator=g) + 0.5
+    group = torch.arange(columns) // (columns // groups)
+    if order:
+        group = group[torch.randperm(columns, generator=g)]
+    padded = torch.cat([numbers, torch.zeros(rows, -columns % (32 // bits)).long()], 1)
+    tensors = {
+        "q.weight_packed": into_words(padded, bits),
+        "q.weight_scale": scale,
+        "q.weight_shape": torch.tensor([rows, columns]),
+    }
+    if zero:
+        middle = torch.randint(0, 1 << bits, (rows, groups), generator=g)
+        tensors["q.weight_zero_point"] = into_words(middle.mT.contiguous(), bits).mT
+    if order:
+        tensors["q.weight_g_idx"] = group.int()
+    wanted = torch.zeros(rows, columns)
+    for row in range(rows):
+        for column in range(columns):
+            at = int(group[column])
+            wanted[row, column] = scale[row, at] * (numbers[row, column] - middle[row, at])
+    return tensors, {}, wanted
+
+
 FORMATS: dict[str, Callable[[], Made]] = {
     "MXFP4": mxfp4,
     "NVFP4 of ModelOpt": lambda: nvfp4(False),
@@ -223,6 +267,14 @@ FORMATS: dict[str, Callable[[], Made]] = {
     "int8": lambda: int8(False),
     "int8 with zero point": lambda: int8(True),
     "AQLM": aqlm,
+    "pack-quantized 4 bits": lambda: pack_quantized(4, zero=False, order=False),
+    "pack-quantized 8 bits": lambda: pack_quantized(8, zero=False, order=False),
+    "pack-quantized with zero points": lambda: pack_quantized(4, zero=True, order=False),
+    "pack-quantized with act-order": lambda: pack_quantized(4, zero=False, order=True),
+    "fp8 by groups": lambda: by_groups("numbers"),
+    "fp8 by groups, powers of two": lambda: by_groups("octets"),
+    "fp8 by groups, E8M0": lambda: by_groups("E8M0"),
+    "fp8 scale, as DeepSeek has it": lambda: fp8("scale", (2, 3)),
     **{
         f"fp8 {name} {shape}": lambda name=name, shape=shape: fp8(name, shape)
         for name in ("weight_scale_inv", "weight_scale", "scale_weight")
@@ -253,6 +305,71 @@ UNKNOWN: dict[str, dict[str, Tensor]] = {
     "int8 of bitsandbytes without its layout": {
         "q.weight": octets((4, 8), 1).view(torch.int8),
         "q.SCB": torch.rand(4),
+    },
+    "EXL2": {
+        "q.q_weight": octets((4, 8), 1).view(torch.int32),
+        "q.q_scale": octets((2, 8), 1).view(torch.int32),
+        "q.q_scale_max": torch.rand(2),
+        "q.q_groups": torch.ones(4, dtype=torch.int16),
+    },
+    "EXL3": {
+        "q.trellis": torch.ones(2, 2, 16, dtype=torch.int16),
+        "q.suh": torch.rand(8),
+        "q.svh": torch.rand(8),
+    },
+    "VPTQ": {
+        "q.indices": torch.ones(1, 4, 8, dtype=torch.int16),
+        "q.centroids.weight": torch.rand(4, 16),
+        "q.res_centroids.weight": torch.rand(4, 16),
+        "q.weight_scale": torch.rand(8),
+    },
+    "SpQR": {
+        "q.dense_weights": torch.ones(16, dtype=torch.int64),
+        "q.row_offsets": torch.ones(5, dtype=torch.int32),
+        "q.in_perm": torch.arange(8),
+    },
+    "HIGGS": {
+        "q.weight": torch.ones(4, 8, dtype=torch.int16),
+        "q.scales": torch.rand(2, 8),
+        "q.tables": torch.rand(16, 2),
+        "q.tables2": torch.rand(16, 2),
+    },
+    "QTIP": {
+        "q.trellis": torch.ones(4, 8, dtype=torch.int16),
+        "q.SU": torch.rand(8),
+        "q.SV": torch.rand(4),
+        "q.tlut": torch.rand(64, 2),
+    },
+    "EETQ": {
+        "q.weight": octets((4, 4), 1).view(torch.int8),
+        "q.weight_scales": torch.rand(4),
+    },
+    "torchao": {
+        "q._weight_qdata": octets((4, 8), 1).view(torch.int8),
+        "q._weight_scale": torch.rand(4, 2),
+        "q._weight_zero_point": octets((4, 2), 1).view(torch.int8),
+    },
+    "SINQ": {
+        "q.W_q": octets((4, 8), 1),
+        "q.scale": torch.rand(8, 1),
+        "q.zero": torch.rand(8, 1),
+        "q.scale2": torch.rand(1, 8),
+        "q.nbits": torch.tensor(4),
+        "q.shape": torch.tensor([8, 8]),
+    },
+    "BitNet": {"q.weight": octets((4, 8), 1), "q.weight_scale": torch.rand(1)},
+    "codes of 64 bits": {
+        "q.codes": torch.ones(4, 8, dtype=torch.int64),
+        "q.codebook": torch.rand(16, 8),
+        "q.scales": torch.rand(4, 1),
+    },
+    "fp8 beside an unknown scale": {
+        "q.weight": torch.ones(4, 8).to(torch.float8_e4m3fn),
+        "q.fp8_scale": torch.rand(4, 4),
+    },
+    "pack-quantized without its shape": {
+        "q.weight_packed": octets((4, 8), 1).view(torch.int32),
+        "q.weight_scale": torch.rand(4, 2),
     },
     "words": {"q.qweight": octets((4, 8), 1).view(torch.int32), "q.scales": torch.rand(3, 5)},
 }

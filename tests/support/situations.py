@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils import prune
 
 from spectrain.checkpoint import open_checkpoint
 from spectrain.checkpoint.content import content_of
@@ -72,6 +73,10 @@ def _bytes(name: str, content: bytes) -> Make:
     return make
 
 
+def _bytes_in(name: str, content: bytes) -> Make:
+    return lambda folder: _bytes(name, content)(folder).parent
+
+
 def _tensors(tensors: Callable[[], dict[str, Tensor]]) -> Make:
     def make(folder: Path) -> Path:
         plain = {name: tensor.contiguous() for name, tensor in tensors().items()}
@@ -120,6 +125,31 @@ def _megatron(stages: bool) -> Make:
         return folder / "iter_0000100"
 
     return make
+
+
+def _experts(folder: Path) -> Path:
+    for rank in range(2):
+        part = folder / "iter_0000100" / f"mp_rank_00_000_00{rank}"
+        part.mkdir(parents=True)
+        experts = {
+            f"decoder.layers.0.mlp.experts.local_experts.{n}.linear_fc1.weight": torch.randn(8, 4)
+            for n in range(2)
+        }
+        weights = {**experts, "decoder.layers.0.self_attention.linear_proj.weight": torch.eye(4)}
+        save_torch(part / "model_optim_rng.pt", {"model": weights, "iteration": 100})
+    return folder / "iter_0000100"
+
+
+def _lightning(folder: Path) -> Path:
+    save_distributed(folder / "d", {"model": model(), "optimizer_0": adam()["state"][0]})
+    save_torch(folder / "d" / "meta.pt", {"global_step": 7})
+    return folder / "d"
+
+
+def _rank_files(folder: Path) -> Path:
+    for rank in range(2):
+        save_torch(folder / f"model_world_size_2_rank_{rank}.pt", model())
+    return folder
 
 
 def _llama(folder: Path) -> Path:
@@ -240,6 +270,43 @@ SITUATIONS: dict[str, Make] = {
     "student and teacher": _torch(lambda: {"student": model(), "teacher": model(1)}),
     "nanoGPT's counter": _torch(lambda: {"model": model(), "iter_num": 7}),
     "Lightning's counter": _torch(lambda: {"state_dict": model(), "global_step": 7}),
+    "averages under names with dots": _tensors(
+        lambda: {**model(), **{f"model_ema.{name}": w for name, w in model(1).items()}}
+    ),
+    "a teacher under names with dots": _tensors(
+        lambda: {f"{part}.{n}": w for part in ("student", "teacher") for n, w in model().items()}
+    ),
+    "actor, critic and their targets": _torch(
+        lambda: {part: model() for part in ("actor", "critic", "actor_target", "critic_target")}
+    ),
+    "momentum contrast": _torch(
+        lambda: {
+            "state_dict": {
+                f"module.encoder_{side}.{name}": weight
+                for side in "qk"
+                for name, weight in model().items()
+            }
+        }
+    ),
+    "moments without param_groups": _torch(
+        lambda: {"G": model(), "adam": {"exp_avg": [torch.ones(4, 4)]}}
+    ),
+    "fairseq's history": _torch(
+        lambda: {"model": model(), "optimizer_history": [{"num_updates": 7}]}
+    ),
+    "spectral norm": _torch(
+        lambda: torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(8, 6)).state_dict()
+    ),
+    "spectral norm of older torch": _torch(
+        lambda: torch.nn.utils.spectral_norm(torch.nn.Linear(8, 6)).state_dict()
+    ),
+    "a pruned layer": _torch(
+        lambda: prune.l1_unstructured(torch.nn.Linear(8, 6), "weight", 0.5).state_dict()
+    ),
+    "an orthogonal layer": _torch(
+        lambda: torch.nn.utils.parametrizations.orthogonal(torch.nn.Linear(8, 6)).state_dict()
+    ),
+    "NumPy's generators": _torch(lambda: {"model": model(), "rng": np.random.default_rng(0)}),
     "argparse.Namespace": _torch(lambda: {"model": model(), "args": argparse.Namespace(lr=0.1)}),
     "NumPy's numbers": _torch(lambda: {"model": model(), "best": np.float64(0.7)}),
     "pathlib": _torch(lambda: {"model": model(), "place": Path("a/b")}),
@@ -255,6 +322,10 @@ SITUATIONS: dict[str, Make] = {
     "a run of one step": _step("checkpoint-10"),
     "Megatron, tensor-parallel": _megatron(False),
     "Megatron, pipeline-parallel": _megatron(True),
+    "Megatron, expert-parallel": _experts,
+    "Lightning with FSDP": _lightning,
+    "shards of FSDP": _rank_files,
+    "a table that is gone": _bytes_in("__0_0.distcp", b"abc"),
     "consolidated slices of Llama": _llama,
     "DeepSpeed, ZeRO-2": _deepspeed(2),
     "DeepSpeed, ZeRO-3": _deepspeed(3),
@@ -262,7 +333,11 @@ SITUATIONS: dict[str, Make] = {
     "a pipeline of Diffusers": _diffusers,
     "NaN in a bias": _not_finite("layers.0.mlp.up_proj.bias", float("nan")),
     "Inf in a layer scale": _not_finite("layers.0.layer_scale", float("inf")),
-    **{f"quantized: {kind}": _quantized(kind) for kind in FORMATS if "fp8" not in kind},
+    **{
+        f"quantized: {kind}": _quantized(kind)
+        for kind in FORMATS
+        if "fp8" not in kind or " by " in kind or "DeepSeek" in kind
+    },
     "quantized: fp8 with weight_scale_inv": _quantized("fp8 weight_scale_inv (2, 3)"),
     "quantized: fp8 with scale_weight": _quantized("fp8 scale_weight (1,)"),
     "quantized: fp8 by rows": _quantized("fp8 weight_scale (200, 1)"),
@@ -285,6 +360,10 @@ SITUATIONS: dict[str, Make] = {
     "ONNX": _bytes("model.onnx", b"\x08\x07\x12\x07pytorch"),
     "msgpack of Flax": _bytes("flax_model.msgpack", b"\x82\xa6params"),
     "Core ML": _bytes("model.mlmodel", b"\x08\x05"),
+    "a checkpoint of TensorFlow": _bytes("model.ckpt-7.index", b"\0\0"),
+    "MXNet": _bytes("model.params", b"\x12\x01\0\0\0\0\0\0" + bytes(8)),
+    "TensorRT": _bytes("model.engine", b"ftrt" + bytes(8)),
+    "a server's error": _bytes("model.safetensors", b'{"error": "not found"}'),
     "a compressed archive": _bytes("model.bin", gzip.compress(b"weights")),
     "cut short": _bytes("model.safetensors", b"\x10\x27\0\0\0\0\0\0{"),
     "a header that lies": lambda folder: raw_safetensors(

@@ -34,13 +34,14 @@ class PlantedRun:
     """A kind of training whose truth is known, of which a claim is true or is not.
 
     Attributes:
-        name: of the kind.
+        name: of the kind; runs of one name are trained alike, and may differ in their claim.
         claim: what is counted, such as "a rank falls or rises".
         true: whether the claim is true of it: its share is the power, else the false positives.
         shapes: of the blocks.
         draw: one training, out of a generator.
         said: whether a finding makes the claim.
         steps: of the training.
+        every: steps between two samples.
         microbatches: accumulated before each step.
         optimizer: made from the parameters.
         measures: to record, as patterns; all if not given.
@@ -53,6 +54,7 @@ class PlantedRun:
     draw: Callable[[torch.Generator], Script]
     said: Callable[[Finding[Any, Any]], bool]
     steps: int = 60
+    every: int = 1
     microbatches: int = 1
     optimizer: Callable[[Iterable[torch.nn.Parameter]], Optimizer] = field(
         default=lambda parameters: torch.optim.SGD(parameters, lr=0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -97,7 +97,7 @@ def train(planted: PlantedRun, seed: int, folder: Path) -> Run:
         model,
         optimizer,
         folder,
-        every=1,
+        every=planted.every,
         measures=planted.measures,
         replicas="microbatches",
     ) as run:
@@ -113,18 +113,31 @@ def train(planted: PlantedRun, seed: int, folder: Path) -> Run:
     return open_run(folder)
 
 
-def rate(question: str, planted: PlantedRun, runs: int, *, seed: int = 0) -> Rate:
-    """Count a claim over so many drawn runs."""
-    said = 0
-    for number in range(runs):
+def rates(question: str, kind: Sequence[PlantedRun], runs: int, *, seed: int = 0) -> Iterator[Rate]:
+    """Count every claim of one kind of run; what several claims are made of is trained once.
+
+    Args:
+        question: short name.
+        kind: runs of one name, which differ in their claim.
+        runs: where the claim is false; a quarter of that where it is true.
+        seed: of the first run; the others follow.
+    """
+    counts = [max(runs // 4, 1) if planted.true else runs for planted in kind]
+    said = [0] * len(kind)
+    for number in range(max(counts)):
         with TemporaryDirectory() as folder:
-            run = train(planted, seed + number, Path(folder) / "run")
-            said += planted.said(QUESTIONS[question].answer(run))
-    return Rate(question, planted.name, planted.claim, planted.true, runs, said)
+            run = train(kind[0], seed + number, Path(folder) / "run")
+            finding = QUESTIONS[question].answer(run)
+        for place, planted in enumerate(kind):
+            said[place] += number < counts[place] and planted.said(finding)
+    for planted, count, times in zip(kind, counts, said, strict=True):
+        yield Rate(question, planted.name, planted.claim, planted.true, count, times)
 
 
 def calibrate(question: str, runs: int, *, seed: int = 0) -> Iterator[Rate]:
     """Every kind of run that the question plants; a quarter of the runs where the claim is true."""
+    kinds: dict[str, list[PlantedRun]] = {}
     for planted in planted_of(question):
-        count = max(runs // 4, 1) if planted.true else runs
-        yield rate(question, planted, count, seed=seed)
+        kinds.setdefault(planted.name, []).append(planted)
+    for kind in kinds.values():
+        yield from rates(question, kind, runs, seed=seed)

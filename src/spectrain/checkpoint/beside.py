@@ -42,9 +42,13 @@ _MOMENTS = frozenset(
         "square_avg",
         "acc_delta",
         "exp_inf",
-        "preconditioner",
     ]
 )
+_SHORT = re.compile(
+    r"opts?|opt_?[DGdg]|opt_states?|adamw?|adafactor|sgd|rmsprop|lion|muon|shampoo|sophia",
+    re.ASCII,
+)
+"""Names of optimizers too short to mean one anywhere but at the top."""
 
 
 def beside_the_model(parts: Sequence[str]) -> str | None:
@@ -60,7 +64,7 @@ def beside_the_model(parts: Sequence[str]) -> str | None:
         'a moving average of the weights'
         >>> beside_the_model("opt_model.decoder.layers.0.fc1.weight".split("."))
     """
-    if parts and parts[-1] in _MOMENTS:
+    if any(part in _MOMENTS for part in parts) or (parts[1:] and _SHORT.fullmatch(parts[0])):
         return OPTIMIZER
     for part in parts[:-1] if len(parts) > 1 else parts:
         if _OPTIMIZER.fullmatch(part):

@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from spectrain.checkpoint.adapters import read_adapter_config, resolve_adapters
+from spectrain.checkpoint.apart import set_apart
 from spectrain.checkpoint.architecture import read_config
 from spectrain.checkpoint.files import SourceFile
 from spectrain.checkpoint.layouts import LAYOUTS
 from spectrain.checkpoint.layouts.candidates import SUFFIXES
 from spectrain.checkpoint.layouts.deepspeed import CONVERT
+from spectrain.checkpoint.parametrized import join_parametrized
 from spectrain.checkpoint.quantized import resolve_quantized
 from spectrain.checkpoint.readers import HEAD, READERS
 from spectrain.checkpoint.readers.foreign import refuse_foreign, refuse_foreign_folder
@@ -47,13 +49,14 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         ('torch', 100, ['w'])
     """
     place = Path(path)
-    checkpoint = _open(place)
+    checkpoint = set_apart(_open(place))
     _refuse_empty(checkpoint)
     file = checkpoint.path
     folder = file if file.is_dir() else file.parent
     config = read_config(folder)
     checkpoint = resolve_quantized(checkpoint, config)
     checkpoint = join_weight_norm(resolve_adapters(checkpoint, read_adapter_config(folder)))
+    checkpoint = join_parametrized(checkpoint)
     step = checkpoint.step
     for part in (file, *file.parents):
         step = step_of(part) if step is None else step
@@ -96,6 +99,17 @@ def _open_folder(folder: Path) -> Checkpoint:
         raise InputError(
             f"{str(folder)!r} cannot be read: {error.strerror}", remedy="check the rights"
         ) from None
+    odd = [path.name for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES]
+    if odd:
+        raise InputError(
+            f"{str(folder)!r} holds no checkpoint: {odd[0]!r} is no ordinary file",
+            remedy="fetch it again",
+        )
+    if any(folder.glob("*.distcp")):
+        raise InputError(
+            f"{str(folder)!r} holds parts of a distributed checkpoint and not its table .metadata",
+            remedy="fetch that too; it is written last",
+        )
     raise InputError(
         f"{str(folder)!r} holds no checkpoint",
         remedy=f"pass a file: {', '.join(sorted(SUFFIXES))}",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import polars as pl
 
 from spectrain.answers import Finding
-from spectrain.answers.randomness.finding import LEAST_COLUMNS
+from spectrain.answers.randomness.row import FEWEST
 from spectrain.checkpoint.differences import INTERFERENCE
 from spectrain.checkpoint.inspect import Inspection
 from spectrain.checkpoint.odd import odd_blocks
@@ -114,7 +114,7 @@ class Result:
             )
             for finding in self.findings
             for row in finding.rows
-            if min(row.shape) >= LEAST_COLUMNS
+            if min(row.shape) >= FEWEST
             for name in RANDOMNESS_RULES
         ]
         schema = {

@@ -58,6 +58,9 @@ LOOSEST = 0.25
 EXACT = 1e-12
 """Relative error of singular values found in float64; measured below 1e-14."""
 
+NEGLIGIBLE = 4 * torch.finfo(torch.float64).eps
+"""What is left of a matrix below this share of ‖A‖_F is the rounding of what was split off."""
+
 OWN = 0x5EED_0F_5BEC
 """Mixed into the seed of the probes, which a matrix drawn from the same seed would else hold."""
 
@@ -192,6 +195,7 @@ def _sketch(
 ) -> Sketch:
     fixed: list[float] = []
     rest, shrunk, moved, spent = unit, 1.0, 0.0, 0
+    frobenius = torch.linalg.vector_norm(unit, dtype=torch.float64).item()
     while len(fixed) < MOST_FIXED:
         found, products = split_dominant(rest, generator)
         spent += products
@@ -200,9 +204,10 @@ def _sketch(
         fixed += (found.values * shrunk).tolist()
         moved += found.moved * shrunk
         rest, shrunk = found.rest, shrunk * found.scale
-        if not rest.any():
+        left = torch.linalg.vector_norm(rest, dtype=torch.float64).item() * shrunk
+        if left <= NEGLIGIBLE * frobenius:
+            rest, moved = torch.zeros_like(rest), moved + math.sqrt(len(rest)) * left
             break
-    frobenius = torch.linalg.vector_norm(unit, dtype=torch.float64).item()
     wanted = _loosened(rtol, sum(fixed), rest, shrunk)
     room = max(budget - spent, LEAST)
     probed = probe_spectrum(rest.float(), wanted, room, generator) if rest.any() else None

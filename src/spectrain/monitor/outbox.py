@@ -22,6 +22,10 @@ LOGGED = 256
 """So many logged numbers are handed on together, for that has a price; at a sample in any case."""
 
 
+PARTS = ("batch_size", "tokens")
+"""Numbers that are logged of a process and recorded for all of them."""
+
+
 class Outbox:
     """Hands on one sample at a time, once its step's batch size is known.
 
@@ -46,10 +50,11 @@ class Outbox:
         return self.held is not None or waited or len(self._logged) >= LOGGED
 
     def log(self, step: int, name: str, value: Any, *, processes: int) -> None:
-        """Take a number; of ``batch_size`` each of the processes logs its own part."""
+        """Take a number; of what is in :data:`PARTS` each of the processes logs its own part."""
         number = _scalar(name, value)
-        if name == "batch_size":
+        if name in PARTS:
             number = number * processes
+        if name == "batch_size":
             self._batch_size = int(number)
         self._logged.append((step, name, number))
 

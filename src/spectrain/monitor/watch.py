@@ -72,6 +72,9 @@ class Watch:
     def log(self, **values: Any) -> None:
         """Record numbers of the current step, such as ``loss`` and ``batch_size``.
 
+        Of ``batch_size`` (examples) and ``tokens`` each process says how many its own part of the
+        step holds, microbatches together; they are recorded for all processes.
+
         Called before the optimizer's step or after it, but before the next forward pass, it speaks
         of that step. Findings that need a number that was not logged answer "not enough data".
 

@@ -97,6 +97,26 @@ def test_the_audit_is_the_brute_force_audit(tmp_path: Path) -> None:
     assert row.residual == pytest.approx(float(np.median(residuals)), rel=1e-3)
 
 
+def test_steps_without_a_gradient_are_no_short_steps(tmp_path: Path) -> None:
+    """Behind a layer of zeros the first gradients are zero, and decay leaves rounding alone."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 12, bias=False), nn.Linear(12, 8, bias=False))
+    nn.init.zeros_(model[1].weight)
+    head = SGD(model[1].parameters(), lr=0.1)
+    muon = Muon(model[0].parameters(), lr=0.02, weight_decay=0.1)
+    with spectrain.watch(model, [muon, head], tmp_path / "run", every=1, strict=True) as run:
+        for step in range(8):
+            (model(torch.randn(64, 8)) - torch.randn(64, 8)).square().mean().backward()
+            muon.step()
+            if step >= 4:
+                head.step()
+            muon.zero_grad()
+            head.zero_grad()
+            run.log(batch_size=16)
+    row = next(row for row in audit(spectrain.open_run(tmp_path / "run")).rows if row.spectral)
+    assert (row.verdict, row.samples) == ("orthogonal", 3)
+
+
 def test_shrunk_steps_are_found(tmp_path: Path) -> None:
     finding = watched(tmp_path / "run", short_muon)
     (row,) = finding.rows

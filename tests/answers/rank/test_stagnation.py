@@ -66,7 +66,7 @@ def test_courses_without_fluctuations_say_nothing() -> None:
     ids=["white", "random walk", "sharp courses", "noisy courses"],
 )
 def test_few_false_alarms(make: Callable[[np.random.Generator, int], Pair], count: int) -> None:
-    """At most 5 % of the runs: measured 2.7 to 4.3 % of 600. Here 60 runs, of which 7 are 12 %."""
+    """At most 5 % of the runs: measured 2.0 to 3.7 % of 600. Here 60 runs, of which 7 are 12 %."""
     alarms = 0
     for seed in range(60):
         pair = make(np.random.default_rng(seed), count)

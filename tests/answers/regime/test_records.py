@@ -268,7 +268,7 @@ def test_timescales_in_every_unit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("decay", "guideline", "wanted"), [(0.01, "long", 0.1), (25.0, "short", 1)]
+    ("decay", "guideline", "wanted"), [(0.005, "long", 0.1), (25.0, "short", 1)]
 )
 def test_the_decay_that_the_guideline_asks_for(
     tmp_path: Path, decay: float, guideline: str, wanted: float
@@ -280,8 +280,31 @@ def test_the_decay_that_the_guideline_asks_for(
     assert memory.guideline == guideline
     assert memory.wanted == pytest.approx(wanted, rel=0.01)  # 1/(501 · 0.02), and ten times that
     found = regime(run)
-    assert str(found.sign) == "act"
+    assert str(found.sign) == "watch"  # a guideline is no measurement
+    assert "Weights of group 0.0 average " in found.sentence
     assert f"λ = {memory.wanted:.2g} instead of {decay:.2g}" in found.action
+
+
+def test_where_too_little_time_passed_the_action_says_how_long_to_train(tmp_path: Path) -> None:
+    """Of 1/(2ηλ) = 1,000 steps a half must pass, and 301 did."""
+    run = written(
+        tmp_path / "run", path_of(301, decay=0.025), energy=adamw_noise(N).energy, decay=0.025
+    )
+    found = regime(run)
+    assert str(found.sign) == "not enough data"
+    assert found.sentence == "Of 1 block: 1 undecided."
+    told = "To tell, train 500 steps at this decay: a relaxation takes 1,000 steps."
+    assert found.action == told
+
+
+def test_without_decay_nothing_is_open(tmp_path: Path) -> None:
+    run = written(
+        tmp_path / "run", path_of(301, decay=0.0), energy=adamw_noise(N).energy, decay=0.0
+    )
+    found = regime(run)
+    assert str(found.sign) == "good"
+    assert found.sentence == "Of 1 block: 1 without weight decay that could set it."
+    assert found.action == "Nothing to change."
 
 
 def test_nothing_recorded(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from spectrain.answers import stability
 from spectrain.answers.stability.growth import course
 from spectrain.answers.stability.page import part
-from spectrain.answers.stability.row import Indicator, Spike, StabilityGroup
+from spectrain.answers.stability.row import Indicator, LossTrend, Spike, StabilityGroup
 from spectrain.answers.stability.spikes import spike_places
 from spectrain.core import Block, Record, Role, Source
 from spectrain.records import Run, RunWriter, open_run
@@ -160,6 +160,34 @@ def test_a_spike_is_dated_with_what_moved_first(tmp_path):
     assert (spike.step, spike.moved_at) == (250, 235)
     assert spike.moved == f"gradient/frobenius_norm of {name}"
     assert finding.sign == "watch"
+
+
+@pytest.mark.parametrize(
+    ("slope", "sign", "words"),
+    [
+        (-0.01, "good", "grows towards its limit."),
+        (0.0, "good", "but the loss shows no trend over the second half of the run, at 2"),
+        (0.01, "watch", "but the loss rises over the second half of the run, from 4 to 4.71."),
+    ],
+)
+def test_the_course_of_the_loss_is_told(tmp_path, slope, sign, words):
+    loss = 2 + 0.05 * np.random.default_rng(3).standard_normal(300) + slope * np.arange(300)
+    finding = stability(write(tmp_path / "run", gains(), loss))
+    assert finding.sign == sign
+    assert words in finding.sentence
+    (trend,) = [group.course for group in finding.groups if isinstance(group, LossTrend)]
+    assert trend.after == pytest.approx(2 + 265 * slope, abs=0.1)
+
+
+def test_what_ceased_to_be_finite_is_not_good(tmp_path):
+    loss = [2.0] * 150 + [float("nan")] * 150
+    finding = stability(write(tmp_path / "run", gains(), loss))
+    assert finding.sign == "act"
+    assert finding.sentence == (
+        "The logged loss is not finite (NaN or infinite) at step 150. "
+        "Nothing in 6 blocks grew towards its limit before."
+    )
+    assert "before step 150" in finding.action
 
 
 def test_a_single_high_loss_is_no_spike():

@@ -73,16 +73,19 @@ def audit(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[AuditRo
 def read_directions(run: Run) -> Mapping[str, list[tuple[int, NDArray[np.float64]]]]:
     """Singular values of the applied updates without decoupled decay, by block and step.
 
-    The update itself stands for its direction in blocks without decay, where both are one.
+    The update itself stands for its direction in blocks without decay, where both are one. Steps
+    on a gradient of zero are left out: what is left of them after the decay is rounding.
     """
     found: dict[str, list[tuple[int, NDArray[np.float64]]]] = {}
+    gradients = run.metrics(source=Source.GRADIENT, measure="frobenius_norm")
+    idle = set(gradients.filter(pl.col("value") == 0).select("block", "step").iter_rows())
     unknown = run.metrics(source=Source.DIRECTION, measure="frobenius_norm")
     undecided = set(unknown.filter(pl.col("value").is_null())["block"])
     for source in (Source.DIRECTION, Source.UPDATE):
         known = set(found)
         rows = run.spectra(source=source).filter(pl.col("reason").is_null())
         for step, block, values in rows.select("step", "block", "values").iter_rows():
-            if block not in known and block not in undecided:
+            if block not in known and block not in undecided and (block, step) not in idle:
                 found.setdefault(block, []).append((step, np.asarray(values, dtype=np.float64)))
     return found
 

@@ -29,7 +29,8 @@ def brief(rows: Rows) -> dict[str, Any]:
         }
     high = [row for row in judged if row.verdict is Verdict.SPECTRAL]
     raw = [row for row in high if not row.corrected]
-    upper = " as an upper value, which sampling noise raises" if raw else ""
+    which = "" if len(raw) == len(high) else f", in {len(raw):,} of them"
+    upper = f"{which} as an upper value, which sampling noise raises" if raw else ""
     return {
         "sign": Sign.GOOD,
         "sentence": (

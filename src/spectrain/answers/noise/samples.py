@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
+from math import log, nan
 
 import numpy as np
 import polars as pl
@@ -198,30 +198,46 @@ def read_directions(run: Run) -> Mapping[str, Sequence[Directions]]:
         return {}
     rows = run.metrics(source=Source.NOISE).filter(pl.col("block").is_not_null())
     with_sigma = rows.filter(pl.col("measure") == "sigma").select("block", "step").unique()
+    wanted = ("block", "step", "measure", "index", "value", "error", "count")
+    table = rows.join(with_sigma, on=["block", "step"]).sort("step", "index").select(wanted)
+    samples: dict[tuple[str, int], list[_Entry]] = {}
+    for block, step, *entry in table.iter_rows():
+        samples.setdefault((block, step), []).append(_Entry(*entry))
     found: dict[str, list[Directions]] = {}
-    groups = rows.join(with_sigma, on=["block", "step"]).sort("step")
-    for (block, step), group in groups.group_by("block", "step", maintain_order=True):
-        found.setdefault(str(block), []).append(_directions(int(str(step)), group))
+    for (block, step), entries in samples.items():
+        found.setdefault(block, []).append(_directions(step, entries))
     return found
 
 
-def _directions(step: int, rows: pl.DataFrame) -> Directions:
-    whole = rows.filter(pl.col("index").is_null(), pl.col("value").is_not_null())
-    values = dict(whole.select("measure", "value").iter_rows())
-    counts = dict(whole.select("measure", "count").iter_rows())
-    by_index = rows.filter(pl.col("index").is_not_null()).sort("index")
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    measure: str
+    index: int | None
+    value: float | None
+    error: float | None
+    count: int | None
 
-    def column(name: str, field: str = "value") -> list[float]:
-        entries = by_index.filter(pl.col("measure") == name)[field]
-        return entries.fill_null(float("nan")).to_list()
+
+def _directions(step: int, entries: Sequence[_Entry]) -> Directions:
+    """One sample, of its entries in the order of their index."""
+    whole = [one for one in entries if one.index is None and one.value is not None]
+    values = {one.measure: one.value for one in whole if one.value is not None}
+    counts = {one.measure: one.count for one in whole}
+    indexed: dict[str, list[_Entry]] = {}
+    for one in entries:
+        if one.index is not None:
+            indexed.setdefault(one.measure, []).append(one)
+
+    def column(name: str) -> list[float]:
+        return [nan if one.value is None else one.value for one in indexed.get(name, ())]
 
     energy = values.get("signal_power", 0.0) + _share(values, counts)
     return Directions(
         step,
-        int(by_index.filter(pl.col("measure") == "sigma")["count"][0] or 0),
+        indexed["sigma"][0].count or 0,
         column("sigma"),
         column("echo"),
-        column("echo", "error"),
+        [nan if one.error is None else one.error for one in indexed.get("echo", ())],
         column("overlap_left"),
         column("overlap_right"),
         column("echo_isotropic"),

@@ -39,8 +39,8 @@ def sign(rows: Rows, network: Scale) -> Sign:
         return Sign.ACT
     if not any(row.snr is not None for row in rows):
         return Sign.NOT_ENOUGH_DATA
-    told = {Verdict.NOISE: Sign.ACT, Verdict.SIGNAL: Sign.WATCH}
-    return told.get(network.verdict, Sign.WATCH if network.high is None else Sign.GOOD)
+    even = network.verdict is Verdict.OPEN and network.high is not None
+    return Sign.GOOD if even else Sign.WATCH  # another batch is a trade, and no repair
 
 
 def sentence(rows: Rows, network: Scale) -> str:
@@ -210,22 +210,19 @@ def _of_batch(network: Scale) -> Iterator[str]:
     if not network.noise_scale or not network.batch or not network.steps_cost:
         return
     scale, batch = number(network.noise_scale), number(network.batch)
-    cost = (
-        f"At this batch training takes {number(network.steps_cost)} times the fewest steps and "
-        f"{number(network.examples_cost or 1.0)} times the fewest examples."
-    )
-    if network.verdict is Verdict.NOISE:
+    if network.verdict in (Verdict.NOISE, Verdict.SIGNAL):
+        steps, examples = 2 / network.steps_cost, 2 / (network.examples_cost or 1.0)
+        nearest = f"{max(round(network.noise_scale), 1):,}" if network.noise_scale < 100 else scale
         yield (
-            f"Up to about {scale} {network.unit} a larger batch saves steps almost in proportion; "
-            f"the batch is now {batch}. {cost}"
-        )
-    elif network.verdict is Verdict.SIGNAL:
-        yield (
-            f"The batch of {batch} lies above the noise scale of {scale} {network.unit}: a smaller "
-            f"one would learn as much from fewer examples. {cost}"
+            f"A batch of {nearest} {network.unit} instead of {batch} would take "
+            f"{number(steps)} times the steps and {number(examples)} times the examples, by the "
+            "theory of SGD: choose what you are short of."
         )
     elif network.high is not None:
-        yield f"The batch of {batch} is about the noise scale: there is little to gain. {cost}"
+        yield (
+            f"The batch of {batch} is about the noise scale, {scale}: there is little to gain by "
+            "another."
+        )
     else:
         yield (
             f"The batch of {batch} cannot be judged: the noise scale is not bounded. Sample more "

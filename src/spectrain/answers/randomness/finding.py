@@ -22,8 +22,8 @@ import torch
 from spectrain.answers.finding import Finding, Group, Label, Status, about
 from spectrain.answers.randomness import words
 from spectrain.answers.randomness.bulk_worth import read_bulk_worth
-from spectrain.answers.randomness.judge import FEWEST, LEVEL, Zeros, judge_spectrum
-from spectrain.answers.randomness.row import Judgement, RandomnessRow, Verdict
+from spectrain.answers.randomness.judge import LEVEL, Zeros, judge_spectrum
+from spectrain.answers.randomness.row import FEWEST, Judgement, RandomnessRow, Verdict
 from spectrain.answers.twin import read_groups, read_twin_series, twin_of
 from spectrain.core import Block, InputError, Source
 from spectrain.matrix import ENTRY_MEASURES
@@ -31,9 +31,6 @@ from spectrain.records import Run
 from spectrain.regime import Path
 
 QUESTION = "How much of each weight matrix is still random?"
-
-LEAST_COLUMNS = FEWEST
-"""Narrower matrices have too few eigenvalues for a fit."""
 
 WIDEST = 100.0
 """Growth of the bulk's variance above which the first weights are called nearly zero: what is wide
@@ -91,9 +88,9 @@ def randomness(
         question=QUESTION,
         status=Status.ANSWERED if known else Status.NOT_ENOUGH_DATA,
         sign=words.sign(known, worth),
-        sentence=words.sentence(known),
+        sentence=words.sentence(known, rows),
         action=words.action(known, worth),
-        statement=words.statement(known, worth),
+        statement=words.statement(known, worth, rows),
         confidence=(
             f"Errors and p-values come from {replicates} simulated random matrices a block. Bulks "
             f"are refuted at {LEVEL:.0%} and spikes counted at 1%, so that one truly random matrix "
@@ -118,7 +115,7 @@ def _row(
     if spectrum is None or not len(spectrum["values"]):
         reason = spectrum and spectrum["reason"]
         return RandomnessRow(**known, reason=reason or "no spectrum of it is recorded")
-    if min(block.shape) < LEAST_COLUMNS:
+    if min(block.shape) < FEWEST:
         return RandomnessRow(**known, reason=f"{min(block.shape)} singular values are too few")
     values = np.asarray(spectrum["values"], dtype=np.float64)
     unit = float(values.max(initial=0.0)) or 1.0  # squares of very small values would be zero

@@ -10,16 +10,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from spectrain.answers.randomness.row import Judgement, Verdict
+from spectrain.answers.randomness.row import FEWEST, Judgement, Verdict
 from spectrain.core import InputError
 from spectrain.rmt import count_spikes, fit_marchenko_pastur, fit_power_law, set_apart
 
 LEVEL = 0.04
 """A bulk is called random unless this test level refutes it: with the 1 % of the test for spikes,
 one truly random matrix in twenty is called otherwise. A refutation needs 24 replicates."""
-
-FEWEST = 16
-"""Eigenvalues, neither zero nor repeated, below which nothing is fitted."""
 
 SPARSE = 0.25
 """Share of zero entries above which a matrix is called sparse: the tests of edge and bulk are those

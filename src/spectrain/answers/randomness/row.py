@@ -8,6 +8,9 @@ from enum import StrEnum
 from spectrain.answers.finding import Evidence, Row
 from spectrain.answers.question import Told
 
+FEWEST = 16
+"""Eigenvalues, neither zero nor repeated, below which nothing is fitted."""
+
 
 class Verdict(StrEnum):
     """What a spectrum is beside a random bulk."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from spectrain.answers.finding import Sign
-from spectrain.answers.phrases import among, join, plural
+from spectrain.answers.phrases import among, join, missing_data, plural
 from spectrain.answers.randomness.bulk_worth import BulkWorth
-from spectrain.answers.randomness.row import RandomnessRow, Verdict
+from spectrain.answers.randomness.row import FEWEST, RandomnessRow, Verdict
 
 LITTLE = 0.01
 """A share of the loss; a change below it is called little."""
@@ -26,10 +26,10 @@ TOLD = {
 Rows = Sequence[RandomnessRow]
 
 
-def sentence(rows: Rows) -> str:
-    """The answer in one sentence."""
+def sentence(rows: Rows, unjudged: Rows = ()) -> str:
+    """The answer in one sentence, from the rows that were judged; else why none was."""
     if not rows:
-        return "No weight spectrum was long enough for a fit."
+        return missing_data(unjudged)
     counts = Counter(row.tail for row in rows)
     parts = join([f"{counts[tail]:,} {tail}" for tail in Verdict if counts[tail]])
     shares = [row.bulk_fraction for row in rows if row.bulk_fraction is not None]
@@ -41,11 +41,11 @@ def sentence(rows: Rows) -> str:
     return f"{whose} {median(shares):.0%} of the eigenvalues belong to a random bulk ({parts})."
 
 
-def statement(rows: Rows, worth: BulkWorth) -> str:
+def statement(rows: Rows, worth: BulkWorth, unjudged: Rows = ()) -> str:
     """The answer in words, from the rows that were judged."""
     random = [row for row in rows if row.tail is Verdict.NONE]
     named = f" Wholly random: {among(random, rows)}." if random else ""
-    return f"{sentence(rows)}{named}{_width(rows)}{_zeros(rows)}{_worth(worth)}"
+    return f"{sentence(rows, unjudged)}{named}{_width(rows)}{_zeros(rows)}{_worth(worth)}"
 
 
 def sign(rows: Rows, worth: BulkWorth) -> Sign:
@@ -61,7 +61,10 @@ def sign(rows: Rows, worth: BulkWorth) -> Sign:
 def action(rows: Rows, worth: BulkWorth) -> str:
     """The one thing to do."""
     if not rows:
-        return "Record spectra of weights of at least 16 rows and columns."
+        return (
+            f"Look at spectra of matrices with {FEWEST} singular values or more: adapters, say, "
+            "once they are merged into their weights (spectrain inspect)."
+        )
     told = next(advice(rows, worth), None)
     if told:
         return told

@@ -18,6 +18,7 @@ from scipy.stats import false_discovery_control
 
 from spectrain.answers.denoised import read_denoised
 from spectrain.answers.finding import Finding, Label, Status, about
+from spectrain.answers.loss import loss_course
 from spectrain.answers.rank import words
 from spectrain.answers.rank.health import health, loss_not_finite_at
 from spectrain.answers.rank.row import RankGroup, RankRow, Verdict
@@ -31,7 +32,6 @@ TRANSIENT = 0.05
 """Share of the run, at its beginning, that is left out."""
 
 _SEED = 0
-_LOSSES = 64
 C = TypeVar("C", RankRow, RankGroup)
 
 
@@ -68,12 +68,12 @@ def rank(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[RankRow,
     judged = [row for row in rows if row.verdict is not Verdict.UNKNOWN]
     found = [row for row in judged if row.verdict is not Verdict.NO_TREND]
     broken = loss_not_finite_at(run)
-    losses, paced = _loss_trend(_losses(run)), _with_progress(run, shares.values())
+    losses, paced = loss_course(run), _with_progress(run, shares.values())
     return Finding(
         name="rank",
         question="Is the effective rank of the gradients falling?",
         status=Status.ANSWERED if found else Status.OPEN if judged else Status.NOT_ENOUGH_DATA,
-        **words.brief(rows, broken),
+        **words.brief(rows, broken, losses),
         statement=words.statement(rows, broken),
         confidence=words.confidence(judged),
         label=Label.TEST,
@@ -196,17 +196,6 @@ def _grouped(
     return _judge(groups)
 
 
-def _losses(run: Run) -> pl.DataFrame:
-    """The logged loss, averaged in at most 64 stretches of equal length."""
-    losses = read_series(run, Source.TRAINING, "loss")
-    stretch = -(-losses.height // _LOSSES) or 1
-    return (
-        losses.with_row_index()
-        .group_by(pl.col("index") // stretch, maintain_order=True)
-        .agg(pl.col("step").last(), pl.col("value").mean())
-    )
-
-
 def _with_progress(run: Run, shares: Iterable[pl.DataFrame]) -> Link | None:
     """The rank of the median block against the pace at which the logged loss falls.
 
@@ -226,14 +215,3 @@ def _with_progress(run: Run, shares: Iterable[pl.DataFrame]) -> Link | None:
     pace = np.asarray(stretches[:-1]) - np.asarray(stretches[1:])
     kept = np.isfinite(pace)
     return link(course[kept], pace[kept], np.random.default_rng(_SEED))
-
-
-def _loss_trend(losses: pl.DataFrame) -> str | None:
-    """Whether learning goes on in the second half of the run; ``None`` where that is not known."""
-    late = losses["value"].to_numpy()[losses.height // 2 :]
-    if len(late) < ENOUGH:
-        return None
-    found = trend(late, np.random.default_rng(_SEED))
-    if found.p_value > 1 - LEVEL:
-        return "level"
-    return "falling" if found.rho < 0 else "rising"

@@ -17,8 +17,9 @@ LEVEL = 0.025
 """P-value from which on a link is claimed.
 
 Half of the 5 % that may be claimed of unrelated pairs, for neighbouring differences depend on each
-other across the ends of the stretches, which placebos ignore. So 0 to 5 % of independent pairs of
-40 to 120 samples were linked.
+other across the ends of the stretches, which placebos ignore. So, of 600 independent pairs each of
+white noise, first-order autoregressions up to 0.98 and noisy exponential courses, 1.3 to 3.0 % were
+linked at 40 samples, 2.7 to 3.7 % at 60, and 3.3 to 4.3 % at 120.
 """
 
 JAGGED = 0.0

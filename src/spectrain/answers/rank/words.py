@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from spectrain.answers.finding import Sign
+from spectrain.answers.loss import Direction, LossCourse
 from spectrain.answers.phrases import among, join, missing_data, plural
 from spectrain.answers.rank.health import State
 from spectrain.answers.rank.row import RankGroup, RankRow, Verdict
@@ -19,10 +20,16 @@ _SURE = 24  # samples from which on the false-positive rate was measured to be a
 LOW = 0.05
 """Share of full rank below which a falling rank calls for action."""
 
+_LOSS = {
+    Direction.FALLING: "the loss still falls",
+    Direction.LEVEL: "the loss shows no trend",
+    Direction.RISING: "the loss rises",
+}
+
 Rows = Sequence[RankRow]
 
 
-def brief(rows: Rows, broken: int | None) -> dict[str, Any]:
+def brief(rows: Rows, broken: int | None, loss: LossCourse | None) -> dict[str, Any]:
     """Sign, sentence and action: what is broken before what falls."""
     judged = [row for row in rows if row.verdict is not Verdict.UNKNOWN]
     falling = [row for row in judged if row.verdict is Verdict.FALLING]
@@ -61,13 +68,20 @@ def brief(rows: Rows, broken: int | None) -> dict[str, Any]:
                 f"The effective rank falls in {len(falling):,} of {plural(len(judged), 'block')} "
                 f"({_from_to(falling)})."
             ),
-            "action": "Look at the lowest block, and whether the loss has stopped falling.",
+            "action": _lowest(falling, loss),
         }
     return {
         "sign": Sign.GOOD,
         "sentence": f"No gradient of {plural(len(judged), 'block')} collapses in rank.",
         "action": "",
     }
+
+
+def _lowest(falling: Rows, loss: LossCourse | None) -> str:
+    """The block to look at, and whether learning goes on."""
+    late, block = min((row.late or 0.0, row.block) for row in falling)
+    known = _LOSS[loss.direction] if loss else "log the loss to see whether learning goes on"
+    return f"Look at {block}, the lowest at {late:.0%} of full rank; {known}."
 
 
 def statement(rows: Rows, broken: int | None = None) -> str:
@@ -143,7 +157,7 @@ def health(rows: Rows, broken: int | None = None) -> Iterator[str]:
         )
 
 
-def limits(judged: Rows, loss: str | None, pace: Link | None = None) -> Iterator[str]:
+def limits(judged: Rows, loss: LossCourse | None, pace: Link | None = None) -> Iterator[str]:
     """What a trend in rank does not tell."""
     if judged:
         yield _sampling_noise(judged)
@@ -153,9 +167,8 @@ def limits(judged: Rows, loss: str | None, pace: Link | None = None) -> Iterator
             f"log the loss at {2 * ENOUGH} steps or more (run.log(loss=…))."
         )
     elif judged:
-        told = {"falling": "still falls", "level": "is level", "rising": "rises"}[loss]
         yield (
-            f"The loss {told} over the second half of the run; "
+            f"{_LOSS[loss.direction].capitalize()} over the second half of the run; "
             "that both move together says nothing of cause."
         )
         yield _with_pace(pace)

@@ -15,10 +15,14 @@ from spectrain.answers.regime.row import Memory, RegimeGroup, RegimeRow, Verdict
 
 _SHAPES = {"a": (16, 16), "b": (12, 20)}
 _STEPS = 120
+_EVERY = 3
 _RATE, _DECAY = 0.1, 0.5
 """A relaxation time is 10 steps, of which the run has 12."""
 
-_MEASURES = ("*/frobenius_norm", "*/persistent_energy", "*/successive_cosine")
+_MEASURES = (
+    *(f"{source}/frobenius_norm" for source in ("weight", "gradient", "update", "direction")),
+    *("gradient/persistent_energy", "direction/successive_cosine"),
+)
 
 Found = Finding[RegimeRow, RegimeGroup | Memory]
 Make = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -113,6 +117,7 @@ def _planted(
         draw=draw,
         said=said,
         steps=_STEPS,
+        every=_EVERY,
         optimizer=make,
         shapes=_SHAPES,
         measures=_MEASURES,

@@ -84,7 +84,7 @@ def regime(
         question=QUESTION,
         status=Status.ANSWERED if settled else Status.OPEN if judged else Status.NOT_ENOUGH_DATA,
         sign=words.sign(rows, told),
-        sentence=words.sentence(rows),
+        sentence=words.sentence(rows, told),
         action=words.action(rows, told),
         statement=words.statement(rows, told),
         confidence=words.confidence(judged),

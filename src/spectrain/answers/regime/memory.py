@@ -15,7 +15,7 @@ from spectrain.core import Block, Source
 from spectrain.optim.rules import Decay
 from spectrain.records import Run
 from spectrain.regime import decay_for
-from spectrain.regime.timescale import LEAST_EPOCHS, MOST_OF_RUN
+from spectrain.regime.timescale import LEAST_EPOCHS
 
 TOKENS, EPOCH = "tokens", "epoch"
 """Numbers that a training loop may log of a step: tokens in it, passes over the data so far."""
@@ -67,7 +67,7 @@ def memory(
     wanted = None
     if guideline is not None:
         least = LEAST_EPOCHS / max(epochs or 1.0, 1.0)
-        wanted = decay_for(MOST_OF_RUN if guideline == "long" else least, rates)
+        wanted = decay_for(1.0 if guideline == "long" else least, rates)
     return Memory(
         name=group.name,
         optimizer=group.optimizer,

@@ -129,7 +129,7 @@ class Memory(Group):
         tokens: in tokens, where ``tokens`` of a step were.
         guideline: ``long`` or ``short`` where the timescale lies outside that of the literature.
         decay: the last λ.
-        wanted: λ with which it would lie at the guideline's nearer end.
+        wanted: λ with which it would be one run where it is long, a tenth of a pass where short.
         scheduled: whether rate or decay follow a schedule.
     """
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from math import isfinite
+from math import exp, isfinite
 from statistics import median
 
 from spectrain.answers.finding import Sign
 from spectrain.answers.phrases import among, join, plural
+from spectrain.answers.regime.judge import PASSED
 from spectrain.answers.regime.row import ON_PATH, Memory, RegimeRow, Verdict
 
 Rows = Sequence[RegimeRow]
@@ -22,6 +23,7 @@ PHRASES = {
     Verdict.SIGNAL_DRIVEN: "{} driven by the signal",
     Verdict.UNDECIDED: "{} undecided",
 }
+FREE = "{} without weight decay that could set it"
 
 
 def finite(value: float) -> float | None:
@@ -34,16 +36,35 @@ def finite(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def sentence(rows: Rows) -> str:
-    """How many blocks are in which regime."""
+def sentence(rows: Rows, memories: Memories = ()) -> str:
+    """How many blocks are in which regime, and the timescale that lies outside the guideline."""
     count = Counter(row.verdict for row in rows)
     unknown = count.pop(Verdict.UNKNOWN, 0)
     if not count:
         missing = join(sorted({row.reason or "" for row in rows})) or "the run has no blocks"
         return f"Not enough data for any block: {missing}."
+    free = sum(map(_free, rows))
+    count[Verdict.UNDECIDED] -= free
     parts = [text.format(f"{count[key]:,}") for key, text in PHRASES.items() if count[key]]
+    parts += [FREE.format(f"{free:,}")] if free else []
     missing = f" (not enough data for {unknown:,})" if unknown else ""
-    return f"Of {plural(len(rows), 'block')}{missing}: {join(parts)}."
+    told = [f"Of {plural(len(rows), 'block')}{missing}: {join(parts)}."]
+    outside = [memory for memory in memories if memory.guideline]
+    return " ".join([*told, *map(_outside, outside[:1])])
+
+
+def _free(row: RegimeRow) -> bool:
+    """Whether nothing decays a block that its norm does not tell from noise."""
+    return row.verdict is Verdict.UNDECIDED and not row.relaxations
+
+
+def _outside(memory: Memory) -> str:
+    return f"Weights of {memory.name} average {_runs(memory)}."
+
+
+def _runs(memory: Memory) -> str:
+    times = " times" if memory.share > 1 else " of"
+    return f"{steps(memory.share)}{times} the recorded run"
 
 
 def statement(rows: Rows, memories: Memories) -> str:
@@ -53,7 +74,7 @@ def statement(rows: Rows, memories: Memories) -> str:
 
 def timescale(memory: Memory) -> str:
     """The timescale of one parameter group, in every unit that is known."""
-    units = [f"{steps(memory.steps)} steps", f"{memory.share:.3g} of the recorded run"]
+    units = [f"{steps(memory.steps)} steps", _runs(memory)]
     if memory.epochs is not None:
         units.append(f"{memory.epochs:.3g} epochs")
     if memory.tokens is not None:
@@ -77,16 +98,43 @@ def sign(rows: Rows, memories: Memories) -> Sign:
     if all(row.verdict is Verdict.UNKNOWN for row in rows):
         return Sign.NOT_ENOUGH_DATA
     if any(memory.guideline for memory in memories):
-        return Sign.ACT
+        return Sign.WATCH
+    if not _decided(rows):
+        return Sign.NOT_ENOUGH_DATA
     watched = (Verdict.EQUILIBRIUM, Verdict.BEHIND)
     return Sign.WATCH if any(row.verdict in watched for row in rows) else Sign.GOOD
+
+
+def _decided(rows: Rows) -> bool:
+    """Whether anything is said of a block, be it that nothing decays it."""
+    open_ones = (Verdict.UNKNOWN, Verdict.UNDECIDED)
+    return any(row.verdict not in open_ones or _free(row) for row in rows)
 
 
 def action(rows: Rows, memories: Memories) -> str:
     """The one thing to do."""
     if all(row.verdict is Verdict.UNKNOWN for row in rows):
         return "Record norms of weights and updates at five steps or more."
-    return next(advice(rows, memories), "Nothing to change.")
+    if outside := [memory for memory in memories if memory.guideline]:
+        return _guideline(outside[0])
+    if settled := _of(rows, Verdict.EQUILIBRIUM):
+        return f"Set the scale of {among(settled, rows)} by η/λ, and how fast it turns by ηλ."
+    if behind := _of(rows, Verdict.BEHIND):
+        return f"Expect a later change of rate or decay to show only slowly: {among(behind, rows)}."
+    if any(row.verdict is Verdict.UNDECIDED and not _free(row) for row in rows):
+        return _sufficient(rows)
+    return "Nothing to change."
+
+
+def _sufficient(rows: Rows) -> str:
+    """How long the training must be for the norms to tell."""
+    waiting = [row for row in _of(rows, Verdict.UNDECIDED) if not _free(row)]
+    times = [row.relaxation_steps for row in waiting if row.relaxation_steps]
+    if not times:
+        return "Train on: the norms are too near to those of noise."
+    passed = median(row.relaxations for row in waiting if row.relaxations)
+    least = f"{steps(PASSED * median(times))} steps" if passed < PASSED else "longer"
+    return f"To tell, train {least} at this decay: a relaxation takes {steps(median(times))} steps."
 
 
 def confidence(judged: Rows) -> str:
@@ -152,15 +200,16 @@ def advice(rows: Rows, memories: Memories) -> Iterator[str]:
 
 def _guideline(memory: Memory) -> str:
     wanted = f"λ = {memory.wanted:.2g} instead of {memory.decay:.2g}"
+    guideline = "(guideline of arXiv:2405.13698, at these rates)"
     if memory.guideline == "long":
+        left = exp(-1 / memory.share)
         return (
-            f"{memory.name}: weights average more than the whole run, so the first updates are "
-            f"never forgotten and decay hardly acts; a timescale of one run takes {wanted} "
-            "(guideline of arXiv:2405.13698, at these rates)."
+            f"{memory.name}: decay leaves {left:.3g} of the first weights to the end of the run; "
+            f"if it is meant to act, averaging over one run takes {wanted} {guideline}."
         )
     return (
         f"{memory.name}: weights average less than a tenth of a pass over the data; a tenth takes "
-        f"{wanted} (guideline of arXiv:2405.13698, at these rates)."
+        f"{wanted} {guideline}."
     )
 
 

@@ -12,15 +12,23 @@ from torch.optim import Optimizer
 
 from spectrain.answers.course import PlantedRun, Script
 from spectrain.answers.finding import Finding
+from spectrain.answers.loss import Direction
 from spectrain.answers.stability.indicators import RISE
 from spectrain.answers.stability.pace import FACTOR
-from spectrain.answers.stability.row import Pace, Spike, StabilityGroup, StabilityRow, Verdict
+from spectrain.answers.stability.row import (
+    Grouped,
+    LossTrend,
+    Pace,
+    Spike,
+    StabilityRow,
+    Verdict,
+)
 
 _SHAPES = dict.fromkeys("abcd", (12, 10))
 _STEPS = 60
 _LOSSES = 200
 
-Found = Finding[StabilityRow, StabilityGroup | Spike]
+Found = Finding[StabilityRow, Grouped]
 Sizes = Callable[[Generator], Tensor]
 """A drawn course of the largest singular value, one value a step and one more."""
 
@@ -116,8 +124,11 @@ def _paced(factor: float, *, within: float) -> Callable[[Generator], Script]:
     return script
 
 
-def _loss(height: float) -> Callable[[Generator], Script]:
-    """A falling loss with autocorrelated noise, and a rise of so many deviations in five steps."""
+def _loss(height: float = 0.0, rise: float = 0.0) -> Callable[[Generator], Script]:
+    """A falling loss with autocorrelated noise, and a rise of so many deviations in five steps.
+
+    Over the second half it may rise again, by so many deviations.
+    """
 
     def script(generator: Generator) -> Script:
         losses = (
@@ -127,6 +138,7 @@ def _loss(height: float) -> Callable[[Generator], Script]:
         )
         at = int(torch.randint(_LOSSES // 2, _LOSSES - 10, (1,), generator=generator))
         losses[at : at + 5] += 0.05 * height
+        losses[_LOSSES // 2 :] += 0.05 * rise * torch.linspace(0, 1, _LOSSES // 2)
         zero = {name: torch.zeros(shape) for name, shape in _SHAPES.items()}
         return Script(lambda step: zero, losses.tolist())
 
@@ -149,7 +161,13 @@ def _spikes(finding: Found) -> bool:
     return any(isinstance(group, Spike) for group in finding.groups)
 
 
-_GROWS, _PACE, _SPIKE = "a block grows towards its limit", "paces are uneven", "the loss spikes"
+def _rises(finding: Found) -> bool:
+    trends = [group.course for group in finding.groups if isinstance(group, LossTrend)]
+    return any(course.direction is Direction.RISING for course in trends)
+
+
+_GROWS, _PACE = "a block grows towards its limit", "paces are uneven"
+_SPIKE, _RISES = "the loss spikes", "the loss rises over the second half"
 _WEIGHT, _MOVED = ("weight/operator_norm",), ("update/rms_gain", "input/frobenius_norm")
 
 
@@ -208,6 +226,10 @@ PLANTED = (
     _planted(
         "one block at 32 times the pace", _PACE, True, _paced(32.0, within=1.5), _fast, _MOVED
     ),
-    _planted("a loss with autocorrelated noise", _SPIKE, False, _loss(0.0), _spikes, (), _LOSSES),
+    _planted("a loss with autocorrelated noise", _SPIKE, False, _loss(), _spikes, (), _LOSSES),
+    _planted("a loss with autocorrelated noise", _RISES, False, _loss(), _rises, (), _LOSSES),
+    _planted(
+        "a loss that rises by 4 deviations", _RISES, True, _loss(rise=4.0), _rises, (), _LOSSES
+    ),
     _planted("a rise by 12 deviations", _SPIKE, True, _loss(12.0), _spikes, (), _LOSSES),
 )

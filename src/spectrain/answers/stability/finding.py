@@ -17,14 +17,16 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from spectrain.answers.finding import Finding, Label, Status, about
+from spectrain.answers.loss import LossCourse, loss_course
 from spectrain.answers.stability import words
 from spectrain.answers.stability.growth import course, late
 from spectrain.answers.stability.indicators import Samples, read_indicators, watched
 from spectrain.answers.stability.pace import Paced, paces
 from spectrain.answers.stability.row import (
     Course,
+    Grouped,
     Indicator,
-    Spike,
+    LossTrend,
     StabilityGroup,
     StabilityRow,
     Verdict,
@@ -32,14 +34,12 @@ from spectrain.answers.stability.row import (
 from spectrain.answers.stability.spikes import spikes
 from spectrain.answers.trend import ENOUGH, LEVEL
 from spectrain.core import Block
-from spectrain.records import Run
+from spectrain.records import Run, first_not_finite
 
 QUESTION = "Does something grow towards trouble, and do the layers learn at the same pace?"
 
 
-def stability(
-    run: Run, *, blocks: Sequence[Block] | None = None
-) -> Finding[StabilityRow, StabilityGroup | Spike]:
+def stability(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[StabilityRow, Grouped]:
     """Hold what may grow in every block against its limit, at its late rate.
 
     Limits: ten times the largest singular value of the start (or √(m/n) where that is more), 10⁴
@@ -53,8 +53,8 @@ def stability(
         blocks: the blocks to judge; all if not given.
 
     Returns:
-        A finding with a row for every block, a group for every layer, and one for each spike of
-        the loss.
+        A finding with a row for every block, a group for every layer, one for each spike of the
+        loss, and one for its trend.
 
     Source:
         Wortsman et al. 2023, arXiv:2309.14322, §3 (logits, and growth that foretells
@@ -67,19 +67,20 @@ def stability(
     rows = tuple(_row(block, courses[block.name], paced, series) for block in chosen)
     judged = [row for row in rows if row.verdict is not Verdict.UNKNOWN]
     told = spikes(run, chosen, series)
+    training = words.Training(loss_course(run), first_not_finite(run))
     return Finding(
         name="stability",
         question=QUESTION,
         status=Status.ANSWERED if judged else Status.NOT_ENOUGH_DATA,
-        sign=words.sign(rows, told),
-        sentence=words.sentence(rows),
-        action=words.action(rows, told),
-        statement=words.statement(rows, told),
+        sign=words.sign(rows, told, training),
+        sentence=words.sentence(rows, training),
+        action=words.action(rows, told, training),
+        statement=words.statement(rows, told, training),
         confidence=words.confidence(judged),
         label=Label.TEST,
         rows=rows,
-        groups=(*_by_depth(chosen, rows, series), *told),
-        advice=tuple(words.advice(rows, told)),
+        groups=(*_by_depth(chosen, rows, series), *told, *_loss(training.loss)),
+        advice=tuple(words.advice(rows, told, training)),
         limits=tuple(words.limits(rows)),
     )
 
@@ -158,6 +159,10 @@ def _sizes(block: Block, series: Mapping[str, Samples]) -> dict[str, float]:
     if (samples := series["margin"].get(block.name)) is not None:
         found["overflow_margin"] = float(late(samples["value"].to_numpy()).min())
     return found
+
+
+def _loss(course: LossCourse | None) -> list[LossTrend]:
+    return [] if course is None else [LossTrend(blocks=0, course=course)]
 
 
 def _by_depth(

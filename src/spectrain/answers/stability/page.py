@@ -14,7 +14,7 @@ from spectrain.answers.question import Part
 from spectrain.answers.stability.indicators import read_indicators, watched
 from spectrain.answers.stability.row import (
     VERDICTS,
-    Spike,
+    Grouped,
     StabilityGroup,
     StabilityRow,
     Verdict,
@@ -59,9 +59,7 @@ class NearLimit:
     curves: list[Curve]
 
 
-def part(
-    run: Run, blocks: Sequence[Block], finding: Finding[StabilityRow, StabilityGroup | Spike]
-) -> Part:
+def part(run: Run, blocks: Sequence[Block], finding: Finding[StabilityRow, Grouped]) -> Part:
     """Chart and tables of the blocks that stand nearest to their limits."""
     title = "What stands nearest to its limit"
     nearest = sorted(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from spectrain.answers.finding import Group, Row
+from spectrain.answers.loss import LossCourse
 from spectrain.answers.question import Told
 
 
@@ -148,3 +149,18 @@ class Spike(Group):
     height: float
     moved: str | None = None
     moved_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossTrend(Group):
+    """Where the loss goes.
+
+    Attributes:
+        course: over the second half of the run.
+    """
+
+    course: LossCourse
+
+
+Grouped = StabilityGroup | Spike | LossTrend
+"""What a finding on stability groups."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from spectrain.answers.finding import Sign
+from spectrain.answers.loss import Direction, LossCourse
 from spectrain.answers.phrases import among, join, missing_data, plural
 from spectrain.answers.stability.pace import FACTOR
 from spectrain.answers.stability.row import Course, Indicator, Pace, Spike, StabilityRow, Verdict
 from spectrain.answers.trend import ENOUGH
+from spectrain.records import NotFinite
 
 Rows = Sequence[StabilityRow]
 Spikes = Sequence[Spike]
@@ -37,8 +40,43 @@ OUTLYING = 0.5
 """Share of an input's energy in a hundredth of its channels from which on precision is at stake."""
 
 
-def sentence(rows: Rows) -> str:
-    """How many blocks stand how."""
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How the training itself went.
+
+    Attributes:
+        loss: over the second half.
+        broken: where something ceased to be finite.
+    """
+
+    loss: LossCourse | None = None
+    broken: NotFinite | None = None
+
+    @property
+    def rises(self) -> bool:
+        """Whether the loss does, in the second half."""
+        return self.loss is not None and self.loss.direction is Direction.RISING
+
+
+NOTHING = Training()
+
+
+def sentence(rows: Rows, training: Training = NOTHING) -> str:
+    """How many blocks stand how, and how the loss goes where nothing grows."""
+    told = _standing(rows, ended=training.broken is not None)
+    grave = _of(rows, Verdict.ALARM) or _of(rows, Verdict.GROWING)
+    if training.broken is not None:
+        return f"{_capital(str(training.broken))}. {told}"
+    loss = training.loss
+    if loss is None or grave or loss.direction is Direction.FALLING:
+        return told
+    how, at = "shows no trend", f"at {loss.after:.3g}"
+    if loss.direction is Direction.RISING:
+        how, at = "rises", f"from {loss.before:.3g} to {loss.after:.3g}"
+    return f"{told[:-1]}, but the loss {how} over the second half of the run, {at}."
+
+
+def _standing(rows: Rows, *, ended: bool) -> str:
     count = Counter(row.verdict for row in rows)
     unknown = count.pop(Verdict.UNKNOWN, 0)
     if not count:
@@ -49,15 +87,17 @@ def sentence(rows: Rows) -> str:
     if growing := _of(rows, Verdict.GROWING):
         parts.append(f"{_soonest(growing)} ({_many(growing)})")
     if not parts:
-        parts.append(f"nothing in {plural(count[Verdict.STEADY], 'block')} grows towards its limit")
+        verb, when = ("grew", " before") if ended else ("grows", "")
+        steady = plural(count[Verdict.STEADY], "block")
+        parts.append(f"nothing in {steady} {verb} towards its limit{when}")
     told = join(parts)
     missing = f" (not enough data for {unknown:,})" if unknown else ""
     return f"{told[0].upper()}{told[1:]}{missing}."
 
 
-def statement(rows: Rows, spikes: Spikes) -> str:
+def statement(rows: Rows, spikes: Spikes, training: Training = NOTHING) -> str:
     """How the blocks stand, which ones keep another pace, and where the loss rose."""
-    parts = [sentence(rows)]
+    parts = [sentence(rows, training)]
     for pace in (Pace.FAST, Pace.SLOW):
         if those := [row for row in rows if row.pace is pace]:
             parts.append(f"Learning too {_adverb(pace)} for their shape: {_named(those, rows)}.")
@@ -65,34 +105,43 @@ def statement(rows: Rows, spikes: Spikes) -> str:
     return " ".join(parts)
 
 
-def sign(rows: Rows, spikes: Spikes) -> Sign:
+def sign(rows: Rows, spikes: Spikes, training: Training = NOTHING) -> Sign:
     """What the answer asks of its reader."""
     verdicts = {row.verdict for row in rows}
+    if training.broken is not None:
+        return Sign.ACT
     if verdicts <= {Verdict.UNKNOWN} and not spikes:
         return Sign.NOT_ENOUGH_DATA
     if verdicts & {Verdict.ALARM, Verdict.GROWING}:
         return Sign.ACT
     uneven = any(row.pace in (Pace.FAST, Pace.SLOW) for row in rows)
-    return Sign.WATCH if uneven or spikes else Sign.GOOD
+    return Sign.WATCH if uneven or spikes or training.rises else Sign.GOOD
 
 
-def action(rows: Rows, spikes: Spikes) -> str:
+def action(rows: Rows, spikes: Spikes, training: Training = NOTHING) -> str:
     """The one thing to do."""
+    if training.broken is not None:
+        return (
+            f"Go back to a snapshot before step {training.broken.step:,}, with a lower learning "
+            "rate or clipping."
+        )
     if all(row.verdict is Verdict.UNKNOWN for row in rows):
         return (
             f"Record largest singular values (measure weight/operator_norm) at {ENOUGH} steps or "
             "more."
         )
-    return next(advice(rows, spikes), "Nothing to change.")
+    return next(advice(rows, spikes, training), "Nothing to change.")
 
 
-def advice(rows: Rows, spikes: Spikes) -> Iterator[str]:
+def advice(rows: Rows, spikes: Spikes, training: Training = NOTHING) -> Iterator[str]:
     """What to do about each kind of growth, and which change of rate a trial can test."""
     grave = [*_of(rows, Verdict.ALARM), *_of(rows, Verdict.GROWING)]
     for indicator, remedy in REMEDIES.items():
         those = [row for row in grave if row.course and row.course.indicator is indicator]
         if those:
             yield f"{_capital(indicator)} of {among(those, rows)}: {remedy}."
+    if training.rises:
+        yield "Fork a trial with a lower learning rate, or look for a change of the data."
     for row in rows:
         if row.pace in (Pace.FAST, Pace.SLOW) and row.pace_ratio:
             factor = 1 / row.pace_ratio

@@ -52,6 +52,16 @@ class AdapterConfig:
             return None
         return alpha / (math.sqrt(rank) if self.by_root else rank)
 
+    @property
+    def begins_in_the_base(self) -> bool:
+        """Whether the factors were initialised with a part of the base model, taken out of it.
+
+        Source:
+            Meng et al., PiSSA (2024); Büyükakyüz, OLoRA (2024); Yang et al., CorDA (2024).
+        """
+        told = self.settings.get("init_lora_weights")
+        return isinstance(told, str) and told.lower().startswith(("pissa", "olora", "corda"))
+
     def rank_of(self, module: str) -> int | None:
         """The rank that the configuration gives a module."""
         rank = _matching(self.ranks, module, self.rank)

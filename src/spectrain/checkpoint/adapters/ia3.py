@@ -23,15 +23,19 @@ _REASON = "an (IA)³ adapter, which multiplies the weight: compare it with the b
 
 @method("IA3")
 def join_ia3(held: Mapping[str, Stored], config: AdapterConfig) -> Iterator[Joined]:
-    """The numbers of each module: m × 1 for rows, 1 × n for columns."""
+    """The numbers of each module: m × 1 for outputs, 1 × n for inputs."""
+    turned = config.settings.get("fan_in_fan_out") is True
     for base, own in factors(held, _FACTOR).items():
         stored = own["ia3_l"]
-        yield Joined(f"{base}.weight", None, (stored.name,), partial(_times, stored), _REASON)
+        yield Joined(
+            f"{base}.weight", None, (stored.name,), partial(_times, stored, turned), _REASON
+        )
 
 
-def _times(stored: Stored, weight: Tensor) -> Tensor:
+def _times(stored: Stored, turned: bool, weight: Tensor) -> Tensor:
     numbers = stored.load()
     assert isinstance(numbers, Tensor)
+    numbers = numbers.mT if turned and numbers.ndim == 2 else numbers
     if numbers.ndim != 2 or numbers.shape not in {(len(weight), 1), (1, weight.shape[1])}:
         raise InputError(
             f"{tuple(numbers.shape)} numbers do not fit", remedy="check the base model"

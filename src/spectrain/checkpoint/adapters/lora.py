@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -26,7 +27,7 @@ from spectrain.checkpoint.stored import Product, Stored
 
 _FACTOR = re.compile(
     r"(?P<base>.+?)(?:[._](?:lora|lora_linear_layer))[._](?P<embedding>embedding_)?"
-    r"(?P<side>A|B|a|b|down|up|mid)(?:\.[^.]+)??(?:\.weight)?",
+    r"(?P<side>A|B|a|b|down|up|mid)(?:\.(?P<adapter>[^.]+))??(?:\.weight)?",
     re.ASCII | re.DOTALL,
 )
 _BESIDE = {
@@ -34,8 +35,8 @@ _BESIDE = {
     "magnitude": (
         "{}.lora_magnitude_vector",
         "{}.lora_magnitude_vector.weight",
-        "{}.lora_magnitude_vector.default.weight",
-        "{}.lora_magnitude_vector.default",
+        "{}.lora_magnitude_vector.{}.weight",
+        "{}.lora_magnitude_vector.{}",
         "{}.dora_scale",
         "{}.magnitude",
     ),
@@ -48,26 +49,29 @@ DORA = "DoRA: its magnitudes rescale W + s·B·A, so that the whole change needs
 @method("LoRA")
 def join_lora(held: Mapping[str, Stored], config: AdapterConfig) -> Iterator[Joined]:
     """Pairs of factors."""
-    pairs: dict[tuple[str, bool], dict[str, Stored]] = {}
+    pairs: dict[tuple[str, bool, str | None], dict[str, Stored]] = {}
     for name, stored in held.items():
         if match := _FACTOR.fullmatch(name):
             side = _SIDES.get(match["side"], match["side"])
-            key = match["base"], match["embedding"] is not None
+            key = match["base"], match["embedding"] is not None, match["adapter"]
             pairs.setdefault(key, {})[side] = stored
-    for (base, embedding), parts in pairs.items():
+    several = Counter(base for base, _, _ in pairs)
+    for (base, embedding, adapter), parts in pairs.items():
         parts |= {
             key: held[name]
             for key, names in _BESIDE.items()
-            for name in (pattern.format(base) for pattern in names)
+            for name in (pattern.format(base, adapter or "default") for pattern in names)
             if name in held
         }
-        if (one := _joined(base, embedding, parts, config)) is not None:
+        own = f" of {adapter!r}" if adapter is not None and several[base] > 1 else ""
+        if (one := _joined(base, own, parts, config, embedding=embedding)) is not None:
             yield one
 
 
 def _joined(
-    base: str, embedding: bool, parts: dict[str, Stored], config: AdapterConfig
+    base: str, own: str, parts: dict[str, Stored], config: AdapterConfig, *, embedding: bool
 ) -> Joined | None:
+    """The change that a pair makes; ``own`` tells it from that of another adapter in the file."""
     names = tuple(stored.name for stored in parts.values())
     parts.pop("bias", None)
     magnitude = parts.pop("magnitude", None)
@@ -81,20 +85,27 @@ def _joined(
     shape = (up.shape[1], down.shape[0]) if transposed else (up.shape[0], math.prod(down.shape[1:]))
     if "mid" in parts:
         shape = (up.shape[0], down.shape[1] * math.prod(parts["mid"].shape[2:]))
-    shape = shape[::-1] if embedding else shape
+    turned = embedding or (config.settings.get("fan_in_fan_out") is True and "mid" not in parts)
+    shape = shape[::-1] if turned else shape
+    if config.begins_in_the_base:
+        return Joined(f"{base}.weight{own}", None, names, reason=_RESIDUAL)
     factor = None if "alpha" in parts else config.factor(base, rank)
     note = "B·A of an adapter" + (
         f", times {factor:g}" if factor is not None else "" if "alpha" in parts else _UNKNOWN
     )
-    how = partial(product, factor=factor, transposed=transposed, embedding=embedding)
-    change = joined(f"{base}.weight", shape, parts, how, note)
+    how = partial(product, factor=factor, transposed=transposed, turned=turned)
+    change = joined(f"{base}.weight{own}", shape, parts, how, note)
     if magnitude is None:
         return Joined(change.name, change, names)
-    onto = partial(_dora, parts, how, shape, magnitude)
+    onto = partial(_dora, parts, how, shape, magnitude, turned)
     return Joined(change.name, replace(change, note=f"{note}; {DORA}"), names, onto)
 
 
 _UNKNOWN = ", its scale unknown"
+_RESIDUAL = (
+    "its factors began as a part of the base model, so that their product is not what training "
+    "changed: save it with path_initial_model_for_weight_conversion, or compare the merged model"
+)
 
 
 def _pair(parts: Mapping[str, Stored]) -> tuple[Stored, Stored]:
@@ -109,7 +120,7 @@ def product(
     *,
     factor: float | None = None,
     transposed: bool = False,
-    embedding: bool = False,
+    turned: bool = False,
 ) -> Product:
     """s·B·A as two thin factors; with ``mid``, the core of a convolution, B·(C ∘ A).
 
@@ -120,7 +131,7 @@ def product(
         mid: rank × rank × kernel.
         factor: s.
         transposed: A is inputs × rank and B rank × outputs.
-        embedding: the product is transposed.
+        turned: the weight is stored as inputs × outputs, as those of embeddings and Conv1D are.
     """
     if transposed:
         down, up = down.mT, up.mT
@@ -128,7 +139,7 @@ def product(
         factor = float(alpha.sum()) / down.shape[0]
     right = flat(down) if mid is None else _cored(mid, flat(down))
     left = flat(up) * (1.0 if factor is None else factor)
-    return Product(right.mT, left.mT) if embedding else Product(left, right)
+    return Product(right.mT, left.mT) if turned else Product(left, right)
 
 
 def _cored(mid: Tensor, down: Tensor) -> Tensor:
@@ -140,12 +151,13 @@ def _dora(
     how: partial[Product],
     shape: tuple[int, ...],
     magnitude: Stored,
+    turned: bool,
     weight: Tensor,
 ) -> Tensor:
-    """m·(W + s·B·A)/‖W + s·B·A‖, norms by rows, or by columns where m has one a column."""
+    """m·(W + s·B·A)/‖W + s·B·A‖, norms by outputs, or by columns where m has one a column."""
     m = magnitude.load()
     assert isinstance(m, Tensor)
     whole = weight.double().flatten(1) + dense(read_joined(parts, how, shape))
-    columns = m.ndim > 1 and m.shape[0] == 1 and m.numel() == whole.shape[1]
+    columns = turned or (m.ndim > 1 and m.shape[0] == 1 and m.numel() == whole.shape[1])
     norms = torch.linalg.vector_norm(whole, dim=0 if columns else 1, keepdim=True)
     return (whole * (m.double().reshape(norms.shape) / norms)).reshape(weight.shape)

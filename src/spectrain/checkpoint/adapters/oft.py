@@ -27,6 +27,8 @@ _FACTOR = re.compile(
 )
 _REASON = "an OFT adapter, which rotates the weight: compare it with the base model"
 
+_CONSTRAINED = "a constrained OFT adapter (coft), which is not read: merge it first"
+
 
 @method("OFT")
 def join_oft(held: Mapping[str, Stored], config: AdapterConfig) -> Iterator[Joined]:
@@ -35,6 +37,9 @@ def join_oft(held: Mapping[str, Stored], config: AdapterConfig) -> Iterator[Join
     series = terms if config.settings.get("use_cayley_neumann", True) else None
     for base, own in factors(held, _FACTOR).items():
         stored = own["oft_R"]
+        if config.settings.get("coft") is True:
+            yield Joined(f"{base}.weight", None, (stored.name,), reason=_CONSTRAINED)
+            continue
         onto = partial(_rotated, stored, series if isinstance(series, int) else None)
         yield Joined(f"{base}.weight", None, (stored.name,), onto, _REASON)
 

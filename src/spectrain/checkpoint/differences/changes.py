@@ -80,6 +80,8 @@ def change_of(
         norm = float(torch.linalg.vector_norm(matrix, dtype=torch.float64))
         if isinstance(second, Product):
             flat = (first.shape[0], first.numel() // max(first.shape[0], 1))
+            if second.shape == flat[::-1] != flat:  # stored as inputs × outputs, as by Conv1D
+                second = Product(second.right.mT, second.left.mT)
             if second.shape != flat:
                 raise InputError(
                     f"the change is {second.shape} and the weight {flat}",

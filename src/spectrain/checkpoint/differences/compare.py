@@ -76,6 +76,11 @@ def compare_checkpoints(
     adapter = _is_adapter(after) and not _is_adapter(before)
     old, new = content_of(before), content_of(after)
     pairs = pair_weights(old, new, adapter=adapter)
+    if not pairs and adapter and after.missing:
+        raise InputError(
+            f"{after.path.name!r}: {after.missing[0].reason}",
+            remedy="compare the merged model with its base",
+        )
     if not pairs:
         raise InputError(
             f"{before.path.name!r} and {after.path.name!r} have no block in common",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ WRAPPERS = frozenset(
 """Components that data parallelism, compilation, checkpointing and adapters add to names."""
 
 _ADAPTER = "base_model.model."
+_KOHYA = re.compile(r"(?:lora|lycoris)_[a-z]+\d?_(?P<rest>[^.]+)\.weight", re.ASCII)
 
 
 def plain_name(name: str) -> str:
@@ -52,8 +54,8 @@ def aligned(
     """
     one, two = _unwrapped(before), _unwrapped(after)
     names = {item.name for item in one.tensors}
-    mapping = _by_prefix(names, [item.name for item in two.tensors])
-    two = _renamed(two, mapping)
+    two = _renamed(two, _by_prefix(names, [*(item.name for item in two.tensors), *two.onto]))
+    two = _renamed(two, _by_flat_name(names, [*(item.name for item in two.tensors), *two.onto]))
     if by_shape:
         two = _renamed(two, _by_shape(one, two))
     return one, two
@@ -97,6 +99,26 @@ def _by_prefix(names: set[str], others: Sequence[str]) -> dict[str, str]:
         if (found := sum(new in names for new in tried.values())) > best:
             best, mapping = found, tried
     return {old: new for old, new in mapping.items() if new in names}
+
+
+def _by_flat_name(names: set[str], others: Sequence[str]) -> dict[str, str]:
+    """New names for those of kohya, which have underscores for dots: the only one that fits.
+
+    Example:
+        >>> _by_flat_name({"down.0.to_q.weight"}, ["lora_unet_down_0_to_q.weight"])
+        {'lora_unet_down_0_to_q.weight': 'down.0.to_q.weight'}
+    """
+    flat: dict[str, list[str]] = {}
+    for name in names:
+        flat.setdefault(name.removesuffix(".weight").replace(".", "_"), []).append(name)
+    found = {}
+    for other in others:
+        if (match := _KOHYA.fullmatch(other)) and other not in names:
+            stem = match["rest"]
+            fits = [f for f in flat if stem == f or f.endswith(f"_{stem}")]
+            if len(fits) == 1 and len(flat[fits[0]]) == 1:
+                found[other] = flat[fits[0]][0]
+    return found
 
 
 def _by_shape(one: Checkpoint, two: Checkpoint) -> dict[str, str]:

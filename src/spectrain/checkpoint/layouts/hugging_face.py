@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from spectrain.checkpoint.files import read_json
-from spectrain.checkpoint.layouts.candidates import candidates
+from spectrain.checkpoint.layouts.candidates import candidates, is_part
 from spectrain.checkpoint.layouts.registry import Open, layout
 from spectrain.checkpoint.readers.nested import whole_number
 from spectrain.checkpoint.readers.sharded import are_numbered, read_numbered
@@ -49,6 +49,13 @@ def _open(folder: Path, open_path: Open) -> Checkpoint | None:
         return open_path(files[0])
     if are_numbered(files):
         return read_numbered(files, open_path)
+    if files and all(is_part(path.stem) for path in files):
+        raise InputError(
+            f"{str(folder)!r} holds parts of one model ({files[0].name}, …) in a layout that is "
+            "not known",
+            remedy="join them with the program that wrote them, or save a state_dict of whole "
+            "tensors",
+        )
     if files:
         names = ", ".join(path.name for path in files[:4])
         raise InputError(

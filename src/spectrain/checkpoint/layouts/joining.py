@@ -75,6 +75,10 @@ WHOLE = frozenset(
 """What every rank has as a whole."""
 
 
+_MLP = (("linear_fc1", "linear_fc2"), ("dense_h_to_4h", "dense_4h_to_h"))
+"""Input and output matrices whose input may hold a gate too."""
+
+
 def join_slices(path: Path, ranks: Sequence[Checkpoint]) -> Checkpoint:
     """One checkpoint of those of all ranks of tensor parallelism.
 
@@ -92,10 +96,14 @@ def join_slices(path: Path, ranks: Sequence[Checkpoint]) -> Checkpoint:
             remedy="join them with the program that wrote them",
         )
     width = _width(by_name[0])
+    gated = _gated(by_name[0])
     tensors, missing = [], list(ranks[0].missing)
     for name in by_name[0]:
         try:
-            tensors.append(_joined([one[name] for one in by_name], width))
+            whole = _joined([one[name] for one in by_name], width)
+            if name in gated and isinstance(whole.load, partial):
+                whole = replace(whole, load=partial(_cat_halves, *whole.load.args))
+            tensors.append(whole)
         except InputError as error:
             missing.append(Skipped(name, str(error)))
     return Checkpoint(
@@ -114,6 +122,24 @@ def _width(held: Mapping[str, Stored]) -> int | None:
     gains = (t.shape[0] for n, t in held.items() if "norm" in n.lower() and len(t.shape) == 1)
     common = Counter(gains).most_common(1)
     return common[0][0] if common else None
+
+
+def _gated(held: Mapping[str, Stored]) -> frozenset[str]:
+    """Input matrices that hold a gate and its partner, by the width of the output matrix.
+
+    Each rank has a slice of the one and then a slice of the other.
+    """
+    found = []
+    for name, item in held.items():
+        for first, second in _MLP:
+            out = held.get(name.replace(f"{first}.", f"{second}."))
+            if out is None or out is item or len(out.shape) != 2 or not item.shape:
+                continue
+            if item.shape[0] == 2 * out.shape[1]:
+                found.append(name)
+                bias = name.removesuffix("weight") + "bias"
+                found += [bias] if bias in held else []
+    return frozenset(found)
 
 
 def _joined(slices: Sequence[Stored], width: int | None) -> Stored:
@@ -148,3 +174,11 @@ def _cat(slices: Sequence[Stored], side: int) -> Tensor:
     parts = [one.load() for one in slices]
     assert all(isinstance(part, Tensor) for part in parts)
     return torch.cat([part for part in parts if isinstance(part, Tensor)], side)
+
+
+def _cat_halves(slices: Sequence[Stored], side: int) -> Tensor:
+    """The first halves of all slices, then the second ones."""
+    whole = _cat(slices, side)
+    counts = [one.shape[side] // 2 for one in slices for _ in range(2)]
+    parts = whole.split(counts, side)
+    return torch.cat([*parts[::2], *parts[1::2]], side)

@@ -1,4 +1,6 @@
-"""Megatron's folders ``mp_rank_TT`` and ``mp_rank_TT_PPP``: a slice and a stage of the model each.
+"""Megatron's folders ``mp_rank_TT_PPP_EEE``: a slice, a stage and a share of the experts each.
+
+Each share counts its experts from 0; here they are numbered through.
 
 Stages of pipeline parallelism count their layers from 0; here they are numbered through. With
 interleaved stages the keys ``model0``, ``model1``, … hold one chunk of layers each, and the first
@@ -19,34 +21,86 @@ from spectrain.core import InputError, Skipped
 
 LATEST = "latest_checkpointed_iteration.txt"
 
-_RANK = re.compile(r"mp_rank_(\d+)(?:_(\d+))?(?:_\d+)?", re.ASCII)
+_RANK = re.compile(r"mp_rank_(\d+)(?:_(\d+))?(?:_(\d+))?", re.ASCII)
 _FILES = ("model_optim_rng.pt", "model_rng.pt", "model_weights.ckpt", "model.pt")
 _LAYER = re.compile(r"(?P<head>(?:.*\.)?layers)\.(?P<layer>\d+)\.(?P<tail>.*)", re.ASCII)
+_EXPERT = re.compile(r"(?P<head>.*\.local_experts\.)(?P<number>\d+)(?P<tail>\..*)", re.ASCII)
+_GROUPED = re.compile(r"(.*\.experts)\.(linear_fc[12])\.(weight|bias)(\d+)", re.ASCII)
+"""Names of experts whose products are computed together; they become those of single ones."""
 _CHUNK = re.compile(r"model(\d+)\.(.*)", re.ASCII | re.DOTALL)
 
 
 @layout("megatron")
 def open_megatron(folder: Path, open_path: Open) -> Checkpoint | None:
-    """A folder of ranks: slices are joined, stages are put one behind the other."""
+    """A folder of ranks: slices are joined, experts gathered, stages put one behind the other."""
     ranks = {
-        (int(found[1]), int(found[2] or 0)): path
+        (int(found[1]), int(found[2] or 0), int(found[3] or 0)): path
         for path in sorted(folder.iterdir())
         if (found := _RANK.fullmatch(path.name)) and path.is_dir()
     }
     if not ranks:
         return None
-    slices, stages = (sorted({rank[side] for rank in ranks}) for side in (0, 1))
-    if len(ranks) != len(slices) * len(stages) or slices != list(range(len(slices))):
+    slices, stages, shares = (sorted({rank[side] for rank in ranks}) for side in range(3))
+    if len(ranks) != len(slices) * len(stages) * len(shares) or slices != list(range(len(slices))):
         raise InputError(
-            f"{folder.name!r} holds {len(ranks)} ranks of {len(slices)} slices and {len(stages)} "
-            "stages: these are slices of one model, and some are not there",
+            f"{folder.name!r} holds {len(ranks)} ranks of {len(slices)} slices, {len(stages)} "
+            f"stages and {len(shares)} shares of the experts: these are slices of one model, and "
+            "some are not there",
             remedy="fetch the others too",
         )
     opened = [
-        join_slices(folder, [open_path(_file(ranks[one, stage])) for one in slices])
+        _with_experts(
+            [
+                join_slices(folder, [_rank(ranks[one, stage, share], open_path) for one in slices])
+                for share in shares
+            ]
+        )
         for stage in stages
     ]
+    if _are_shares(opened):  # without stages the second number counts the shares
+        return _with_experts(opened)
     return _in_line(folder, opened) if len(opened) > 1 else opened[0]
+
+
+def _are_shares(ranks: Sequence[Checkpoint]) -> bool:
+    """Whether ranks have experts and one set of names: of stages the first alone embeds."""
+    names = [{item.name for item in rank.tensors} for rank in ranks]
+    same = len(ranks) > 1 and all(one == names[0] for one in names)
+    return same and any(_EXPERT.fullmatch(name) for name in names[0])
+
+
+def _with_experts(shares: Sequence[Checkpoint]) -> Checkpoint:
+    """One checkpoint of those that hold a share of the experts each, and all else alike."""
+    if len(shares) == 1:
+        return shares[0]
+    tensors: dict[str, Stored] = {}
+    before: dict[str, int] = {}
+    for one in shares:
+        found = [(item, _EXPERT.fullmatch(item.name)) for item in one.tensors]
+        for item, match in found:
+            if match is None:
+                tensors.setdefault(item.name, item)
+                continue
+            number = int(match["number"]) + before.get(match["head"], 0)
+            name = f"{match['head']}{number}{match['tail']}"
+            tensors[name] = replace(item, name=name)
+        for head in {match["head"] for _, match in found if match}:
+            numbers = [int(m["number"]) for _, m in found if m and m["head"] == head]
+            before[head] = before.get(head, 0) + max(numbers) + 1
+    notes = tuple(dict.fromkeys(note for one in shares for note in one.notes))
+    missing = tuple(skip for one in shares for skip in one.missing)
+    told = f"{shares[0].format}, {len(shares)} expert-parallel ranks"
+    whole = tuple(tensors.values())
+    return replace(shares[0], format=told, tensors=whole, missing=missing, notes=notes)
+
+
+def _rank(path: Path, open_path: Open) -> Checkpoint:
+    rank = open_path(_file(path))
+    named = (
+        replace(item, name=_GROUPED.sub(r"\1.local_experts.\4.\2.\3", item.name))
+        for item in rank.tensors
+    )
+    return replace(rank, tensors=tuple(named))
 
 
 def _file(rank: Path) -> Path:

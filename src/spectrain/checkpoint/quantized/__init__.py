@@ -5,7 +5,7 @@ The order of the imports is that in which they are tried; the last reports what 
 
 # isort: off
 from spectrain.checkpoint.quantized import mxfp4, nvfp4, bitsandbytes, gptq, awq, hqq, mlx, quanto
-from spectrain.checkpoint.quantized import integer8, float8, aqlm, unknown
+from spectrain.checkpoint.quantized import packed, integer8, float8, aqlm, unknown
 
 # isort: on
 from spectrain.checkpoint.quantized.registry import DECODERS, Claim, decoder, resolve_quantized
@@ -24,6 +24,7 @@ __all__ = [
     "mlx",
     "mxfp4",
     "nvfp4",
+    "packed",
     "quanto",
     "resolve_quantized",
     "unknown",

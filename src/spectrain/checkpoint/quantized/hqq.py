@@ -9,15 +9,14 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spectrain.checkpoint.quantized.registry import Claim, Held, decoded, decoder
-from spectrain.checkpoint.stored import Stored
-from spectrain.core import InputError
+from spectrain.checkpoint.quantized.registry import Claim, Held, decoded, decoder, told
 
 _BESIDE = frozenset(
     {
@@ -37,6 +36,7 @@ _BESIDE = frozenset(
         "encoded_state_dict",
         "stores_quant_config",
         "channel_wise",
+        "scale2",  # of SINQ, which scales the columns too
         "optimize",
         "round_zero",
     }
@@ -69,10 +69,12 @@ def find_hqq(held: Held) -> Iterator[Claim]:
         beside = [own[key].name for key in _BESIDE if key in own]
         parts = (packed.name, *beside)
         name = f"{path}.weight".lstrip(".")
-        bits, shape = (_told(own, key) for key in ("nbits", "shape"))
-        params = held.method.get("quant_config", {}).get("weight_quant_params", held.method)
+        bits, shape = (told(own.get(key)) for key in ("nbits", "shape"))
+        params = _params(held)
         bits = bits or [params.get("nbits", 0)]
-        known = len(shape) == 2 and len(bits) == 1 and bits[0] in {1, 2, 4, 8}
+        known = (
+            "scale2" not in own and len(shape) == 2 and len(bits) == 1 and bits[0] in {1, 2, 4, 8}
+        )
         if not known or scale is None or zero is None or packed.dtype != "uint8":
             reason = "integers of HQQ whose number of bits is not told, or not read yet"
             yield Claim(None, parts, f"{reason}: dequantize it first", name)
@@ -94,13 +96,8 @@ def find_hqq(held: Held) -> Iterator[Claim]:
         yield Claim(weight, parts)
 
 
-def _told(own: dict[str, Stored], key: str) -> list[int]:
-    """Small whole numbers that a tensor beside the weight tells."""
-    stored = own.get(key)
-    if stored is None or "int" not in stored.dtype or stored.shape not in {(), (1,), (2,)}:
-        return []
-    try:
-        value = stored.load()
-    except InputError:
-        return []
-    return [int(number) for number in value.reshape(-1)] if isinstance(value, Tensor) else []
+def _params(held: Held) -> Mapping[str, Any]:
+    """What the config says of the quantization of weights."""
+    inner = held.method.get("quant_config")
+    inner = inner.get("weight_quant_params") if isinstance(inner, Mapping) else None
+    return inner if isinstance(inner, Mapping) else held.method

@@ -9,7 +9,7 @@ from torch import Tensor
 from spectrain.checkpoint.quantized.float8 import multiplied
 from spectrain.checkpoint.quantized.registry import Claim, Held, decoded, decoder
 
-SCALES = ("weight_scale", "scales", "weight_scales")
+SCALES = ("weight_scale", "scales")
 
 
 def _decode(weight: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:

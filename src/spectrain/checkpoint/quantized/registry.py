@@ -125,6 +125,21 @@ def resolve_quantized(checkpoint: Checkpoint, config: Mapping[str, Any]) -> Chec
     )
 
 
+def told(stored: Stored | None) -> list[int]:
+    """The one or two small whole numbers that a tensor beside a weight tells; else none.
+
+    Args:
+        stored: such as ``shape`` or ``nbits``; there may be none.
+    """
+    if stored is None or "int" not in stored.dtype or stored.shape not in {(), (1,), (2,)}:
+        return []
+    try:
+        value = stored.load()
+    except InputError:
+        return []
+    return [int(number) for number in value.reshape(-1)] if isinstance(value, Tensor) else []
+
+
 def decoded(
     name: str,
     shape: Sequence[int],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,14 @@ def _onnx(path: Path, head: bytes) -> bool:
     return path.suffix == ".onnx" or (head[:1] == b"\x08" and b"pytorch" in head[:64])
 
 
+def _json(path: Path, head: bytes) -> bool:
+    return head.lstrip()[:1] in {b"{", b"["} and head.isascii() and b"\0" not in head
+
+
+def _name(pattern: str) -> Callable[[Path, bytes], bool]:
+    return lambda path, head: re.fullmatch(pattern, path.name) is not None
+
+
 def _suffix(*suffixes: str) -> Callable[[Path, bytes], bool]:
     return lambda path, head: path.suffix in suffixes
 
@@ -114,6 +123,26 @@ FOREIGN: tuple[Foreign, ...] = (
         "take the checkpoint that it was converted from: its weights are reordered and compressed",
         _suffix(".mlmodel"),
     ),
+    Foreign(
+        "a checkpoint of TensorFlow",
+        "read it with tensorflow.train.load_checkpoint and save the arrays as safetensors",
+        _name(r".+\.(?:data-\d{5}-of-\d{5}|index|ckpt\.meta)"),
+    ),
+    Foreign(
+        "parameters of MXNet",
+        "load them with mxnet.nd.load and save the arrays as safetensors",
+        _begins(b"\x12\x01\0\0\0\0\0\0"),
+    ),
+    Foreign(
+        "a program for a device: its weights are reordered and fused",
+        "take the checkpoint that it was compiled from",
+        _suffix(".engine", ".plan", ".trt", ".pte", ".ptl", ".mnn", ".ncnn", ".hef", ".rknn"),
+    ),
+    Foreign(
+        "a file of JSON, such as a configuration or a server's error",
+        "fetch the file of the weights itself, or pass the folder or the .index.json",
+        _json,
+    ),
     Foreign("a model of TensorFlow Lite", AS_SAFETENSORS, _begins(b"TFL3", at=4)),
     Foreign(
         "an older format of llama.cpp",
@@ -159,6 +188,8 @@ FOLDERS: dict[str, tuple[str, str]] = {
         "a checkpoint of Orbax (JAX)",
         "restore it with orbax.checkpoint and save the arrays as safetensors",
     ),
+    ".zgroup": ("a group of Zarr", "open it with zarr and save the arrays as safetensors"),
+    "zarr.json": ("a group of Zarr", "open it with zarr and save the arrays as safetensors"),
     "Manifest.json": (
         "a package of Core ML",
         "take the checkpoint that it was converted from: its weights are reordered and compressed",
@@ -176,3 +207,9 @@ def refuse_foreign_folder(folder: Path) -> None:
     for mark, (what, remedy) in FOLDERS.items():
         if (folder / mark).exists():
             raise InputError(f"{str(folder)!r} is {what}", remedy=remedy)
+    if (folder / "checkpoint").is_file() and any(folder.glob("*.index")):
+        raise InputError(
+            f"{str(folder)!r} is a checkpoint of TensorFlow",
+            remedy="read it with tensorflow.train.load_checkpoint and save the arrays as "
+            "safetensors",
+        )

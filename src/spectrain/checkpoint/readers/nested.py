@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from spectrain.checkpoint.beside import (
     is_optimizer_state,
 )
 from spectrain.checkpoint.readers.inert import ArrayRecord, Fields, TensorRecord
+from spectrain.checkpoint.twins import find_twins, follows
+from spectrain.checkpoint.twins import told as told_parts
 from spectrain.core import InputError, Skipped
 
 WEIGHTS = frozenset(
@@ -46,13 +48,20 @@ STEPS = (
     "current_step",
     "total_steps",
     "completed_steps",
+    "global_iter",
+    "n_iter",
+    "num_iters",
+    "iters",
+    "optimizer_step",
+    "optimizer_steps",
 )
 """Names of counters of optimizer steps; the first that is there counts."""
 
 _COUNTERS = frozenset({"train_state", "trainer", "trainer_state", "progress", "meta", "info"})
 """Containers that hold such a counter."""
 
-_TEACHERS = frozenset({"teacher", "target", "key_encoder", "target_network", "target_net"})
+_HISTORY = "optimizer_history"
+"""Of fairseq: a list whose last entry holds one."""
 
 MAX_DEPTH = 64
 
@@ -113,15 +122,17 @@ def contents_of(saved: Any) -> Contents:
     if AVERAGE in reasons and None not in reasons:
         reasons = [None if reason == AVERAGE else reason for reason in reasons]
         notes.append("the weights are a moving average")
-    twins = _twins([path for (path, *_), reason in zip(found, reasons, strict=True) if not reason])
+    twins = find_twins(
+        _parts((p, record) for (p, record, _), why in zip(found, reasons, strict=True) if not why)
+    )
     if twins:
-        notes.append(f"parts: {', '.join(sorted(twins.values()))}; {', '.join(twins)} left out")
+        notes.append(told_parts(twins))
     tensors: dict[str, Record] = {}
     for (path, tensor, _), told in zip(found, reasons, strict=True):
         reason = told
         name = ".".join(path) or "tensor"
         if reason is None and path[:1] and path[0] in twins:
-            reason = f"{AVERAGE} of {twins[path[0]]!r}"
+            reason = follows(twins[path[0]])
         if reason is not None:
             beside.append(Skipped(name, f"beside the model: {reason}"))
         elif name in tensors:
@@ -134,7 +145,9 @@ def contents_of(saved: Any) -> Contents:
 
 
 def _step(keyed: Mapping[Any, Any]) -> int | TensorRecord | None:
-    inner = (_keyed(keyed[key]) for key in keyed if key in _COUNTERS)
+    inner = [_keyed(keyed[key]) for key in keyed if key in _COUNTERS]
+    if isinstance(history := keyed.get(_HISTORY), list) and history:
+        inner.append(_keyed(history[-1]))
     for mapping in (keyed, *filter(None, inner)):
         for name in STEPS:
             value = mapping.get(name)
@@ -145,18 +158,13 @@ def _step(keyed: Mapping[Any, Any]) -> int | TensorRecord | None:
     return None
 
 
-def _twins(paths: Iterable[tuple[str, ...]]) -> dict[str, str]:
-    """Parts that are moving averages of another: a teacher with the very names of its student."""
-    inside: dict[str, set[tuple[str, ...]]] = {}
-    for path in paths:
+def _parts(found: Iterable[tuple[tuple[str, ...], Record]]) -> dict[str, dict[Hashable, Hashable]]:
+    """The containers at the top, each with the shapes of its tensors by their names in it."""
+    inside: dict[str, dict[Hashable, Hashable]] = {}
+    for path, record in found:
         if len(path) > 1:
-            inside.setdefault(path[0], set()).add(path[1:])
-    found = {}
-    for teacher in inside.keys() & _TEACHERS:
-        for other, names in inside.items():
-            if other not in _TEACHERS and names == inside[teacher]:
-                found[teacher] = other
-    return found
+            inside.setdefault(path[0], {})[path[1:]] = record.shape
+    return inside
 
 
 def _keyed(value: Any) -> Mapping[Any, Any] | None:

@@ -151,12 +151,12 @@ def _step(folder: Path, entries: Mapping[Any, Any], places: Mapping[Any, Any]) -
                 continue
             if (step := whole_number(value)) is not None:
                 return step
-    common = folder / "common.pt"
-    if common.is_file():
-        try:
-            return whole_number(read_saved(common).get("iteration"))
-        except (InputError, AttributeError):
-            return None
+    for file, key in (("common.pt", "iteration"), ("meta.pt", "global_step")):
+        if (folder / file).is_file():
+            try:
+                return whole_number(read_saved(folder / file).get(key))
+            except (InputError, AttributeError):
+                return None
     return None
 
 

@@ -197,7 +197,6 @@ MADE |= {
 HARMLESS = _names(
     {
         "argparse": "Namespace",
-        "types": "SimpleNamespace",
         "pathlib": "Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath",
         "pathlib._local": "Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath",
         "datetime": "datetime date time timedelta timezone",
@@ -206,8 +205,13 @@ HARMLESS = _names(
         "uuid": "UUID",
         "re": "_compile",
         "functools": "partial",
+        "collections": "ChainMap UserDict UserList UserString",
+        "random": "Random",
+        "ipaddress": "IPv4Address IPv6Address IPv4Network IPv6Network",
+        "http": "HTTPStatus",
+        "types": "SimpleNamespace GenericAlias",
         "builtins": "int float str bool complex slice range object",
-        "__builtin__": "int float str bool complex slice range object long unicode",
+        "__builtin__": "int float str bool complex slice range xrange object long unicode",
         "torch": "device Generator memory_format layout",
         "torch._utils": "_get_layout",
         "torch.serialization": "_get_layout",
@@ -215,9 +219,12 @@ HARMLESS = _names(
         "Metadata TensorStorageMetadata BytesStorageMetadata ChunkStorageMetadata MetadataIndex "
         "StorageMeta",
         "torch.distributed.checkpoint.filesystem": "_StorageInfo",
+        "torch.distributed.fsdp.api": "ShardingStrategy BackwardPrefetch StateDictType "
+        "MixedPrecision CPUOffload",
         "numpy": "ndarray float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 "
-        "uint64 bool_ bool",
-        "numpy.random": "RandomState Generator",
+        "uint64 bool_ bool datetime64 timedelta64",
+        "numpy.random": "RandomState Generator SeedSequence",
+        "numpy.random.bit_generator": "__pyx_unpickle_SeedSequence SeedSequence",
         "numpy.random._pickle": "__randomstate_ctor __generator_ctor __bit_generator_ctor",
     }
 )

@@ -1,0 +1,78 @@
+"""Whether the logged loss goes on falling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from spectrain.answers.series import read_series
+from spectrain.answers.trend import ENOUGH, LEVEL, trend
+from spectrain.core import Source
+from spectrain.records import Run
+
+MOST = 64
+"""Stretches of equal length over which the losses of a run are averaged."""
+
+_SEED = 0
+
+
+class Direction(StrEnum):
+    """Where the loss goes, at a false-positive rate of 5 %."""
+
+    FALLING = "falling"
+    LEVEL = "level"
+    RISING = "rising"
+
+
+@dataclass(frozen=True, slots=True)
+class LossCourse:
+    """The logged loss over the second half of a run.
+
+    Attributes:
+        direction: of its trend.
+        before: median over the third quarter of the run.
+        after: over the last quarter.
+        since: first step of the second half.
+    """
+
+    direction: Direction
+    before: float
+    after: float
+    since: int
+
+
+def loss_course(run: Run) -> LossCourse | None:
+    """The trend of the loss; ``None`` where too few losses are logged for one.
+
+    The losses are averaged over at most :data:`MOST` stretches; the second half of these is tested
+    by :func:`spectrain.answers.trend.trend`.
+
+    Example:
+        >>> import tempfile
+        >>> from spectrain.core import Record
+        >>> from spectrain.records import RunWriter, open_run
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     writer = RunWriter(folder, manifest={})
+        ...     losses = [(s, 1 + 0.9**s) for s in range(64)]
+        ...     writer.write([Record(s, None, Source.TRAINING, "loss", v) for s, v in losses])
+        ...     writer.close({})
+        ...     print(loss_course(open_run(folder)).direction)
+        falling
+    """
+    losses = read_series(run, Source.TRAINING, "loss")
+    parts = np.array_split(np.arange(losses.height), min(MOST, max(losses.height, 1)))
+    values = losses["value"].to_numpy()
+    means = np.array([values[part].mean() for part in parts if len(part)])
+    half = len(means) // 2
+    late = means[half:]
+    if len(late) < ENOUGH:
+        return None
+    found = trend(late, np.random.default_rng(_SEED))
+    direction = Direction.FALLING if found.rho < 0 else Direction.RISING
+    if found.p_value > 1 - LEVEL:
+        direction = Direction.LEVEL
+    before, after = np.array_split(late, 2)
+    since = int(losses["step"][int(parts[half][0])])
+    return LossCourse(direction, float(np.median(before)), float(np.median(after)), since)
