@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from spectrain.monitor.plan import Cadence
 
 FACTORS = {
-    Cadence.OFTEN: 0.05,
-    Cadence.SOMETIMES: 2.0,
-    Cadence.SELDOM: 1.0,
+    Cadence.OFTEN: 0.3,
+    Cadence.SOMETIMES: 3.0,
+    Cadence.SELDOM: 1.5,
     Cadence.RARELY: 4.0,
 }
 """Price of a first reading in terms of the block's spectrum, before any was timed."""

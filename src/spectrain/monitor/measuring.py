@@ -24,7 +24,7 @@ from spectrain.matrix import (
 
 K = TypeVar("K", bound=Hashable)
 
-BATCH_BYTES = 1 << 28
+BATCH_BYTES = 1 << 26
 """Equal-shaped matrices are stacked up to this size in float64."""
 
 

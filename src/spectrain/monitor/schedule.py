@@ -37,7 +37,7 @@ ROUNDS = {Cadence.OFTEN: 200, Cadence.SOMETIMES: 100, Cadence.RARELY: 25}
 NEAREST = {Cadence.OFTEN: 5, Cadence.SOMETIMES: 5, Cadence.RARELY: 20}
 """Least steps between two rounds: what lies nearer is much the same."""
 
-MOST_STEPS = 2.0
+MOST_STEPS = 1.5
 """A sample may take as long as so many training steps; beyond, it is divided among several."""
 
 UNNOTICED = 0.25
@@ -64,7 +64,7 @@ class Schedule:
     Spent is the monitor's own time and what sampled steps, and those after them, take longer than
     the others for cold caches. Each cadence has its share of that, and each is due at most so many
     times a run: at even distances where the length of the run is known, else at distances that grow
-    with the steps done. Where a reading would take longer than two training steps, each sampled
+    with the steps done. Where a reading would take longer than one and a half steps, each sampled
     step reads the next part of the blocks in turn, from the first step on; a block that alone takes
     longer is read once its price is earned.
 
@@ -368,7 +368,7 @@ class Schedule:
             own = spent.get(cadence, 0.0) + common * expected[cadence] / sum(expected.values())
             account.book(own, works[cadence])
             account.last = self.steps - 1
-            if account.alone:
+            if account.alone and account.price(works[cadence]) > self._limit:
                 account.dear += 1
                 account.dear_seconds += own
             else:

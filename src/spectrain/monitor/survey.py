@@ -21,7 +21,7 @@ from spectrain.network import Network, find_blocks
 from spectrain.network.wrapping import parameters_of
 from spectrain.optim.rules import plain_settings, resolve
 
-PER_BLOCK = 1e-4
+PER_BLOCK = 5e-4
 """Seconds that a reading of any block takes, however small; its ratio to others is what counts."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float
@@ -26,15 +26,16 @@ def overlap(one: Float[Tensor, "*shape"], other: Float[Tensor, "*shape"]) -> Flo
         >>> overlap(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 0.0])).tolist()
         [3.0, 5.0, 9.0]
     """
-    parts = (
-        [a.double(), b.double()]
-        for a, b in zip(_chunks(one.reshape(-1)), _chunks(other.reshape(-1)), strict=True)
-    )
+    parts = ([a.double(), b.double()] for a, b in zip(_chunks(one), _chunks(other), strict=True))
     return torch.stack([torch.stack([a.dot(b), a.dot(a), b.dot(b)]) for a, b in parts]).sum(0)
 
 
-def _chunks(vector: Float[Tensor, " n"]) -> Sequence[Float[Tensor, " m"]]:
-    return (vector,) if len(vector) <= CHUNK else vector.split(CHUNK)
+def _chunks(tensor: Float[Tensor, "*shape"]) -> Iterator[Float[Tensor, " m"]]:
+    """Its entries row by row: of a view that is laid out otherwise, no more than a chunk is copied."""
+    if tensor.numel() <= CHUNK:
+        return iter((tensor.reshape(-1),))
+    rows = max(CHUNK // (tensor.numel() // len(tensor)), 1)
+    return (part.reshape(-1) for part in tensor.split(rows))
 
 
 def foretold(overlap: Float[Tensor, " 3"]) -> Float[Tensor, ""]:

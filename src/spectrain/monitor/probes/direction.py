@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Source, quantities_of
@@ -53,7 +54,7 @@ class DirectionProbe(Probe):
                 self._undecided += [block for block in mine if block.parameter == name]
             elif factor != 1.0 and before is not None:
                 after = holdings.local(parameters[name]).double()
-                directions[name] = after - factor * before.double()
+                directions[name] = torch.sub(after, before, alpha=factor)
         parts = {block: directions.get(block.parameter) for block in reads}
         names = self.scene.spectral(Source.DIRECTION)
         self._measured += holdings.measure(parts, Source.DIRECTION, names)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from math import prod
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Quantity, Source
@@ -37,25 +39,30 @@ class PersistenceProbe(Probe):
         self._foretold: dict[Block, Tensor] = {}
 
     def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        holdings, averages = self.scene.holdings, self._averages(optimizer, blocks)
-        for block in holdings.reads(blocks):
-            average = averages[block.parameter]
-            gradient = None if average is None else self.scene.gradient(block, optimizer)
-            if average is not None and gradient is not None:
-                past = holdings.part_of_matrix(block, average)
-                self._foretold[block] = overlap(gradient, past)
-
-    def _averages(self, optimizer: Optimizer, blocks: Sequence[Block]) -> dict[str, Tensor | None]:
-        """What of the past average of each parameter lies here; ``None`` where there is none."""
         groups, holdings = groups_by_parameter(optimizer), self.scene.holdings
-        found: dict[str, Tensor | None] = {}
-        for name in dict.fromkeys(block.parameter for block in blocks):
-            parameter, found[name] = self.scene.parameters[name], None
-            if parameter.grad is not None and not parameter.grad.is_sparse:
-                rule = resolve(optimizer, groups[id(parameter)], parameter)
-                average = rule.average(optimizer.state.get(parameter, {}), parameter)
-                found[name] = None if average is None else holdings.local(average)
-        return found
+        of_parameter: dict[str, list[Block]] = defaultdict(list)
+        for block in holdings.reads(blocks):
+            of_parameter[block.parameter].append(block)
+        for name, own in of_parameter.items():  # one average is held at a time
+            average = self._average(optimizer, groups, self.scene.parameters[name])
+            for block in own:
+                gradient = None if average is None else self.scene.gradient(block, optimizer)
+                if average is not None and gradient is not None:
+                    past = holdings.part_of_matrix(block, average)
+                    self._foretold[block] = overlap(gradient, past)
+
+    def _average(
+        self,
+        optimizer: Optimizer,
+        groups: Mapping[int, Mapping[str, Any]],
+        parameter: nn.Parameter,
+    ) -> Tensor | None:
+        """What of a parameter's past average lies here; ``None`` where there is none."""
+        if parameter.grad is None or parameter.grad.is_sparse:
+            return None
+        rule = resolve(optimizer, groups[id(parameter)], parameter)
+        average = rule.average(optimizer.state.get(parameter, {}), parameter)
+        return None if average is None else self.scene.holdings.local(average)
 
     def detach(self, sample: Sample) -> None:
         for block, sums in self.scene.holdings.sums(self._foretold, 3).items():

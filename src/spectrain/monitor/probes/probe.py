@@ -32,19 +32,37 @@ class Replicas(StrEnum):
     NONE = "none"
 
 
+SNAPSHOT_BYTES = 1 << 27
+"""Copies that are held at a time; one parameter may exceed it. What finds no room waits."""
+
+
 class Snapshots:
-    """Weights as they were before the update, copied once however many probes ask."""
+    """Weights as they were before the update, copied once however many probes ask.
+
+    Where a step asks for more than :data:`SNAPSHOT_BYTES`, those that waited longest come first.
+    The size of the whole parameter counts, so that all processes choose the same.
+    """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], holdings: Holdings) -> None:
         self._parameters, self._holdings = parameters, holdings
         self._kept: dict[str, Tensor] = {}
+        self._held = 0
+        self._waiting: dict[str, int] = {}
 
     def keep(self, blocks: Iterable[Block]) -> None:
-        """Before the update: copy what of these blocks' parameters is here."""
-        for block in blocks:
-            if block.parameter not in self._kept:
-                parameter = self._parameters[block.parameter]
-                self._kept[block.parameter] = self._holdings.local(parameter).clone()
+        """Before the update: copy what of these blocks' parameters is here, while there is room."""
+        asked = dict.fromkeys(block.parameter for block in blocks)
+        for name in sorted(asked, key=lambda name: -self._waiting.get(name, 0)):
+            if name in self._kept:
+                continue
+            parameter = self._parameters[name]
+            size = parameter.numel() * parameter.element_size()
+            if self._held and self._held + size > SNAPSHOT_BYTES:
+                self._waiting[name] = self._waiting.get(name, 0) + 1
+                continue
+            self._waiting.pop(name, None)
+            self._held += size
+            self._kept[name] = self._holdings.local(parameter).clone()
 
     def before(self, parameter: str) -> Tensor | None:
         """The copy of a parameter, where one was made."""
@@ -58,6 +76,7 @@ class Snapshots:
     def clear(self) -> None:
         """Let go of all copies."""
         self._kept.clear()
+        self._held = 0
 
 
 @dataclass(slots=True)

@@ -36,7 +36,7 @@ class UpdateProbe(Probe):
         for name in dict.fromkeys(block.parameter for block in reads):
             before = self.scene.snapshots.before(name)
             if before is not None and parameters[name].grad is not None:
-                updates[name] = holdings.local(parameters[name]).double() - before.double()
+                updates[name] = holdings.local(parameters[name]).double() - before
         parts = {block: updates.get(block.parameter) for block in reads}
         names = self.scene.spectral(Source.UPDATE)
         self._measured += holdings.measure(parts, Source.UPDATE, names)
