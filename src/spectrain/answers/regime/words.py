@@ -11,6 +11,7 @@ from spectrain.answers.finding import Sign
 from spectrain.answers.phrases import among, join, plural
 from spectrain.answers.regime.judge import PASSED
 from spectrain.answers.regime.row import ON_PATH, Memory, RegimeRow, Verdict
+from spectrain.answers.twin import ENOUGH
 
 Rows = Sequence[RegimeRow]
 Memories = Sequence[Memory]
@@ -114,7 +115,12 @@ def _decided(rows: Rows) -> bool:
 def action(rows: Rows, memories: Memories) -> str:
     """The one thing to do."""
     if all(row.verdict is Verdict.UNKNOWN for row in rows):
-        return "Record norms of weights and updates at five steps or more."
+        if rows and all((row.samples or 0) >= ENOUGH for row in rows):
+            return (
+                "Register a rule that says what the optimizer makes of noise "
+                "(spectrain.optim.rules), or ask with one that has a rule."
+            )
+        return f"Record norms of weights and updates at {ENOUGH} steps or more."
     if outside := [memory for memory in memories if memory.guideline]:
         return _guideline(outside[0])
     if settled := _of(rows, Verdict.EQUILIBRIUM):
