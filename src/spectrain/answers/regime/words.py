@@ -8,7 +8,7 @@ from math import exp, isfinite
 from statistics import median
 
 from spectrain.answers.finding import Sign
-from spectrain.answers.phrases import among, join, plural
+from spectrain.answers.phrases import among, join, missing_data, plural
 from spectrain.answers.regime.judge import PASSED
 from spectrain.answers.regime.row import ON_PATH, Memory, RegimeRow, Verdict
 from spectrain.answers.twin import ENOUGH
@@ -42,8 +42,7 @@ def sentence(rows: Rows, memories: Memories = ()) -> str:
     count = Counter(row.verdict for row in rows)
     unknown = count.pop(Verdict.UNKNOWN, 0)
     if not count:
-        missing = join(sorted({row.reason or "" for row in rows})) or "the run has no blocks"
-        return f"Not enough data for any block: {missing}."
+        return missing_data(rows)
     free = sum(map(_free, rows))
     count[Verdict.UNDECIDED] -= free
     parts = [text.format(f"{count[key]:,}") for key, text in PHRASES.items() if count[key]]
