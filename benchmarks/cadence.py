@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from rich.progress import Progress
 
 import spectrain
 from benchmarks.environment import environment
+from benchmarks.memory import most_resident_bytes
 from benchmarks.monitor_overhead import ratio_with_interval
 from benchmarks.recipes import RECIPES, Recipe, Training
 from spectrain.answers import diagnose
@@ -107,7 +107,7 @@ def alone(recipe: Recipe, steps: int, *, watched: bool) -> int:
     else:
         for number in range(steps):
             training.step(number)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return most_resident_bytes()
 
 
 def measured(recipe: Recipe, steps: int, rounds: int) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from spectrain.records.schema import SAMPLE, SCHEMAS
 from spectrain.regime.measures import REGIME_MEASURES
 from spectrain.stability import STABILITY_MEASURES
 from spectrain_studies import STUDIES, load_study
-from spectrain_studies.frame import ledger
 from spectrain_studies.frame.chance import chance_table
+from spectrain_studies.frame.ledger import overview, section
 from spectrain_studies.rank.arms import ARMS
 from spectrain_studies.rank.four_answers.page import answers
 
@@ -59,7 +59,10 @@ def write_pages(folder: Path) -> None:
     (folder / "quantities.md").write_text(recorded(all_quantities().values()), "utf-8")
     results = [loads(file.read_text("utf-8")) for file in sorted(LEDGER.glob("*.json"))]
     stated = {name: [*load_study(name).claims.values()] for name in STUDIES}
-    (folder / "claims.md").write_text(ledger(results, stated), "utf-8")
+    (folder / "claims.md").write_text(overview(results), "utf-8")
+    for result in results:
+        name = result["study"]
+        (folder / f"claims_{name}.md").write_text(section(result, stated[name]), "utf-8")
     every = [claim for claims in stated.values() for claim in claims]
     rows = {row["id"]: row for result in results for row in result["claims"]}
     (folder / "chance.md").write_text(chance_table(every, rows), "utf-8")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from spectrain.checkpoint.readers import READERS
 from spectrain.matrix import MEASURES
 from spectrain.optim import rules
 from spectrain.optim.rules import registry
@@ -79,6 +80,21 @@ def test_the_code_on_optimizers_runs(
         exec(compile(block, "docs/optimizers.md", "exec"), namespace)
     assert namespace["known"].name == "signdescent"
     assert namespace["known"].decay_factor() == 0.999
+
+
+def test_the_recipes_run(
+    namespace: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(MEASURES, "_measures", {**MEASURES})  # what is registered goes again
+    before = dict(READERS)
+    try:
+        for block in PYTHON_BLOCK.findall((ROOT / "docs/howto.md").read_text("utf-8")):
+            exec(compile(block, "docs/howto.md", "exec"), namespace)
+    finally:
+        READERS.clear()
+        READERS.update(before)
+    assert len(namespace["shares"])
 
 
 @pytest.fixture

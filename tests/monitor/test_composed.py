@@ -81,6 +81,36 @@ def test_spectra_of_composed_matrices_and_of_their_change(tmp_path: Path) -> Non
                 assert value == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # peft's
+def test_dora_is_what_peft_merges(tmp_path: Path) -> None:
+    """Embedding, convolution and linear layer; what is recorded is of the merged weights."""
+    peft = pytest.importorskip("peft")
+    torch.manual_seed(0)
+    base = nn.ModuleDict(
+        {"table": nn.Embedding(20, 8), "conv": nn.Conv1d(8, 12, 3), "last": nn.Linear(12, 9)}
+    )
+    old = {name: value.clone() for name, value in base.state_dict().items()}
+    config = peft.LoraConfig(r=2, lora_alpha=6, target_modules=[*base], use_dora=True)
+    model = peft.inject_adapter_in_model(config, base)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=0.05)
+    with spectrain.watch(model, optimizer, tmp_path / "run", every=1, strict=True) as run:
+        for _ in range(3):
+            optimizer.zero_grad()
+            run.begin()
+            hidden = model["conv"](model["table"](torch.randint(20, (4, 7))).mT)
+            model["last"](hidden.mT).square().mean().backward()
+            optimizer.step()
+    frame = spectrain.open_run(tmp_path / "run").metrics("weight", "frobenius_norm")
+    for name in base:
+        layer = model[name]
+        layer.merge()
+        change = (layer.base_layer.weight - old[f"{name}.weight"]).norm().item()
+        found = frame.filter(block=f"{name}.weight", step=2)["value"].item()
+        assert found == pytest.approx(change, rel=1e-6)  # 2e-8
+
+
 def test_product_spectrum_is_that_of_the_product(generator: torch.Generator) -> None:
     left = torch.randn(3, 7, 2, generator=generator, dtype=torch.float64)
     right = torch.randn(3, 2, 5, generator=generator, dtype=torch.float64)

@@ -27,6 +27,10 @@ def roles(shapes: dict[str, tuple[int, ...]]) -> dict[str, Role]:
         "attn1.to_q attn1.to_k attn1.to_v attn1.to_out.0",
         "attention.q_lin attention.k_lin attention.v_lin attention.out_lin",
         "attn_q attn_k attn_v attn_output",
+        "attn.linear_q attn.linear_k attn.linear_v attn.linear_out",
+        "attn.lin_q attn.lin_k attn.lin_v attn.lin_out",
+        "attn.queries attn.keys attn.values attn.fc_out",
+        "attn.q_attn attn.k_attn attn.v_attn attn.proj",
     ],
 )
 def test_names_of_separate_projections(names: str) -> None:

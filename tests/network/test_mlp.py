@@ -42,6 +42,7 @@ def test_by_shape(pairs: list[tuple[str, tuple[int, int]]], expected: list[Role]
         ("w1 w2 w3", [GATE, OUT, IN]),
         ("wi_0 wi_1 wo", [GATE, IN, OUT]),
         ("gate_proj up_proj down_proj", [GATE, IN, OUT]),
+        ("fc_gate fc_in fc_out", [GATE, IN, OUT]),
         ("intermediate.dense output.dense", [IN, OUT]),
     ],
 )

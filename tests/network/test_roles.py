@@ -157,6 +157,30 @@ def test_what_yields_classes_actions_or_a_value_is_a_head() -> None:
         assert _roles(Tree(chain, **layers)) == {"first": HIDDEN, "second": HIDDEN, last: HEAD}
 
 
+def test_branches_that_end_beside_the_last_one_end_in_heads() -> None:
+    trunk = {"trunk": nn.Sequential(nn.Linear(16, 64), nn.Tanh(), nn.Linear(64, 64))}
+    ends = {"pi": nn.Linear(64, 4), "v": nn.Linear(64, 1)}
+    found = _roles(Tree(chain, **trunk, **ends))
+    assert list(found.values()) == [HIDDEN, HIDDEN, HEAD, HEAD]
+    dueling = {
+        name: nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, rows))
+        for name, rows in (("advantage", 5), ("value", 1))
+    }
+    found = _roles(Tree(chain, **trunk, **dueling))
+    assert list(found.values()) == [HIDDEN, HIDDEN, HIDDEN, HEAD, HIDDEN, HEAD]
+
+
+def test_lists_of_experts_by_other_names() -> None:
+    sizes = {"w1": (32, 48), "w2": (48, 32), "w3": (32, 48)}
+    experts = nn.ModuleList(
+        Tree(chain, **{name: nn.Linear(*size) for name, size in sizes.items()}) for _ in range(3)
+    )
+    layer = Tree(chain, scorer=nn.Linear(32, 3), expert_list=experts)
+    found = _roles(Tree(chain, table=nn.Embedding(50, 32), layers=nn.ModuleList([layer])))
+    assert found["layers.0.scorer"] is ROUTER
+    assert found["layers.0.expert_list.2.w2"] is EXPERT[OUT]
+
+
 def test_last_matrix_in_a_module_that_is_called_a_head_is_it() -> None:
     layers = [nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3)) for _ in range(2)]
     classifier = nn.Sequential(nn.Linear(32, 24), nn.ReLU(), nn.Linear(24, 24), nn.Linear(24, 3))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from spectrain.answers.finding import Finding
-from spectrain.answers.question import QUESTIONS
+from spectrain.answers.finding import Finding, Sign
+from spectrain.answers.question import QUESTIONS, Question
+from spectrain.answers.sufficient import sufficient
 from spectrain.core import Block
 from spectrain.records import Run
 
@@ -15,6 +17,8 @@ def diagnose(
     run: Run, *, blocks: Sequence[Block] | None = None, questions: Sequence[str] | None = None
 ) -> list[Finding[Any, Any]]:
     """Every finding of a run, in the order in which a page shows them.
+
+    Where samples are too few, the action names the steps that are missing, or the argument.
 
     Args:
         run: an open run.
@@ -25,4 +29,13 @@ def diagnose(
         InputError: there is no question of that name.
     """
     asked = QUESTIONS if questions is None else questions
-    return [QUESTIONS[name].answer(run, blocks=blocks) for name in asked]
+    return [_answered(QUESTIONS[name], run, blocks) for name in asked]
+
+
+def _answered(
+    question: Question[Any, Any], run: Run, blocks: Sequence[Block] | None
+) -> Finding[Any, Any]:
+    found = question.answer(run, blocks=blocks)
+    if found.sign is not Sign.NOT_ENOUGH_DATA or question.needs is None:
+        return found
+    return replace(found, action=sufficient(run, question.needs) or found.action)

@@ -15,6 +15,7 @@ from typing import Any, Generic
 import polars as pl
 
 from spectrain.answers.finding import Finding, G, R
+from spectrain.answers.sufficient import Need
 from spectrain.core import Block, InputError
 from spectrain.page.table import Column
 from spectrain.records import Run
@@ -112,6 +113,7 @@ class Question(Generic[R, G]):
         concern: why a block of that row asks for attention, or ``None`` where it does not.
         heatmaps: measures by role and depth.
         compared: tables of runs side by side.
+        needs: what it reads, by which too few samples are told from other reasons.
         place: among the questions; those without one come last, in the order of registration.
     """
 
@@ -125,6 +127,7 @@ class Question(Generic[R, G]):
     concern: Callable[[R], Concern | None] | None = None
     heatmaps: tuple[Heatmap, ...] = ()
     compared: tuple[RoleTable[G], ...] = ()
+    needs: Need | None = None
     place: float = inf
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float64
-from scipy.signal import lfilter
-from scipy.stats import rankdata
+from scipy.linalg import solve_banded
 
 from spectrain.core import InputError
 
@@ -73,7 +73,7 @@ def trend(values: Values, generator: np.random.Generator, *, resamples: int = 19
     """
     samples = len(values)
     values = _prepare(values)
-    ranks = rankdata(values)
+    ranks = pl.Series(values).rank("average").to_numpy()
     slope, residuals = _fit(ranks)
     if not np.ptp(values):
         return Trend(0.0, 1.0, 0.0, samples)
@@ -158,8 +158,9 @@ def resample(
     length = round(n ** (1 / 3))
     blocks = -(-(n + run_in) // length)
     starts = generator.integers(0, n - length, (count, blocks))
-    drawn = innovations[starts[..., None] + np.arange(length)].reshape(count, -1)
-    return np.asarray(lfilter([1.0], [1.0, -phi], drawn, axis=1))[:, run_in : run_in + n]
+    drawn = innovations[starts[..., None] + np.arange(length)].reshape(count, -1)[:, : run_in + n]
+    recursion = np.broadcast_to([[1.0], [-phi]], (2, run_in + n))  # x_t − φx_{t−1} is what is drawn
+    return np.asarray(solve_banded((1, 0), recursion, drawn.T).T)[:, run_in:]
 
 
 def _fit(values: Batch) -> tuple[Numbers, Batch]:

@@ -161,6 +161,8 @@ def twin_of(
     if weights is None or weights.height < ENOUGH:
         found = 0 if weights is None else weights.height
         return None, f"{found} recorded weights, {ENOUGH} are needed"
+    if block.composition is not None:
+        return None, "it is made of other parameters, and no optimizer steps it"
     if group is None:
         return None, "the optimizer's settings are not recorded"
     response, reason = _response(block, group, series)

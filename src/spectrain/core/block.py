@@ -140,50 +140,6 @@ class Feed:
         return self.module, *self.also
 
 
-class Rule(StrEnum):
-    """How several parameters make one matrix.
-
-    ``PRODUCT``: s·B·A of a low-rank adapter's factors (B, A). ``WEIGHT_NORM``: g·v/‖v‖ of (v, g),
-    the norm over all dimensions of which g has one entry.
-    """
-
-    PRODUCT = "product"
-    WEIGHT_NORM = "weight norm"
-
-
-@dataclass(frozen=True, slots=True)
-class Composition:
-    """A matrix that no parameter holds, made of several.
-
-    Source:
-        Hu et al. 2021, "LoRA", section 4.1; Salimans & Kingma 2016, "Weight normalization",
-        equation (2).
-
-    Example:
-        >>> import torch
-        >>> rule = Composition(Rule.PRODUCT, ("up", "down"), scale=2.0)
-        >>> rule.of([torch.ones(2, 1), torch.tensor([[1.0, 3.0]])])
-        tensor([[2., 6.],
-                [2., 6.]])
-    """
-
-    rule: Rule
-    parameters: tuple[str, ...]
-    scale: float = 1.0
-
-    def of(self, tensors: Sequence[Tensor]) -> Tensor:
-        """The composed tensor, from those of :attr:`parameters`."""
-        import torch
-
-        first, second = tensors
-        if self.rule is Rule.PRODUCT:
-            return self.scale * first.flatten(1) @ second.flatten(1)
-        sides = zip(first.shape, second.shape, strict=True)
-        along = [dim for dim, (side, size) in enumerate(sides) if size == 1 != side]
-        norm = torch.linalg.vector_norm(first, dim=along, keepdim=True) if along else first.abs()
-        return second * first / norm
-
-
 @dataclass(frozen=True, slots=True)
 class View:
     """How a block's matrix (output × input) is read out of its parameter.
@@ -216,6 +172,64 @@ class View:
             matrix = matrix.mT
         matrix = _ranges(matrix, 0, self.rows)
         return _ranges(matrix, 1, self.columns)
+
+
+class Rule(StrEnum):
+    """How several parameters make one matrix.
+
+    ``PRODUCT``: s·B·A of a low-rank adapter's factors (B, A). ``RESCALED``: what DoRA changes,
+    m·(W + s·B·A)/‖W + s·B·A‖ − W of (B, A, m, W), norms and magnitudes m by rows. ``WEIGHT_NORM``:
+    g·v/‖v‖ of (v, g), the norm over all dimensions of which g has one entry.
+    """
+
+    PRODUCT = "product"
+    RESCALED = "rescaled product"
+    WEIGHT_NORM = "weight norm"
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A matrix that no parameter holds, made of several.
+
+    Attributes:
+        rule: how they make it.
+        parameters: their names, in the rule's order.
+        scale: s of an adapter.
+        base: how W is read from its parameter, where the rule has one.
+
+    Source:
+        Hu et al. 2021, "LoRA", section 4.1; Liu et al. 2024, "DoRA", equation (5); Salimans &
+        Kingma 2016, "Weight normalization", equation (2).
+
+    Example:
+        >>> import torch
+        >>> rule = Composition(Rule.PRODUCT, ("up", "down"), scale=2.0)
+        >>> rule.of([torch.ones(2, 1), torch.tensor([[1.0, 3.0]])])
+        tensor([[2., 6.],
+                [2., 6.]])
+    """
+
+    rule: Rule
+    parameters: tuple[str, ...]
+    scale: float = 1.0
+    base: View = View()
+
+    def of(self, tensors: Sequence[Tensor]) -> Tensor:
+        """The composed tensor, from those of :attr:`parameters`."""
+        import torch
+
+        first, second, *more = tensors
+        if self.rule is not Rule.WEIGHT_NORM:
+            product = self.scale * first.flatten(1) @ second.flatten(1)
+            if not more:
+                return product
+            magnitudes, weight = more[0].reshape(-1, 1), self.base.of(more[1])
+            whole = weight + product
+            return magnitudes * whole / whole.norm(dim=1, keepdim=True) - weight
+        sides = zip(first.shape, second.shape, strict=True)
+        along = [dim for dim, (side, size) in enumerate(sides) if size == 1 != side]
+        norm = torch.linalg.vector_norm(first, dim=along, keepdim=True) if along else first.abs()
+        return second * first / norm
 
 
 def _ranges(matrix: Tensor, dim: int, ranges: tuple[tuple[int, int], ...]) -> Tensor:
@@ -285,12 +299,10 @@ class Block:
         fields["role"] = Role(fields["role"])
         fields["shape"] = tuple(fields["shape"])
         fields["aliases"] = tuple(fields["aliases"])
-        view = dict(fields["view"])
-        view["rows"], view["columns"] = _pairs(view["rows"]), _pairs(view["columns"])
-        fields["view"] = View(**view)
+        fields["view"] = _view(fields["view"])
         if (made := fields.get("composition")) is not None:
-            parameters = tuple(made["parameters"])
-            fields["composition"] = Composition(Rule(made["rule"]), parameters, made["scale"])
+            parameters, base = tuple(made["parameters"]), _view(made.get("base", {}))
+            fields["composition"] = Composition(Rule(made["rule"]), parameters, made["scale"], base)
         for key in ("literal_input", "criterion_input"):
             if fields[key] is not None:
                 feed = dict(fields[key])
@@ -298,6 +310,11 @@ class Block:
                 feed["also"] = tuple(feed.get("also", ()))
                 fields[key] = Feed(**feed)
         return cls(**fields)
+
+
+def _view(data: Mapping[str, Any]) -> View:
+    ranges = {key: _pairs(data[key]) for key in ("rows", "columns") if key in data}
+    return View(**{**data, **ranges})
 
 
 def _pairs(ranges: Any) -> tuple[tuple[int, int], ...]:

@@ -21,6 +21,9 @@ PANEL_BYTES = 1 << 22
 LEAST_PANEL = 256
 """Least length of a panel; shorter ones slow the product."""
 
+LONG = 8
+"""From this ratio of the sides on, rows (or columns) that are zero throughout are looked for."""
+
 ROUNDING = 4.0
 """c = ROUNDING·√d: measured up to 3·√d over shapes and spectra, at d = 1."""
 
@@ -51,12 +54,18 @@ def panelled(
     """The smaller Gram matrix of A/scale on the CPU, its lower triangle alone.
 
     BLAS's symmetric rank-k update costs half of a general product, and takes the matrix panel by
-    panel, so that no more of it than a panel exists in ``dtype``.
+    panel, so that no more of it than a panel exists in ``dtype``. Rows without an entry add nothing
+    and are left out: the gradient of a table has little else.
     """
     from scipy.linalg import blas
 
     tall = matrix.shape[0] > matrix.shape[1]
     longer, size = matrix.shape if tall else matrix.shape[::-1]
+    if longer > LONG * size:
+        filled = matrix.any(int(tall)).nonzero().flatten()
+        if 2 * len(filled) < longer:
+            matrix = matrix.index_select(int(not tall), filled)
+            longer = len(filled)
     width = min(longer, max(LEAST_PANEL, PANEL_BYTES // (size * dtype.itemsize)))
     panel = torch.empty((width, size) if tall else (size, width), dtype=dtype, device=matrix.device)
     update = blas.dsyrk if dtype == torch.float64 else blas.ssyrk

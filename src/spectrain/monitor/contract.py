@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 from torch.optim import AdamW, Optimizer
 from torch.utils.checkpoint import checkpoint
 
@@ -34,12 +35,12 @@ class BrokenPromiseError(AssertionError):
 
 
 class Net(nn.Module):
-    """A small network, with or without activation checkpointing of its middle."""
+    """A small network with a composed matrix, its middle checkpointed or not."""
 
     def __init__(self, *, reentrant: bool | None = None) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(0)
-        self.first, self.second = nn.Linear(WIDTH, 12), nn.Linear(12, WIDTH)
+        self.first, self.second = nn.Linear(WIDTH, 12), weight_norm(nn.Linear(12, WIDTH))
         self.last = nn.Linear(WIDTH, WIDTH, bias=False)
         self.reentrant = reentrant
         self.double()  # so that rounding does not count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -12,6 +13,15 @@ import torch
 
 from spectrain.core import MonitorWarning
 from spectrain.monitor.foreign import foreign
+
+CONSEQUENCES: Mapping[str, str] = {
+    "blocks": "the search for blocks that are new failed, those that are known are watched on",
+    "communication": "the exchange between processes failed, so that no step is sampled any more",
+    "records": "the records of a step could not be written",
+    "schedule": "the schedule of the samples failed, so that no step is sampled any more",
+}
+"""What a failure of the monitor's parts means; of all other names, which are those of probes, it is
+that the probe is switched off."""
 
 
 @dataclass(slots=True)
@@ -83,9 +93,10 @@ class Guarded:
                 return False
             reason = f"{type(error).__name__}: {error}"
             self._guard.disabled[self._probe] = reason
+            probe = f"the {self._probe} probe failed and is switched off"
             warnings.warn(
-                f"spectrain: the {self._probe} probe failed and is switched off, training goes on "
-                f"({reason}); pass strict=True to see the traceback",
+                f"spectrain: {CONSEQUENCES.get(self._probe, probe)}; training goes on ({reason}); "
+                "pass strict=True to see the traceback",
                 MonitorWarning,
                 stacklevel=2,
             )

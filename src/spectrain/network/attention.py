@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from spectrain.core import Role
-from spectrain.network.names import ATTENTION, IN_ATTENTION
+from spectrain.network.names import ATTENTION, IN_ATTENTION, meaning
 from spectrain.network.site import Matrix
 
 _INPUTS = frozenset(role for role in Role if role.kind == "attention") - {Role.ATTENTION_O}
@@ -70,7 +70,7 @@ def find_attentions(matrices: Sequence[Matrix]) -> list[Attention]:
     found: defaultdict[str, Attention] = defaultdict(Attention)
     for matrix in matrices:
         role = Role.ATTENTION_QKV if matrix.name in tripled else matrix.role
-        role = role or ATTENTION.get(matrix.stem)
+        role = role or meaning(ATTENTION, matrix.stem)
         if role is not None and role in _INPUTS:
             found[_root(matrix.parent)].add(matrix, role)
     attentions = {root: attention for root, attention in found.items() if attention.complete}
@@ -116,7 +116,7 @@ def _outputs(attention: Attention, matrices: Sequence[Matrix], root: str) -> lis
         and (not root or matrix.address.startswith(f"{root}."))
         and (not height or attention.latents or matrix.shape[1] == height)
     ]
-    named = [matrix for matrix in rest if ATTENTION.get(matrix.stem) is Role.ATTENTION_O]
+    named = [m for m in rest if meaning(ATTENTION, m.stem) is Role.ATTENTION_O]
     return next((choice for choice in (named, rest) if len(choice) == 1), [])
 
 
@@ -127,9 +127,10 @@ def _partial(matrices: Sequence[Matrix], complete: dict[str, Attention]) -> Iter
     for root, group in siblings.items():
         called = IN_ATTENTION.search(root.rpartition(".")[2])
         open_ones = [matrix for matrix in group if matrix.role is None and not matrix.bare]
-        known = all(matrix.stem in ATTENTION for matrix in open_ones)
-        if called and known and open_ones and not any(root.startswith(one) for one in complete):
+        meant = {m.name: role for m in open_ones if (role := meaning(ATTENTION, m.stem))}
+        known = open_ones and len(meant) == len(open_ones)
+        if called and known and not any(root.startswith(one) for one in complete):
             attention = Attention()
             for matrix in open_ones:
-                attention.add(matrix, ATTENTION[matrix.stem])
+                attention.add(matrix, meant[matrix.name])
             yield attention

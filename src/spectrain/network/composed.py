@@ -10,13 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
-from spectrain.core import Composition, Role, Rule, View
-from spectrain.network.names import DIRECTION, FACTOR
+from spectrain.core import Composition, Role, Rule, Skipped, View
+from spectrain.network.names import DIRECTION, FACTOR, MAGNITUDE
 from spectrain.network.site import Matrix, Weight
 from spectrain.network.split import Pieces
 
 Scales = Mapping[tuple[str, str | None], float]
 """By what an adapter multiplies B·A, by the path of its layer and its name."""
+
+Composed = tuple[Matrix, Composition, str]
+"""A composed matrix, its rule and its place among the layers."""
+
+HIDDEN_BASE = "its magnitudes rescale a matrix that cannot be read: B·A alone is not the change"
+"""Why what DoRA composes is skipped."""
 
 
 def factor_roles(matrices: Iterable[Matrix]) -> Pieces:
@@ -31,8 +37,8 @@ def factor_roles(matrices: Iterable[Matrix]) -> Pieces:
 
 def compositions(
     matrices: Sequence[Matrix], pieces: Pieces, sizes: Mapping[str, Weight], scales: Scales
-) -> Iterator[tuple[Matrix, Composition, str]]:
-    """The composed matrices of a network, each with its rule and its place among the layers.
+) -> Iterator[Composed | Skipped]:
+    """The composed matrices of a network, and what cannot be composed, with the reason.
 
     Args:
         matrices: of the network.
@@ -41,7 +47,7 @@ def compositions(
         scales: of adapters; 1 where none is known.
     """
     places = {matrix.address: matrix for matrix in matrices}
-    yield from _products(matrices, pieces, places, scales)
+    yield from _products(matrices, pieces, places, sizes, scales)
     for matrix in matrices:
         module, ending = _ending(matrix.address)
         size = sizes.get(f"{module}{DIRECTION[ending]}") if ending else None
@@ -56,8 +62,12 @@ def compositions(
 
 
 def _products(
-    matrices: Iterable[Matrix], pieces: Pieces, places: Mapping[str, Matrix], scales: Scales
-) -> Iterator[tuple[Matrix, Composition, str]]:
+    matrices: Iterable[Matrix],
+    pieces: Pieces,
+    places: Mapping[str, Matrix],
+    sizes: Mapping[str, Weight],
+    scales: Scales,
+) -> Iterator[Composed | Skipped]:
     pairs: dict[tuple[str, str | None], dict[Role, Matrix]] = {}
     for matrix in matrices:
         if match := FACTOR.fullmatch(matrix.address):
@@ -65,6 +75,11 @@ def _products(
             assert role is not None
             pairs.setdefault((match["base"], match["adapter"]), {})[role] = matrix
     several = {base for base, _ in pairs if sum(other == base for other, _ in pairs) > 1}
+    magnitudes = {
+        (match["base"], match["adapter"]): weight
+        for address, weight in sizes.items()
+        if (match := MAGNITUDE.fullmatch(address))
+    }
     for (base, adapter), pair in pairs.items():
         if len(pair) < 2:
             continue
@@ -76,12 +91,20 @@ def _products(
         taken = base in several or f"{base}.weight" in places
         name = f"{base}.weight" + (f".{adapter or 'adapter'}" if taken else "")
         shape = up.shape[0], down.shape[1]
-        weight = Weight("weight", name, shape)
-        whole = Matrix(f"{base}.weight", weight, View(), shape, role=Role.OTHER)
+        whole = Matrix(
+            f"{base}.weight", Weight("weight", name, shape), View(), shape, role=Role.OTHER
+        )
         changed = places.get(f"{base}.base_layer.weight", places.get(f"{base}.weight"))
-        parts = [] if changed is None else pieces[changed.name]
-        fitting = changed is not None and changed.shape == whole.shape
-        yield from ((_like(whole, part), rule, up.path) for part in (parts if fitting else [whole]))
+        if changed is not None and changed.shape != shape:
+            changed = None
+        if (lengths := magnitudes.get((base, adapter))) is not None:
+            if changed is None or prod(lengths.shape) != shape[0]:
+                yield Skipped(name, HIDDEN_BASE)
+                continue
+            made_of = (*parameters, lengths.parameter, changed.weight.parameter)
+            rule = Composition(Rule.RESCALED, made_of, rule.scale, changed.view)
+        parts = [whole] if changed is None else pieces[changed.name]
+        yield from ((_like(whole, part), rule, up.path) for part in parts)
 
 
 def _like(whole: Matrix, part: Matrix) -> Matrix:

@@ -139,6 +139,8 @@ def _network(
         if matrix.weight.parameter not in unusable
         for piece in pieces[matrix.name]
     ]
+    made = list(compositions(matrices, pieces, weights, scales))
+    skipped += [item for item in made if isinstance(item, Skipped)]
     composed = [
         replace(
             _block(matrix, layering, path),
@@ -146,7 +148,7 @@ def _network(
             literal_input=None,
             criterion_input=None,
         )
-        for matrix, rule, path in compositions(matrices, pieces, weights, scales)
+        for matrix, rule, path in (item for item in made if not isinstance(item, Skipped))
         if any(name not in unusable for name in rule.parameters)
     ]
     named = _overridden([*blocks, *composed], overrides)

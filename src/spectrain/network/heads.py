@@ -60,7 +60,7 @@ def chain_roles(matrices: Sequence[Matrix], pieces: Pieces) -> Pieces:
 
     A matrix leads on where a later one takes as many inputs as it has outputs. The last of all,
     where it takes what an earlier one yields and yields fewer numbers, is a head, and so are those
-    of its shape.
+    that take as many: a policy beside its value.
 
     Args:
         matrices: of the whole network, in its order.
@@ -78,7 +78,7 @@ def chain_roles(matrices: Sequence[Matrix], pieces: Pieces) -> Pieces:
         after |= {name for name, role in roles.items() if role is Role.HEAD}
         if rows in (other.shape[1] for other in linear if other.name in after):
             found[matrix.name] = [replace(matrix, role=Role.HIDDEN)]
-        elif matrix.shape == linear[-1].shape and rows < columns in yielded:
+        elif columns == linear[-1].shape[1] and rows < columns in yielded:
             found[matrix.name] = [replace(matrix, role=Role.HEAD)]
     return found
 

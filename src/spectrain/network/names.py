@@ -7,6 +7,7 @@ output only beside queries and keys, and the output of an MLP only beside its in
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from spectrain.core import Role
 from spectrain.network.families import FAMILIES, Rows, names_of
@@ -55,6 +56,12 @@ FACTOR = re.compile(
 )
 """A factor of a low-rank adapter, by its address: of peft, loralib, kohya."""
 
+MAGNITUDE = re.compile(
+    r"(?P<base>.+)\.lora_magnitude_vector(?:\.(?P<adapter>(?!weight$).+?))??(?:\.weight)?",
+    re.DOTALL,
+)
+"""DoRA's lengths of rows, by their address."""
+
 
 DIRECTION = {
     "weight_v": "weight_g",
@@ -82,6 +89,8 @@ def rows_of(address: str, model_type: str | None) -> Rows:
 
 GAINS = frozenset({"weight", "scale", "gamma", "gain", "g"})
 
+_LAYER = re.compile(r"^(?:lin|linear|fc|dense)_|_(?:lin|linear|fc|dense)$")
+
 BUFFERS = frozenset(
     {
         *("running_mean", "running_var", "num_batches_tracked", "inv_freq", "position_ids"),
@@ -90,7 +99,9 @@ BUFFERS = frozenset(
 )
 
 EXPERT = re.compile(r"expert|moe|_exps", re.IGNORECASE)
-EXPERTS = re.compile(r"(?!shared).*experts?(?:_\d+)?|ffn_\w+_exps", re.IGNORECASE)
+EXPERTS = re.compile(
+    r"(?!shared).*experts?(?:_(?:\d+|list|modules|layers))?|ffn_\w+_exps", re.IGNORECASE
+)
 """What holds experts: a list, a dictionary or a module with stacked ones."""
 NORM = re.compile(r"norm|^ln(_|\d|$)|^bn(_|\d|$)|_ln$", re.IGNORECASE)
 PATCH = re.compile(r"patch_?(?:embed|projection)", re.IGNORECASE)
@@ -115,6 +126,16 @@ def is_bias(local: str) -> bool:
     return "bias" in local.split("_") or local in {"b", "beta"}
 
 
+def meaning(table: Mapping[str, Role], name: str) -> Role | None:
+    """What a name means, with or without a word that only says that it is a linear layer.
+
+    Example:
+        >>> meaning(ATTENTION, "linear_q"), meaning(MLP, "fc_gate"), meaning(MLP, "fc")
+        (<Role.ATTENTION_Q: 'attention.q'>, <Role.MLP_GATE: 'mlp.gate'>, None)
+    """
+    return table.get(name, table.get(_LAYER.sub("", name)))
+
+
 def role_in(table: dict[str, Role], address: str) -> Role | None:
     """The role that a table gives to the last name, or to the last two together.
 
@@ -123,7 +144,7 @@ def role_in(table: dict[str, Role], address: str) -> Role | None:
         (<Role.MLP_IN: 'mlp.in'>, None)
     """
     stem = stem_of(address)
-    return table.get(f"{parent_of(address).rpartition('.')[2]}.{stem}", table.get(stem))
+    return table.get(f"{parent_of(address).rpartition('.')[2]}.{stem}", meaning(table, stem))
 
 
 def container_of(address: str) -> str:

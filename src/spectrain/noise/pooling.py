@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.stats import combine_pvalues
+import numpy as np
+from scipy.special import chdtrc
 
 from spectrain.noise.comparison import Verdict
 from spectrain.noise.signal import SIGNAL_LEVEL
@@ -36,7 +37,7 @@ def pooled_count(p: Sequence[Sequence[float]], *, level: float = SIGNAL_LEVEL) -
     ordered = zip(*(sorted(sample) for sample in p), strict=False)
     count = 0
     for values in ordered:
-        if combine_pvalues(values, method="fisher").pvalue > level:
+        if chdtrc(2 * len(values), -2 * np.log(values).sum()) > level:
             break
         count += 1
     return count

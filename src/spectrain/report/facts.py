@@ -88,7 +88,7 @@ def cost(run: Run) -> Html:
         were = "was" if len(damaged) == 1 else "were"
         told.append(f"{counted(len(damaged), 'damaged file')} {were} left out.")
     probes = summary.get("disabled_probes") or {}
-    told += [f"The {probe} probe was switched off: {reason}" for probe, reason in probes.items()]
+    told += [f"Failed and switched off: {probe} ({reason})." for probe, reason in probes.items()]
     return element("div", element("h3", "What watching cost"), _items(told))
 
 

@@ -8,7 +8,7 @@ from math import sqrt
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy.special import stdtrit
 
 from spectrain.answers.series import read_series
 from spectrain.core import Source
@@ -94,7 +94,7 @@ def interval(values: Sequence[float]) -> Interval | None:
     if count < 2:
         return None
     mean = float(np.mean(values))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1) * np.std(values, ddof=1) / sqrt(count))
+    half = float(stdtrit(count - 1, (1 + LEVEL) / 2) * np.std(values, ddof=1) / sqrt(count))
     return Interval(mean, mean - half, mean + half, count)
 
 

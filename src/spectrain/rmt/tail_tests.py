@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.optimize import minimize
-from scipy.special import erfc, erfcx
-from scipy.stats import chi2
+from scipy.special import chdtrc, erfc, erfcx
 
 from spectrain.core import InputError
 from spectrain.rmt.law import Array, finite_sample, legendre, numpy_generator
@@ -126,7 +125,7 @@ def _vuong(difference: Float[Array, " n"]) -> TailComparison:
 
 def _nested(difference: Float[Array, " n"]) -> TailComparison:
     total = min(float(difference.sum()), 0.0)
-    return TailComparison(total, float(chi2.sf(-2 * total, 1)))
+    return TailComparison(total, float(chdtrc(1, -2 * total)))
 
 
 def _exponential(ratio: Float[Array, " n"]) -> Float[Array, " n"]:

@@ -44,6 +44,19 @@ def write(
     return open_run(folder)
 
 
+def test_the_last_finite_spectrum_is_judged(tmp_path: Path) -> None:
+    """A matrix that became NaN is judged as it was before."""
+    run = write(tmp_path, {"w": eigenvalues()}, step=2)
+    writer = RunWriter(tmp_path / "broken", manifest={"blocks": list(run.blocks)})
+    values = np.sqrt(eigenvalues())[::-1]
+    for step, factor in enumerate((1.0, 2.0, np.nan)):
+        record = SpectrumRecord(step, "w", Source.WEIGHT, values * factor, "test")
+        writer.write_spectra([record])
+    writer.close({})
+    (row,) = randomness(open_run(tmp_path / "broken"), replicates=39).rows
+    assert (row.step, row.reason) == (1, None)
+
+
 def test_a_random_spectrum_is_called_random_at_the_stated_rate() -> None:
     tails = []
     for seed in range(20):

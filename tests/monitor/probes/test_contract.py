@@ -58,11 +58,12 @@ def test_probes_keep_their_promises(
 def test_there_is_something_to_compare(trainings: Trainings) -> None:
     """Nearly all probes write rows in these trainings: the promises are no empty ones.
 
-    No matrix is composed here, but those rows are of the same quantities as weights and updates.
-    Nor is there an attention.
+    There is no attention, no Muon and nothing infinite.
     """
     silent = {p.name for p in ALL if not trainings.rows(p, contract.ACCUMULATED)}
     assert silent == {"granularity", "intended", "logits", "not_finite"}
+    composed = trainings.frame(contract.ACCUMULATED).filter(block="second.weight")
+    assert set(composed["source"]) == {"weight", "update"}
 
 
 class Undeclared(Agreement):

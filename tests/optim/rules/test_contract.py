@@ -123,6 +123,9 @@ class NorMuon(Optimizer):
         ({"algo": "normuon", "use_fallback": False}, "orthogonal"),
         ({"algo": "muon", "use_fallback": True}, "fallback"),
         ({"name": "adamw_embeddings"}, "fallback"),
+        ({"strategy": "muon"}, "orthogonal"),
+        ({"role": "AdamW"}, "adamw"),
+        ({"scaling": "adam"}, "orthogonal"),
         ({}, "orthogonal"),
     ],
 )

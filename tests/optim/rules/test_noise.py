@@ -90,8 +90,10 @@ def test_noise_settles_where_the_rule_says(name: str, generator: torch.Generator
     assert found.energy == pytest.approx(response.energy or found.energy, rel=2 * TOLERANCE)
     update = (response if response.energy is not None else response.measured(found.energy)).update
     assert update is not None
-    assert found.cosine == pytest.approx(response.successive_cosine, abs=TOLERANCE)
     rate, decay = found.rule.number("lr"), found.rule.number("weight_decay") * response.decay
+    turned_back = rate * decay if response.coupled else 0.0  # by decay, which is in the update
+    cosine = pytest.approx(response.successive_cosine, rel=TOLERANCE, abs=0.003 + turned_back)
+    assert found.cosine == cosine
     if found.rule.decay is Decay.NONE:
         late = range(steps - 150, steps)
         path = expected_squared_norms(
@@ -102,5 +104,5 @@ def test_noise_settles_where_the_rule_says(name: str, generator: torch.Generator
         return
     settled = equilibrium(update, learning_rate=rate, weight_decay=decay)
     assert steps > 6 * settled.relaxation_steps
-    assert found.norm == pytest.approx(settled.norm, rel=TOLERANCE + update.spread / 2)
-    assert found.angle == pytest.approx(settled.angular_update, rel=TOLERANCE + update.spread / 2)
+    assert found.norm == pytest.approx(settled.norm, rel=TOLERANCE)
+    assert found.angle == pytest.approx(settled.angular_update, rel=TOLERANCE)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from spectrain.answers.audit import words
 from spectrain.answers.audit.row import ENOUGH, RESIDUAL, SHRUNK, AuditRow, Verdict
 from spectrain.answers.finding import Finding, Label, Status, about
+from spectrain.answers.phrases import plural
 from spectrain.answers.series import by_block, read_reasons, read_series
 from spectrain.core import Block, Source
 from spectrain.records import Run
@@ -141,7 +142,7 @@ def _row(
     if not usable:
         return replace(row, reason="no update with a known direction is recorded")
     if len(usable) < ENOUGH:
-        return replace(row, reason=f"{len(usable)} samples, {ENOUGH} are needed")
+        return replace(row, reason=f"{plural(len(usable), 'sample')}, {ENOUGH} are needed")
     return replace(row, verdict=_verdict(row))
 
 

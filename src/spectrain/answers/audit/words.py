@@ -83,10 +83,8 @@ def _clipping(rows: Rows) -> Iterator[str]:
         yield "Gradients reached the optimizer as long as the backward pass left them."
     else:
         factor = median(row.clipping for row in known if row.clipping is not None)
-        yield (
-            f"Gradients were scaled down before {share:.0%} of the sampled steps "
-            f"(median factor {factor:.2g})."
-        )
+        usual = f" (median factor {factor:.2g})" if share >= 0.5 else ""
+        yield f"Gradients were scaled down before {share:.0%} of the sampled steps{usual}."
 
 
 def confidence(judged: Rows) -> str:

@@ -5,6 +5,9 @@ from spectrain.answers.descent.finding import QUESTION, descent, read_ratios
 from spectrain.answers.descent.plan import Tried, plan_of
 from spectrain.answers.descent.row import VERDICTS, DescentGroup, DescentRow
 from spectrain.answers.question import QUESTIONS, Heatmap, Question, RoleTable
+from spectrain.answers.sufficient import Need
+from spectrain.answers.trend import ENOUGH
+from spectrain.core import Source
 
 __all__ = ["DescentGroup", "DescentRow", "Tried", "descent", "plan_of"]
 
@@ -15,6 +18,7 @@ QUESTIONS.register(
         text=QUESTION,
         answer=descent,
         verdicts=VERDICTS,
+        needs=Need(Source.GRADIENT, "nuclear_rank", ENOUGH),
         columns=columns,
         heatmaps=(
             Heatmap(

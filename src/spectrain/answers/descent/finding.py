@@ -23,6 +23,7 @@ from spectrain.answers.descent.granularity import Cuts, read_cuts
 from spectrain.answers.descent.measured_steps import MeasuredStep, read_measured
 from spectrain.answers.descent.row import DescentGroup, DescentRow, Verdict
 from spectrain.answers.finding import Finding, Label, Status, about
+from spectrain.answers.phrases import plural
 from spectrain.answers.series import by_block, read_reasons, read_series
 from spectrain.answers.trend import ENOUGH, median_interval
 from spectrain.core import Block, Role, Source
@@ -174,7 +175,7 @@ def _row(
     if _is_gain(block):
         return replace(row, verdict=Verdict.NO_MATRIX, reason=_GAIN)
     if samples.height < ENOUGH:
-        few = f"{samples.height} samples, {ENOUGH} are needed for an interval"
+        few = f"{plural(samples.height, 'sample')}, {ENOUGH} are needed for an interval"
         return replace(row, reason=few)
     interval = median_interval(logs[-recent.height :], np.random.default_rng(_SEED))
     ratio, low, high = (float(end) for end in np.exp(interval))

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from spectrain.answers.phrases import plural
 from spectrain.answers.series import read_series
 from spectrain.core import Source
 from spectrain.noise import NOISE_MODELS, SIGNAL_LEVEL, Estimate
@@ -129,7 +130,7 @@ def signal_to_noise_of(samples: pl.DataFrame) -> Estimate:
     count = len(pairs)
     signal, noise = (float(mean) for mean in pairs.mean(0))
     if count < POOLED:
-        few = f"{count} samples, {POOLED} are needed for an interval"
+        few = f"{plural(count, 'sample')}, {POOLED} are needed for an interval"
         return Estimate(signal / noise, None, None, None, count, reason=few)
     covariance = torch.from_numpy(np.cov(pairs.T) / count)
     return fieller(signal, noise, covariance, replicas=count)

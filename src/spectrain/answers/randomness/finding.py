@@ -196,8 +196,11 @@ def _zeros(run: Run) -> dict[tuple[str, int], Zeros]:
 
 
 def _spectra_at_ends(run: Run) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """The first and the last recorded spectrum of every block's weight."""
+    """The first and the last recorded spectrum of every block's weight, finite if one is."""
     frame = run.spectra(source=Source.WEIGHT).filter(pl.col("rank") == pl.col("rank").min())
+    finite = pl.col("values").list.eval(pl.element().is_finite()).list.all()
+    known = (pl.col("values").list.len() > 0) & finite
+    frame = frame.filter(known | ~known.any().over("block"))
     grouped = frame.group_by("block", maintain_order=True)
     first, last = (
         {row["block"]: row for row in ends.iter_rows(named=True)}

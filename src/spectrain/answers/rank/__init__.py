@@ -2,8 +2,11 @@
 
 from spectrain.answers.question import QUESTIONS, Heatmap, Question, RoleTable
 from spectrain.answers.rank.columns import by_role, columns, concern
-from spectrain.answers.rank.finding import rank, read_shares
+from spectrain.answers.rank.finding import TRANSIENT, rank, read_shares
 from spectrain.answers.rank.row import VERDICTS
+from spectrain.answers.sufficient import Need
+from spectrain.answers.trend import ENOUGH
+from spectrain.core import Source
 
 __all__ = ["rank"]
 
@@ -14,6 +17,7 @@ QUESTIONS.register(
         text="Is the effective rank of the gradients falling?",
         answer=rank,
         verdicts=VERDICTS,
+        needs=Need(Source.GRADIENT, "effective_rank", ENOUGH, skipped=TRANSIENT),
         columns=columns,
         concern=concern,
         heatmaps=(

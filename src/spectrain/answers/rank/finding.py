@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
-from scipy.stats import false_discovery_control
 
 from spectrain.answers.denoised import read_denoised
+from spectrain.answers.discoveries import q_values
 from spectrain.answers.finding import Finding, Label, Status, about
 from spectrain.answers.loss import loss_course
+from spectrain.answers.phrases import plural
 from spectrain.answers.rank import words
 from spectrain.answers.rank.health import health, loss_not_finite_at
 from spectrain.answers.rank.row import RankGroup, RankRow, Verdict
@@ -132,7 +133,8 @@ def _tested(samples: pl.DataFrame | None, missing: str) -> dict[str, Any]:
         "window": (samples["step"][0], samples["step"][-1]),
     }
     if len(values) < ENOUGH:
-        few = f"{len(values)} samples after the first twentieth of the run, {ENOUGH} are needed"
+        seen = plural(len(values), "sample")
+        few = f"{seen} after the first twentieth of the run, {ENOUGH} are needed"
         return told | {"reason": few}
     found = trend(values, np.random.default_rng(_SEED))
     change, low, high = _change(np.log(values))
@@ -162,9 +164,9 @@ def _judge(courses: Iterable[C]) -> list[C]:
     """Add q-values (Benjamini–Hochberg over these courses) and verdicts."""
     given = list(courses)
     p_values = [course.p_value for course in given if course.p_value is not None]
-    q_values = iter(false_discovery_control(p_values) if p_values else ())
+    told = iter(q_values(p_values))
     return [
-        course if course.p_value is None else _decided(course, float(next(q_values)))
+        course if course.p_value is None else _decided(course, float(next(told)))
         for course in given
     ]
 

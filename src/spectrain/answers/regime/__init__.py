@@ -5,6 +5,9 @@ from spectrain.answers.regime.columns import columns
 from spectrain.answers.regime.finding import QUESTION, regime
 from spectrain.answers.regime.page import part
 from spectrain.answers.regime.row import VERDICTS, Memory, RegimeGroup, RegimeRow
+from spectrain.answers.sufficient import Need
+from spectrain.answers.twin import ENOUGH
+from spectrain.core import Source
 
 __all__ = ["Memory", "RegimeGroup", "RegimeRow", "regime"]
 
@@ -15,6 +18,7 @@ QUESTIONS.register(
         text=QUESTION,
         answer=regime,
         verdicts=VERDICTS,
+        needs=Need(Source.WEIGHT, "frobenius_norm", ENOUGH),
         columns=columns,
         part=part,
         script=__name__,

@@ -5,6 +5,9 @@ from spectrain.answers.stability.columns import columns, concern
 from spectrain.answers.stability.finding import QUESTION, stability
 from spectrain.answers.stability.page import part
 from spectrain.answers.stability.row import VERDICTS, StabilityGroup, StabilityRow
+from spectrain.answers.sufficient import Need
+from spectrain.answers.trend import ENOUGH
+from spectrain.core import Source
 
 __all__ = ["StabilityGroup", "StabilityRow", "stability"]
 
@@ -15,6 +18,7 @@ QUESTIONS.register(
         text=QUESTION,
         answer=stability,
         verdicts=VERDICTS,
+        needs=Need(Source.WEIGHT, "operator_norm", ENOUGH),
         columns=columns,
         concern=concern,
         part=part,

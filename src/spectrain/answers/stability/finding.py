@@ -14,10 +14,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
+from spectrain.answers.discoveries import q_values
 from spectrain.answers.finding import Finding, Label, Status, about
 from spectrain.answers.loss import LossCourse, loss_course
+from spectrain.answers.phrases import plural
 from spectrain.answers.stability import words
 from spectrain.answers.stability.growth import course, late
 from spectrain.answers.stability.indicators import Samples, read_indicators, watched
@@ -93,9 +94,9 @@ def _courses(block: Block, series: Mapping[str, Samples]) -> list[Course]:
 def _tested(courses: Mapping[str, Sequence[Course]]) -> dict[str, list[Course]]:
     """With q-values, over all courses of the run."""
     chances = [one.p_value for own in courses.values() for one in own]
-    q_values = iter(false_discovery_control(chances) if chances else ())
+    told = iter(q_values(chances))
     return {
-        name: [replace(one, q_value=float(next(q_values))) for one in own]
+        name: [replace(one, q_value=float(next(told))) for one in own]
         for name, own in courses.items()
     }
 
@@ -143,7 +144,7 @@ def _missing(block: Block, series: Mapping[str, Samples]) -> str:
     samples = max((len(one.values) for one in watched(block, series)), default=0)
     if not samples:
         return "neither its weights nor its input are recorded"
-    return f"{samples} samples, {ENOUGH} are needed"
+    return f"{plural(samples, 'sample')}, {ENOUGH} are needed"
 
 
 def _sizes(block: Block, series: Mapping[str, Samples]) -> dict[str, float]:

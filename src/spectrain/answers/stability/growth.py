@@ -6,7 +6,7 @@ from math import log, sqrt
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from spectrain.answers.stability.row import Course, Indicator
 from spectrain.answers.trend import ENOUGH, LEVEL, autocorrelation
@@ -67,7 +67,7 @@ def course(indicator: Indicator, steps: Values, values: Values, limit: float) ->
     error = max(sqrt(variance / float(spread @ spread)), np.finfo(np.float64).tiny)
     freedom = max((n - 2) * (1 - phi) / (1 + phi), 1.0)
     margin = log(limit) - now
-    half = float(student.ppf((1 + LEVEL) / 2, freedom)) * error
+    half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
     return Course(
         indicator=indicator,
         value=float(np.exp(now)),
@@ -78,7 +78,7 @@ def course(indicator: Indicator, steps: Values, values: Values, limit: float) ->
         passes=_passes(at[-1], margin, slope),
         earliest=_passes(at[-1], margin, slope + half),
         latest=_passes(at[-1], margin, slope - half),
-        p_value=float(student.sf((slope - margin / horizon) / error, freedom)),
+        p_value=float(stdtr(freedom, (margin / horizon - slope) / error)),
         samples=n,
     )
 
@@ -95,7 +95,8 @@ def mean_interval(values: Values, level: float = LEVEL) -> tuple[float, float, f
     mean = float(values.mean())
     phi = _raised(values - mean)
     error = float(values.std(ddof=1)) * sqrt((1 + phi) / ((1 - phi) * n))
-    half = float(student.ppf((1 + level) / 2, max((n - 1) * (1 - phi) / (1 + phi), 1.0))) * error
+    freedom = max((n - 1) * (1 - phi) / (1 + phi), 1.0)
+    half = float(stdtrit(freedom, (1 + level) / 2)) * error
     return mean, mean - half, mean + half, error
 
 

@@ -8,9 +8,9 @@ from math import exp, log
 
 import numpy as np
 import polars as pl
-from scipy.stats import false_discovery_control
-from scipy.stats import t as student
+from scipy.special import stdtr
 
+from spectrain.answers.discoveries import q_values
 from spectrain.answers.stability.growth import late, mean_interval
 from spectrain.answers.stability.indicators import Samples
 from spectrain.answers.stability.row import Pace
@@ -55,12 +55,11 @@ def paces(blocks: Sequence[Block], series: Mapping[str, Samples]) -> dict[str, P
         if len(ratios) >= ENOUGH:
             mean, low, high, error = mean_interval(ratios)
             beyond = (abs(mean) - log(FACTOR)) / max(error, np.finfo(np.float64).tiny)
-            found[str(name)] = mean, low, high, float(student.sf(beyond, len(ratios) - 1))
+            found[str(name)] = mean, low, high, float(stdtr(len(ratios) - 1, -beyond))
     chances = [p for *_, p in found.values()]
-    q_values = false_discovery_control(chances) if chances else ()
     return {
         name: Paced(_pace(mean, float(q)), exp(mean), exp(low), exp(high))
-        for (name, (mean, low, high, _)), q in zip(found.items(), q_values, strict=True)
+        for (name, (mean, low, high, _)), q in zip(found.items(), q_values(chances), strict=True)
     }
 
 

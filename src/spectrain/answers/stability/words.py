@@ -130,7 +130,9 @@ def action(rows: Rows, spikes: Spikes, training: Training = NOTHING) -> str:
             f"Record largest singular values (measure weight/operator_norm) at {ENOUGH} steps or "
             "more."
         )
-    return next(advice(rows, spikes, training), "Nothing to change.")
+    if sign(rows, spikes, training) is Sign.GOOD:
+        return "Nothing to change."
+    return next(advice(rows, spikes, training), "Look at where the loss rose.")
 
 
 def advice(rows: Rows, spikes: Spikes, training: Training = NOTHING) -> Iterator[str]:

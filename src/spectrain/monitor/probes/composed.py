@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from spectrain.core import Block, Composition, Rule, Source, View, quantities_of
 from spectrain.matrix import MEASURES, RECORD_RTOL, Spectrum, product_spectrum, spectrum
 from spectrain.monitor.measuring import Measured
-from spectrain.monitor.plan import Cadence
+from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import Sample
 
@@ -22,8 +22,8 @@ _SHARDED = "a parameter of it is sharded"
 class ComposedProbe(Probe):
     """Spectra of composed matrices after the step, and of their change over it.
 
-    Adapters are never multiplied out: a change of s·B·A is the product of [s·B', −s·B] and [A'; A].
-    The first process records them.
+    Products are never multiplied out: a change of s·B·A is that of [s·B', −s·B] and [A'; A]. The
+    first process records them.
     """
 
     name = "composed"
@@ -36,24 +36,31 @@ class ComposedProbe(Probe):
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
+        self._turn: frozenset[str] = frozenset()
         self._before: dict[Block, list[Tensor]] = {}
 
+    def begin(self, plan: SamplePlan) -> None:
+        self._turn = plan.turn(self.cadence)
+
     def before_update(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        moved = {block.parameter for block in blocks}
+        moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
         for block, rule in self._composed():
-            if block not in self._before and not moved.isdisjoint(rule.parameters):
-                self._before[block] = [tensor.clone() for tensor in self._tensors(rule)]
+            parameters = [self.scene.parameters[name] for name in rule.parameters]
+            if block not in self._before and not moved.isdisjoint(map(id, parameters)):
+                pairs = zip(parameters, self._tensors(rule), strict=True)
+                self._before[block] = [t.clone() if p.requires_grad else t for p, t in pairs]
 
     def detach(self, sample: Sample) -> None:
-        cut = {b.parameter for b in self.scene.blocks if not self.scene.holdings.whole(b)}
         for block, rule in self._composed():
             if block not in self._before:
                 continue
             before, after = self._before[block], self._tensors(rule)
-            sample.memory_bytes += sum(tensor.nbytes for tensor in before)
+            whole = [self.scene.parameters[name].shape for name in rule.parameters]
+            kept = (old.nbytes for old, new in zip(before, after, strict=True) if old is not new)
+            sample.memory_bytes += sum(kept)
             for source in (Source.WEIGHT, Source.UPDATE):
                 names = self.scene.spectral(source)
-                if not cut.isdisjoint(rule.parameters):
+                if [tensor.shape for tensor in after] != whole:
                     sample.missing(block, source, "frobenius_norm", _SHARDED)
                 elif names:
                     old = before if source is Source.UPDATE else None
@@ -62,7 +69,8 @@ class ComposedProbe(Probe):
         self._before = {}
 
     def _composed(self) -> list[tuple[Block, Composition]]:
-        return [(b, b.composition) for b in self.scene.composed if b.composition is not None]
+        turn = (block for block in self.scene.composed if block.name in self._turn)
+        return [(block, block.composition) for block in turn if block.composition is not None]
 
     def _tensors(self, rule: Composition) -> list[Tensor]:
         """What of the rule's parameters lies here."""

@@ -8,9 +8,9 @@ FAMILY = Family(
     models="BERT, RoBERTa, ELECTRA, DistilBERT, ALBERT, DeBERTa, ModernBERT, ESM; ViT, Whisper and "
     "wav2vec of transformers",
     names={
-        Role.ATTENTION_Q: "query query_proj q_lin q_linear",
-        Role.ATTENTION_K: "key key_proj k_lin k_linear",
-        Role.ATTENTION_V: "value value_proj v_lin v_linear",
+        Role.ATTENTION_Q: "query queries query_proj q_lin q_linear",
+        Role.ATTENTION_K: "key keys key_proj k_lin k_linear",
+        Role.ATTENTION_V: "value values value_proj v_lin v_linear",
         Role.ATTENTION_O: "dense output out_lin o_linear",
         Role.MLP_IN: "intermediate.dense lin1 intermediate_dense ffn wi",
         Role.MLP_OUT: "output.dense lin2 output_dense ffn_output wo",

@@ -8,8 +8,8 @@ FAMILY = Family(
     models="GPT-2, nanoGPT, minGPT, speedrun scripts, GPT-BigCode, GPT-J, CodeGen, OPT, MPT, DBRX",
     names={
         Role.ATTENTION_Q: "c_q q_attn",
-        Role.ATTENTION_K: "c_k",
-        Role.ATTENTION_V: "c_v",
+        Role.ATTENTION_K: "c_k k_attn",
+        Role.ATTENTION_V: "c_v v_attn",
         Role.ATTENTION_QKV: "c_attn wqkv",
         Role.ATTENTION_O: "c_proj",
         Role.MLP_IN: "c_fc fc_in expand",

@@ -24,6 +24,8 @@ _ORTHOGONAL = re.compile(
 _EUCLIDEAN = re.compile(
     r"adam(w|s|h)?|sgd|lion|adafactor|fallback|backup|scalars?|sign|(col|row)norm|bias|rms"
 )
+_ALGORITHM = re.compile(r"\w*muon\w*|dion2?|scion|specgd|adamw?|sgd|lion|adafactor")
+_SIZE = re.compile(r"lr|scale|scaling|adjust|match", re.IGNORECASE)
 _EUCLIDEAN_FLAG = re.compile(r"adamw?|(adamw?)?fallback|backup")
 _PREFIX = re.compile(r"^_?(is|use|apply|with)?_?")
 
@@ -54,7 +56,9 @@ def plain(name: str) -> str:
 def claim_of(group: Mapping[str, Any], state: Mapping[str, Any]) -> Claim:
     """What the state of a parameter, or else its group says of itself.
 
-    Flags that are on or off come before names: they are set for the single group.
+    Flags that are on or off come before names: they are set for the single group. Under a key that
+    is not among :data:`KEYS` a text counts where it is the name of an algorithm and nothing else,
+    and the key does not speak of the length of a step.
 
     Example:
         >>> claim_of({"algorithm": "adamw"}, {}).orthogonal
@@ -63,6 +67,10 @@ def claim_of(group: Mapping[str, Any], state: Mapping[str, Any]) -> Claim:
         True
         >>> claim_of({"use_muon": True}, {"use_muon": False}).orthogonal
         False
+        >>> claim_of({"strategy": "muon"}, {}).orthogonal
+        True
+        >>> claim_of({"adjust_lr_fn": "adamw"}, {}).orthogonal is None
+        True
     """
     for place in (state, group):
         for key, value in place.items():
@@ -77,6 +85,11 @@ def claim_of(group: Mapping[str, Any], state: Mapping[str, Any]) -> Claim:
             said = says_orthogonal(text)
             if said is not None:
                 return Claim(said, str(text))
+    for key, value in group.items():
+        if isinstance(value, str) and isinstance(key, str) and not _SIZE.search(key):
+            name = plain(value)
+            if _ALGORITHM.fullmatch(name):
+                return Claim(_ORTHOGONAL.fullmatch(name) is not None, value)
     return Claim()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import sqrt
 from typing import Any
 
@@ -11,9 +12,19 @@ from torch import Tensor
 
 from spectrain.optim.rules.registry import RULES
 from spectrain.optim.rules.rule import UNKNOWN_LENGTH, Decay, Form, Length, Response, Rule
-from spectrain.regime import muon_noise
+from spectrain.regime import NoiseUpdate, muon_noise
 
 _SEED = 0
+
+
+@lru_cache(maxsize=256)  # the same for all blocks of a shape, and for every answer that asks
+def _simulated(
+    shape: tuple[int, int], coefficients: tuple[float, ...], **settings: Any
+) -> NoiseUpdate:
+    """What Muon makes of noise of that shape."""
+    options: dict[str, Any] = {"coefficients": coefficients} if coefficients else {}
+    generator = torch.Generator().manual_seed(_SEED)
+    return muon_noise(shape, generator=generator, **settings, **options)
 
 
 @RULES.register(torch.optim.Muon, name="muon")
@@ -59,17 +70,13 @@ class Muon(Rule):
         if len(shape) != 2 or "momentum" not in self.settings:
             return None
         scale = self.scale(shape)
-        options: dict[str, Any] = {}
-        if self.settings.get("ns_coefficients"):
-            options["coefficients"] = tuple(self.settings["ns_coefficients"])
-        shaped = muon_noise(
-            shape,
-            generator=torch.Generator().manual_seed(_SEED),
+        shaped = _simulated(
+            tuple(shape),
+            tuple(self.settings.get("ns_coefficients") or ()),
             momentum=self.number("momentum"),
             nesterov=bool(self.settings.get("nesterov", True)),
             steps=round(self.number("ns_steps", 5.0)),
             scale=1.0 if scale is None else scale,
-            **options,
         )
         energy = None if scale is None else shaped.energy
         return Response(energy, shaped.terms, spread=shaped.spread)

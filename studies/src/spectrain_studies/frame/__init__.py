@@ -20,7 +20,7 @@ from spectrain_studies.frame.discovery import discover
 from spectrain_studies.frame.execute import execute
 from spectrain_studies.frame.experiment import Experiment, Result, Results
 from spectrain_studies.frame.judgement import Judgement, Verdict, undecided, untestable
-from spectrain_studies.frame.ledger import StudyResult, ledger
+from spectrain_studies.frame.ledger import StudyResult
 from spectrain_studies.frame.measured import Found, Measured, Untestable, unsettle
 from spectrain_studies.frame.planted import near, planted
 from spectrain_studies.frame.settings import override
@@ -56,7 +56,6 @@ __all__ = [
     "combined",
     "discover",
     "execute",
-    "ledger",
     "near",
     "override",
     "planted",

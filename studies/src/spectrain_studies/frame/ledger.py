@@ -86,38 +86,48 @@ def tally(verdicts: Iterable[str]) -> str:
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
 
 
-def ledger(
-    results: Sequence[Mapping[str, Any]], stated: Mapping[str, Sequence[Claim]] | None = None
-) -> str:
-    """The page of all claims.
+def overview(results: Sequence[Mapping[str, Any]]) -> str:
+    """A table of the studies: what each asks, and how many of its claims got which verdict."""
+    lines = ["| study | it asks | claims | verdicts |", "| --- | --- | --- | --- |"]
+    for result in results:
+        rows, name = result["claims"], result["study"]
+        told = tally(row["verdict"] for row in rows)
+        lines.append(f"| [{name}](claims/{name}.md) | {result['title']} | {len(rows)} | {told} |")
+    return "\n".join([*lines, ""])
+
+
+def section(result: Mapping[str, Any], stated: Sequence[Claim] = ()) -> str:
+    """The claims of one study, topic by topic.
 
     Args:
-        results: :meth:`StudyResult.to_dict` of each study.
-        stated: the claims of each study as they are now, by its name; those that the results lack
-            are listed as not run.
+        result: :meth:`StudyResult.to_dict`.
+        stated: the claims as they are now, of which their topics are known; those that the result
+            lacks are listed as not run.
     """
-    stated = stated or {}
-    return "\n".join(_section(one, stated.get(one["study"], ())) for one in results)
-
-
-def _section(result: Mapping[str, Any], stated: Sequence[Claim]) -> str:
     environment = ", ".join(f"{key} {value}" for key, value in result["environment"].items())
     lines = [
         f"## {result['study']}\n",
         f"{result['title']} Source: {result['document']}.\n",
         f"Scale *{result['scale']}*: {_counted(result['claims'])}. "
         f"{result['compute_seconds'] / 60:.0f} minutes of computing; {environment}.\n",
+        f"One claim again: `spectrain study run {result['study']} --scale {result['scale']} "
+        "--claim ID`.\n",
     ]
     if result["thinned"]:
         lines.append("Smaller than in the document:\n")
         lines += [f"- {entry}" for entry in result["thinned"]]
         lines.append("")
+    topics = {claim.id: claim.topic for claim in stated}
+    of_topic: dict[str, list[list[Row]]] = {}
     for group in _statements(result["claims"]):
-        lines.append(_table(group) if len(group) > 1 else _entry(group[0]))
+        of_topic.setdefault(topics.get(group[0]["id"], ""), []).append(group)
+    for topic, groups in of_topic.items():
+        lines += [f"### {topic}\n"] if topic else []
+        lines += [_table(group) if len(group) > 1 else _entry(group[0]) for group in groups]
     told = {row["id"] for row in result["claims"]}
     waiting = [claim for claim in stated if claim.id not in told]
     if waiting:
-        lines.append("Not run at this scale since they were last changed:\n")
+        lines.append("### Not run\n\nAt this scale since they were last changed:\n")
         lines += [
             f"- `{claim.id}`: {_safe(claim.statement)}; criterion: {_safe(str(claim.criterion))}."
             for claim in waiting

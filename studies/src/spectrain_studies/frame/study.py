@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spectrain.core import InputError
@@ -65,6 +66,15 @@ class Claim:
     judge: Judge
     planted: Planted | None = None
     reading: str = ""
+
+    @property
+    def topic(self) -> str:
+        """What it is about: the folder of what it reads, or of its own."""
+        run = self.needs[0].run if self.needs else self.judge
+        while isinstance(run, partial):
+            run = run.func
+        *_, folder, _ = ("", *run.__module__.split("."))
+        return folder.replace("_", " ")
 
     def judged(self, config: Any, *given: Results) -> Judgement:
         """The verdict on results."""
