@@ -206,7 +206,7 @@ def hidden(evil: Any, rng: random.Random) -> Any:
 
 def save_hidden(saved: Any, folder: Path, rng: random.Random) -> Path:
     """It in any place where a pickle can hide."""
-    match rng.randrange(5):
+    match rng.randrange(10):
         case 0:
             torch.save(saved, folder / "m.pt", pickle_protocol=rng.choice([2, 3, 4, 5]))
         case 1:
@@ -216,6 +216,28 @@ def save_hidden(saved: Any, folder: Path, rng: random.Random) -> Path:
         case 3:
             place = save_distributed(folder / "d")
             (place / ".metadata").write_bytes(pickle.dumps(saved, rng.randrange(6)))
+            return place
+        case 4:  # beside the table, where steps are read
+            place = save_distributed(folder / "d")
+            (place / rng.choice(["common.pt", "meta.pt"])).write_bytes(pickle.dumps(saved))
+            return place
+        case 5:
+            place = SITUATIONS["Megatron, pipeline-parallel"](folder)
+            torch.save(saved, place / "mp_rank_00_001" / "model_optim_rng.pt")
+            return place
+        case 6:
+            place = SITUATIONS["DeepSpeed, ZeRO-3"](folder)
+            side = rng.choice(["model", "optim"])
+            name = f"zero_pp_rank_{rng.randrange(2)}_mp_rank_00_{side}_states.pt"
+            torch.save(saved, place / "global_step7" / name)
+            return place
+        case 7:  # a shard of a folder without an index
+            for number in (1, 2):
+                torch.save(saved, folder / f"pytorch_model-0000{number}-of-00002.bin")
+            return folder
+        case 8:
+            place = SITUATIONS["consolidated slices of Llama"](folder)
+            torch.save(saved, place / "consolidated.01.pth")
             return place
         case _:
             place = save_distributed(folder / "d")

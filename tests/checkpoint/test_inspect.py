@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from spectrain.checkpoint import inspect_checkpoints, open_checkpoint
+from spectrain.checkpoint.choose import TOO_FEW, TOO_MANY, choose
 from spectrain.core import InputError
 from support.sample_checkpoints import save_safetensors
 
@@ -181,3 +182,15 @@ def test_memory_is_that_of_the_largest_matrix(workers: int, tmp_path: Path) -> N
     assert height == count
     # Measured: 2.5 × the largest matrix in float64 a worker.
     assert peak < workers * 3 * (rows_ * columns * 8) + (100 << 20)
+
+
+def test_matrices_are_chosen_by_their_singular_values(tmp_path: Path) -> None:
+    shapes = {"a.w": (3, 9), "b.w": (9, 5), "conv.w": (4, 2, 1, 1), "experts.w": (7, 3, 8)}
+    tensors = {name: torch.ones(shape) for name, shape in shapes.items()} | {"n.w": torch.ones(2)}
+    checkpoint = open_checkpoint(save_safetensors(tmp_path / "m.safetensors", tensors))
+    chosen = choose(checkpoint, least=3, most=4)
+    assert sorted(item.name for item in chosen.tensors) == ["a.w", "experts.w", "n.w"]
+    assert {skip.parameter: skip.reason for skip in chosen.skipped} == {
+        "b.w": TOO_MANY,
+        "conv.w": TOO_FEW,
+    }

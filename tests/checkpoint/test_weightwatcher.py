@@ -11,8 +11,8 @@ from scipy.stats import entropy
 
 from spectrain.checkpoint.weightwatcher import COLUMNS, PREFIX, weightwatcher_records
 from spectrain.checkpoint.weightwatcher.bulk import fit_bulk
-from spectrain.checkpoint.weightwatcher.columns import determinant_columns, levels_of
-from spectrain.checkpoint.weightwatcher.tail import fit_tail
+from spectrain.checkpoint.weightwatcher.columns import OF_TAILS, determinant_columns, levels_of
+from spectrain.checkpoint.weightwatcher.tail import Tail, fit_tail, fit_tail_as
 from spectrain.core import InputError
 from spectrain.matrix import spectrum
 from spectrain.rmt.ensembles import laguerre_eigenvalues
@@ -187,7 +187,9 @@ def test_what_has_no_columns_has_a_reason(weight: torch.Tensor, reason: str) -> 
 
 def test_all_columns_are_listed(generator: torch.Generator) -> None:
     rows = weightwatcher_records(torch.randn(60, 40, generator=generator), "w", 0)
-    assert sorted(row.measure.removeprefix(PREFIX) for row in rows) == sorted(COLUMNS)
+    assert sorted(row.measure.removeprefix(PREFIX) for row in rows) == sorted(
+        set(COLUMNS) - set(OF_TAILS)
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -205,3 +207,75 @@ def test_the_determinant_against_its_definition(seed: int) -> None:
 def test_a_tail_whose_product_stays_above_one_is_all() -> None:
     found = determinant_columns(np.array([1e-9, 1.0, 1.0]))
     assert (found["detX_num"], found["detX_val"]) == (3, 1.0)
+
+
+def spiked(seed: int) -> np.ndarray:
+    """Eigenvalues of noise with a few large directions."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.standard_normal((120, 60)) * 0.1
+    matrix += rng.standard_normal((120, 4)) @ rng.standard_normal((4, 60)) * 0.05 * (1 + seed)
+    return np.sort(np.linalg.svd(matrix, compute_uv=False) ** 2)
+
+
+def naive_scan(x: list[float], low: float, high: float) -> tuple[float, float, float]:
+    """(D, α, xmin) over the starts between two numbers, the last of them left out."""
+    best = (math.inf, 0.0, 0.0)
+    for start in [value for value in x if low <= value <= high][:-1]:
+        tail = [value for value in x if value >= start]
+        alpha = 1 + len(tail) / sum(math.log(value / start) for value in tail)
+        gap = max(
+            abs(1 - (value / start) ** (1 - alpha) - i / len(tail)) for i, value in enumerate(tail)
+        )
+        best = min(best, (gap, alpha, start))
+    return best
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tails_that_start_near_the_peak(seed: int) -> None:
+    x = spiked(seed)
+    counts, edges = np.histogram(np.log10(x), bins=100)
+    peak = 10 ** edges[counts.argmax()]
+    low, high = sorted((math.log10(0.95 * peak), 1.5 * peak))
+    found = fit_tail_as(x, Tail("PL", "xmin_peak"))
+    distance, alpha, start = naive_scan(x.tolist(), low, high)
+    assert (found.alpha, found.start) == (pytest.approx(alpha, rel=1e-9), pytest.approx(start))
+    assert found.distance == pytest.approx(distance, rel=1e-9)
+    cut = fit_tail_as(x, Tail("E_TPL"))
+    assert low <= cut.start <= high
+    assert cut.rate is not None
+    assert cut.alpha >= 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fingers_are_clipped_off(seed: int) -> None:
+    x = spiked(seed)
+    raw = naive_tail(x)
+    wanted, clipped = raw, 0
+    for left in range(2, 10):
+        fit = naive_tail(x[:-left])
+        if fit[0] + 1 < raw[0]:
+            wanted, clipped = fit, left - 1
+            break
+        if fit[0] <= 2:
+            break
+    found = fit_tail_as(x, Tail("PL", "clip_xmax"))
+    assert found.raw_alpha == pytest.approx(raw[0], rel=1e-9)
+    assert (found.alpha, found.start) == (pytest.approx(wanted[0]), pytest.approx(wanted[1]))
+    assert found.clipped == clipped
+
+
+def test_columns_of_every_fit() -> None:
+    weight = torch.randn(60, 40, generator=torch.Generator().manual_seed(0))
+    for tail, extra in (
+        (Tail("TPL"), {"Lambda"}),
+        (Tail("E_TPL"), {"Lambda"}),
+        (Tail("PL", "xmin_peak"), set[str]()),
+        (Tail("PL", "clip_xmax"), {"num_fingers", "raw_alpha"}),
+    ):
+        rows = weightwatcher_records(weight, "w", 0, fits=False, tail=tail)
+        told = {row.measure.removeprefix(PREFIX): row for row in rows}
+        assert extra <= told.keys()
+        assert (told["sigma"].value is None) == ("Lambda" in extra)
+        assert told.keys() <= set(COLUMNS)
+    with pytest.raises(InputError, match="clip_xmax"):
+        Tail("TPL", "clip_xmax")

@@ -234,3 +234,13 @@ def test_weightwatchers_summary_is_the_mean(
     (summary,) = found["weightwatcher_summary"]
     assert summary["alpha"] == pytest.approx(sum(alphas) / 3)
     assert [row["layer_id"] for row in found["weightwatcher"]] == [0, 1, 2]
+
+
+def test_weightwatchers_other_tails(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["inspect", str(model), "--no-random", "--json"]
+    assert main([*arguments, "--weightwatcher", "--fit", "TPL", "--max-evals", "30"]) == 0
+    assert all(row["Lambda"] > 0 for row in told(capsys)["weightwatcher"])
+    assert main([*arguments, "--weightwatcher", "--fix-fingers", "clip_xmax"]) == 0
+    assert all("num_fingers" in row for row in told(capsys)["weightwatcher"])
+    assert main([*arguments, "--fit", "TPL"]) == 2
+    assert main([*arguments, "--min-evals", "30"]) == 2

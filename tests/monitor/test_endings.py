@@ -42,6 +42,17 @@ def test_steps_that_were_never_seen_are_told(tmp_path: Path) -> None:
         run.close()
 
 
+def test_one_of_several_optimizers_that_never_stepped_is_told(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    first = torch.optim.SGD(model[0].parameters(), lr=0.1)
+    second = torch.optim.Adam(model[1].parameters(), lr=0.1)
+    run = spectrain.watch(model, [first, second], tmp_path / "run")
+    for _ in range(3):
+        step(model, first)
+    with pytest.warns(MonitorWarning, match=r"no step was seen of Adam \(2 of 2\)"):
+        run.close()
+
+
 def test_updates_by_hand_are_steps_once_they_are_told(tmp_path: Path) -> None:
     """The records are those of the same updates by the optimizer."""
     frames = []

@@ -28,14 +28,20 @@ class HasReason(Protocol):
 
 
 def missing_data(rows: Sequence[HasReason]) -> str:
-    """Why nothing could be said of any block.
+    """Why nothing could be said of any block: the reason that most of them have.
 
     Example:
+        >>> from types import SimpleNamespace
         >>> missing_data([])
         'Not enough data for any block: the run has no blocks.'
+        >>> missing_data([SimpleNamespace(reason=f"{n} samples, 8 are needed") for n in (5, 6, 6)])
+        'Not enough data for any block, mostly for this reason: 6 samples, 8 are needed.'
     """
-    reasons = sorted({row.reason for row in rows if row.reason})
-    return f"Not enough data for any block: {join(reasons) or 'the run has no blocks'}."
+    reasons = Counter(row.reason for row in rows if row.reason)
+    if not reasons:
+        return "Not enough data for any block: the run has no blocks."
+    mostly = ", mostly for this reason" if len(reasons) > 1 else ""
+    return f"Not enough data for any block{mostly}: {reasons.most_common(1)[0][0]}."
 
 
 def plural(number: int, noun: str) -> str:

@@ -4,7 +4,7 @@ Samples of a training run follow each other, so neighbours resemble each other. 
 whitened by a first-order autoregression, resampled in blocks, and coloured again (Davison &
 Hinkley 1997, §8.2.3). The autoregression's coefficient is corrected for its bias in short series
 and raised by one standard error, because underestimating it is what makes trend tests find trends
-in noise. The false-positive rates that remain are measured in ``tests/findings/test_trend.py``.
+in noise. The false-positive rates that remain are measured in ``tests/answers/test_trend.py``.
 """
 
 from __future__ import annotations

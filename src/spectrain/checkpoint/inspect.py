@@ -84,12 +84,18 @@ def inspect_checkpoints(
     run = stream(
         Path(folder),
         list(_tasks(contents, method, sketch_from, extra)),
-        mark=fingerprint(contents, (method, sketch_from, extra is not None)),
+        mark=fingerprint(contents, (method, sketch_from, _named(extra))),
         manifest=manifest_of(contents, {"method": method, "sketch_from": sketch_from}),
         workers=workers,
         follow=follow,
     )
     return Inspection(run, contents, (*not_finite(contents), *incomplete(run, contents)))
+
+
+def _named(extra: Extra | None) -> str:
+    """What is added to the records: a run goes on where the same is."""
+    keywords = extra.keywords if isinstance(extra, partial) else {}
+    return f"{extra is not None} {keywords}"
 
 
 def manifest_of(

@@ -184,7 +184,10 @@ def weightwatcher_summary(frame: pl.DataFrame) -> pl.DataFrame:
     known = [name for name in SUMMARY if name in frame.columns]
     return (
         frame.group_by("step", maintain_order=True)
-        .agg(pl.len().alias("layers"), *(pl.col(name).mean() for name in known))
+        .agg(
+            pl.max_horizontal(pl.col(name).count() for name in known).alias("layers"),
+            *(pl.col(name).mean() for name in known),
+        )
         .sort("step")
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from json import dumps
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,12 +30,16 @@ def run(
     out: Path | None = None,
     by: Literal["block", "role", "depth"] = "block",
     weightwatcher: bool = False,
+    fit: Literal["PL", "TPL", "E_TPL"] = "PL",
+    fix_fingers: Literal["none", "xmin_peak", "clip_xmax"] = "none",
     random: bool = True,
     exact: bool = False,
     sketch_from: int | None = None,
     list: bool = False,
     include: tuple[str, ...] = (),
     exclude: tuple[str, ...] = (),
+    min_evals: int = 0,
+    max_evals: int | None = None,
     share: float = 0.9,
     by_shape: bool = False,
     workers: int = 2,
@@ -57,6 +62,10 @@ def run(
         out: run folder for the records; an inspection that was cut short goes on there.
         by: a row of the table is a block, or the median over a role or a depth.
         weightwatcher: also the columns of WeightWatcher 0.7, under its names.
+        fit: WeightWatcher's law of the tail: PL, a power law; TPL, one with an exponential cut-off;
+            E_TPL, that with its start near the peak of the spectrum.
+        fix_fingers: what WeightWatcher does about a few eigenvalues far above the tail: xmin_peak
+            starts the tail near the peak, clip_xmax leaves the largest out.
         random: fit a random bulk to every matrix.
         exact: singular values by SVD in float64 for every matrix, however large.
         sketch_from: estimate matrices whose shorter side has at least this many entries from
@@ -64,6 +73,8 @@ def run(
         list: show what the checkpoint holds, from its headers alone.
         include: measure the tensors whose names match one of these patterns, as "*.self_attn.*".
         exclude: leave out those whose names match one of these.
+        min_evals: leave out matrices with fewer singular values.
+        max_evals: leave out matrices with more.
         share: of a difference, the part that an adapter is to keep.
         by_shape: of a difference, pair weights of unlike names by their shapes and order.
         workers: threads, each with one matrix in memory and its share of the cores.
@@ -85,7 +96,7 @@ def run(
     from spectrain.checkpoint.choose import choose
     from spectrain.checkpoint.rules import Rule
     from spectrain.checkpoint.sketched import SKETCH_FROM
-    from spectrain.checkpoint.weightwatcher import weightwatcher_records
+    from spectrain.checkpoint.weightwatcher import Tail, weightwatcher_records
     from spectrain.cli.inspect_list import show_listing
     from spectrain.cli.inspect_result import Result, show
     from spectrain.report import render_inspection
@@ -101,8 +112,17 @@ def run(
             "WeightWatcher's columns are of one checkpoint", remedy="inspect them one by one"
         )
 
+    tail = Tail(fit, fix_fingers)
+    if tail != Tail() and not weightwatcher:
+        raise InputError(
+            "--fit and --fix-fingers are of WeightWatcher's columns", remedy="add --weightwatcher"
+        )
+
+    def chosen(checkpoint: Checkpoint) -> Checkpoint:
+        return choose(checkpoint, include, exclude, least=min_evals, most=max_evals)
+
     def opened(path: Path) -> Checkpoint:
-        return choose(open_checkpoint(path), include, exclude)
+        return chosen(open_checkpoint(path))
 
     if list:
         return max(show_listing(opened(path), json=json) for path in paths)
@@ -113,13 +133,13 @@ def run(
         match paths:
             case [path]:
                 inspection = inspect_checkpoints(
-                    _series(path, opened, include, exclude),
+                    _series(path, chosen),
                     folder,
                     method=method,
                     # WeightWatcher's columns need every singular value.
                     sketch_from=None if exact or weightwatcher else sketch_from,
                     workers=workers,
-                    extra=weightwatcher_records if weightwatcher else None,
+                    extra=partial(weightwatcher_records, tail=tail) if weightwatcher else None,
                     follow=_bar("measuring"),
                 )
             case [before, after]:
@@ -182,19 +202,14 @@ def _known(paths: int, random: bool, weightwatcher: bool) -> Known:
     return known
 
 
-def _series(
-    path: Path,
-    opened: Callable[[Path], Checkpoint],
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-) -> Sequence[Checkpoint]:
-    from spectrain.checkpoint.choose import choose
+def _series(path: Path, chosen: Callable[[Checkpoint], Checkpoint]) -> Sequence[Checkpoint]:
+    from spectrain.checkpoint import open_checkpoint
     from spectrain.checkpoint.series import find_series, open_series
 
     series = find_series(path)
-    if not series:
-        return [opened(path)]
-    return [choose(one, include, exclude) for one in open_series(path, series)]
+    return [
+        chosen(one) for one in (open_series(path, series) if series else [open_checkpoint(path)])
+    ]
 
 
 def _bar(task: str) -> Callable[[Iterator[T], int], Iterator[T]]:

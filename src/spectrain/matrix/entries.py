@@ -54,4 +54,5 @@ def zero_entries(matrix: Float[Tensor, "m n"]) -> Float[Tensor, ""]:
     """
     taken = matrix != 0
     entries = taken.any(1).sum() * taken.any(0).sum()
-    return torch.where(entries > 0, 1 - taken.sum() / entries.double().clamp_min(1), 0.0)
+    count = taken.count_nonzero()  # a sum would widen every entry to int64
+    return torch.where(entries > 0, 1 - count / entries.double().clamp_min(1), 0.0)

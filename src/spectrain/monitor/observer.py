@@ -83,6 +83,7 @@ class Observer:
         self._before_opening = 0.0
         self._last_end = perf_counter()
         self._stepped: set[int] = set()
+        self._idle = {id(optimizer) for optimizer in optimizers}
         self._by_hand = False
         self._receiver = self.begin
         self._key = taps.register(self._receiver)
@@ -102,6 +103,15 @@ class Observer:
         step = self.step if self._opened is not None else max(self.step - 1, self._first)
         for name, value in values.items():
             self._outbox.log(step, name, value, processes=self._survey.holdings.data_parallel)
+
+    @property
+    def idle(self) -> list[str]:
+        """The optimizers that never stepped: place among all, and class."""
+        return [
+            f"{type(optimizer).__name__} ({place + 1} of {len(self._optimizers)})"
+            for place, optimizer in enumerate(self._optimizers)
+            if id(optimizer) in self._idle
+        ]
 
     def spread(self) -> dict[str, object]:
         """Number of processes and their traffic, where there are several."""
@@ -193,6 +203,7 @@ class Observer:
         if self._plan is not None:
             self._tell(optimizer, lambda probe: probe.after_update)
         self._stepped.add(id(optimizer))
+        self._idle.discard(id(optimizer))
         if len(self._stepped) == len(self._optimizers):
             self._finish()
 

@@ -122,7 +122,7 @@ class Watch:
     def close(self, error: BaseException | None = None) -> None:
         """Finish the run, as one that failed where there is an error. Again, it does nothing.
 
-        Warns where the loop ran and no optimizer's step was seen.
+        Warns where the loop ran and no step of an optimizer was seen, or none of one of them.
         """
         if self._closed:
             return
@@ -153,6 +153,13 @@ class Watch:
                 f"spectrain: the model ran and no step of an optimizer was seen, so {self.path} "
                 "holds no spectra; pass the optimizer whose step() is called, or put what updates "
                 "the weights into `with run.update():`",
+                MonitorWarning,
+                stacklevel=2,
+            )
+        elif error is None and schedule.steps and (idle := self._observer.idle):
+            warnings.warn(
+                f"spectrain: no step was seen of {', '.join(idle)}, so {self.path} holds no "
+                "updates of what it trains; pass the optimizers whose step() is called",
                 MonitorWarning,
                 stacklevel=2,
             )

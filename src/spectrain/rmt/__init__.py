@@ -29,6 +29,11 @@ from spectrain.rmt.spikes import SpikeCount, count_spikes
 from spectrain.rmt.surmise import WignerSurmise, fit_wigner_surmise
 from spectrain.rmt.tail_tests import TailComparison, compare_tails, power_law_p_value
 from spectrain.rmt.tracy_widom import TracyWidom
+from spectrain.rmt.truncated_power_law import (
+    TruncatedFit,
+    TruncatedPowerLaw,
+    fit_truncated_power_law,
+)
 from spectrain.rmt.two_mode import BINDER, TwoMode, binder_cumulant, fit_two_mode
 from spectrain.rmt.unfolding import local_spacings, unfold
 from spectrain.rmt.wigner import WignerSemicircle, fit_wigner_semicircle
@@ -54,6 +59,8 @@ __all__ = [
     "SpikedMatrix",
     "TailComparison",
     "TracyWidom",
+    "TruncatedFit",
+    "TruncatedPowerLaw",
     "TwoMode",
     "WignerSemicircle",
     "WignerSurmise",
@@ -68,6 +75,7 @@ __all__ = [
     "evolve_matrices",
     "fit_marchenko_pastur",
     "fit_power_law",
+    "fit_truncated_power_law",
     "fit_two_mode",
     "fit_wigner_semicircle",
     "fit_wigner_surmise",

@@ -119,10 +119,38 @@ def fit_power_law(values: Float[Array, " n"]) -> PowerLawFit:
         >>> bool(abs(fit.law.exponent - 2.5) < 3 * fit.error), fit.distance < 0.03
         (True, True)
     """
+    return _scan(values, None)
+
+
+def fit_power_law_within(values: Float[Array, " n"], starts: tuple[float, float]) -> PowerLawFit:
+    """The same with starts between two numbers alone, the largest of those left out.
+
+    Args:
+        values: positive values, in any order.
+        starts: the least and the largest x_min that is tried.
+
+    Raises:
+        InputError: as :func:`fit_power_law`, or fewer than two different values can be the start.
+
+    Example:
+        >>> fit = fit_power_law_within(np.array([1.0, 2.0, 3.0, 4.0, 9.0]), (1.5, 3.5))
+        >>> fit.law.start
+        2.0
+    """
+    return _scan(values, starts)
+
+
+def _scan(values: Float[Array, " n"], starts: tuple[float, float] | None) -> PowerLawFit:
     logs = _sorted_logs(values)
     with np.errstate(divide="ignore"):  # equal values at the top have no finite exponent
         exponents = 1 + _tail_sizes(logs) / _tail_sums(logs)
     usable = np.isfinite(exponents)
+    if starts is not None:
+        usable &= _inside(np.sort(as_float(values))[:-1], starts)
+        if not usable.any():
+            raise InputError(
+                f"no start lies between {starts[0]:g} and {starts[1]:g}", remedy="allow more"
+            )
     distances = np.full(exponents.size, np.inf)
     for first in range(0, exponents.size, ROWS):
         rows = np.arange(first, min(first + ROWS, exponents.size))
@@ -135,6 +163,16 @@ def fit_power_law(values: Float[Array, " n"]) -> PowerLawFit:
         count,
         float(distances[best]),
     )
+
+
+def _inside(sample: Float[Array, " starts"], starts: tuple[float, float]) -> Array:
+    """Where the first of equal values lies between the two and is not the largest there."""
+    first = np.zeros(sample.size, dtype=bool)
+    first[np.unique(sample, return_index=True)[1]] = True
+    within = first & (sample >= starts[0]) & (sample <= starts[1])
+    if sample.size and within.any():
+        within[np.flatnonzero(within)[-1]] = False
+    return within
 
 
 def _sorted_logs(values: Float[Array, " n"]) -> Float[Array, " n"]:

@@ -307,6 +307,13 @@ def test_without_decay_nothing_is_open(tmp_path: Path) -> None:
     assert found.action == "Nothing to change."
 
 
+def test_what_no_rule_knows_needs_a_rule_and_no_records(tmp_path: Path) -> None:
+    found = regime(written(tmp_path / "run", path_of(301), energy=1.0, optimizer="Novel"))
+    assert str(found.sign) == "not enough data"
+    assert "what Novel makes of noise is not known" in found.sentence
+    assert found.action.startswith("Register a rule")
+
+
 def test_nothing_recorded(tmp_path: Path) -> None:
     run = written(tmp_path / "run", path_of(30), energy=1.0)
     found = regime(run)

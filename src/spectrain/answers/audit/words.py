@@ -9,7 +9,7 @@ from typing import Any
 
 from spectrain.answers.audit.row import ENOUGH, RESIDUAL, AuditRow, Verdict
 from spectrain.answers.finding import Sign
-from spectrain.answers.phrases import among, join, plural
+from spectrain.answers.phrases import among, join, missing_data, plural
 
 Rows = Sequence[AuditRow]
 
@@ -47,8 +47,7 @@ def _shape(rows: Rows) -> str:
     judged = _judged(rows)
     if not judged:
         if any(row.spectral for row in rows):
-            reasons = join(sorted({row.reason for row in rows if row.spectral and row.reason}))
-            return f"Not enough data to audit the orthogonal updates: {reasons}."
+            return missing_data([row for row in rows if row.spectral])
         return "No optimizer of this run promises orthogonal updates."
     count = Counter(_told(row) for row in judged)
     parts = [f"{count[text]:,} {text}" for text in _TOLD if count[text]]

@@ -14,6 +14,9 @@ from spectrain.noise import additive, proportional
 
 _SHAPE = (16, 24)
 _REPLICAS, _STEPS = 8, 2
+_ENOUGH = 6
+"""Samples of an interval of the noise scale, which takes three at least."""
+
 
 Found = Finding[NoiseRow, NoiseGroup]
 Draw = Callable[[Generator], Tensor]
@@ -120,7 +123,13 @@ _TOLD = (Kind.ISOTROPIC, Kind.ADDITIVE, Kind.PROPORTIONAL)
 
 
 def _run(
-    name: str, draw: Draw, claim: str, said: Callable[[Found], bool], *, true: bool = False
+    name: str,
+    draw: Draw,
+    claim: str,
+    said: Callable[[Found], bool],
+    *,
+    true: bool = False,
+    steps: int = _STEPS,
 ) -> PlantedRun:
     return PlantedRun(
         name=name,
@@ -129,7 +138,7 @@ def _run(
         shapes={"a": _SHAPE},
         draw=_script_of(draw),
         said=said,
-        steps=_STEPS,
+        steps=steps,
         microbatches=_REPLICAS,
     )
 
@@ -163,6 +172,7 @@ PLANTED = (
         "mostly noise",
         _verdict(Verdict.NOISE),
         true=True,
+        steps=_ENOUGH,
     ),
     _run(
         "noise scale of .1 batches",
@@ -170,5 +180,6 @@ PLANTED = (
         "mostly signal",
         _verdict(Verdict.SIGNAL),
         true=True,
+        steps=_ENOUGH,
     ),
 )

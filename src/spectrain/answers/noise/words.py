@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from spectrain.answers.finding import Sign
 from spectrain.answers.noise.row import Kind, NoiseRow, Scale, Verdict
-from spectrain.answers.phrases import among, join, plural
+from spectrain.answers.phrases import among, join, missing_data, plural
 from spectrain.noise.signal import FEWEST
 
 Rows = Sequence[NoiseRow]
@@ -48,8 +48,7 @@ def sentence(rows: Rows, network: Scale) -> str:
     lost = network.lost or next((row.lost for row in rows if row.lost), ())
     judged = [row for row in rows if row.snr is not None]
     if not judged:
-        missing = join(sorted({row.reason for row in rows if row.reason}))
-        return f"Not enough data for any block: {missing or 'the run has no blocks'}."
+        return missing_data(rows)
     if lost:
         return f"The gradient is {not_finite(lost)}."
     count = Counter(row.verdict for row in judged)

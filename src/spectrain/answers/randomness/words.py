@@ -32,7 +32,7 @@ def sentence(rows: Rows, unjudged: Rows = ()) -> str:
         return missing_data(unjudged)
     counts = Counter(row.tail for row in rows)
     parts = join([f"{counts[tail]:,} {tail}" for tail in Verdict if counts[tail]])
-    shares = [row.bulk_fraction for row in rows if row.bulk_fraction is not None]
+    shares = [row.bulk_fraction for row in rows if row.bulk_fraction]
     if not shares:
         return f"Of {plural(len(rows), 'block')}: {parts}."
     whose = f"In the median of {plural(len(rows), 'block')}"

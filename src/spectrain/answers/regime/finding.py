@@ -126,7 +126,8 @@ def _row(
     }
     twin, reason = twin_of(block, group, series)
     if twin is None or group is None:
-        return RegimeRow(**known, reason=reason)
+        recorded = series["weight"].get(block.name)
+        return RegimeRow(**known, reason=reason, samples=0 if recorded is None else recorded.height)
     weights = series["weight"][block.name]
     steps, norms = weights["step"].to_numpy(), weights["value"].to_numpy()
     standing = stand(

@@ -8,9 +8,10 @@ from math import exp, isfinite
 from statistics import median
 
 from spectrain.answers.finding import Sign
-from spectrain.answers.phrases import among, join, plural
+from spectrain.answers.phrases import among, join, missing_data, plural
 from spectrain.answers.regime.judge import PASSED
 from spectrain.answers.regime.row import ON_PATH, Memory, RegimeRow, Verdict
+from spectrain.answers.twin import ENOUGH
 
 Rows = Sequence[RegimeRow]
 Memories = Sequence[Memory]
@@ -41,8 +42,7 @@ def sentence(rows: Rows, memories: Memories = ()) -> str:
     count = Counter(row.verdict for row in rows)
     unknown = count.pop(Verdict.UNKNOWN, 0)
     if not count:
-        missing = join(sorted({row.reason or "" for row in rows})) or "the run has no blocks"
-        return f"Not enough data for any block: {missing}."
+        return missing_data(rows)
     free = sum(map(_free, rows))
     count[Verdict.UNDECIDED] -= free
     parts = [text.format(f"{count[key]:,}") for key, text in PHRASES.items() if count[key]]
@@ -114,7 +114,12 @@ def _decided(rows: Rows) -> bool:
 def action(rows: Rows, memories: Memories) -> str:
     """The one thing to do."""
     if all(row.verdict is Verdict.UNKNOWN for row in rows):
-        return "Record norms of weights and updates at five steps or more."
+        if rows and all((row.samples or 0) >= ENOUGH for row in rows):
+            return (
+                "Register a rule that says what the optimizer makes of noise "
+                "(spectrain.optim.rules), or ask with one that has a rule."
+            )
+        return f"Record norms of weights and updates at {ENOUGH} steps or more."
     if outside := [memory for memory in memories if memory.guideline]:
         return _guideline(outside[0])
     if settled := _of(rows, Verdict.EQUILIBRIUM):

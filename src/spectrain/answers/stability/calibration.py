@@ -229,7 +229,7 @@ PLANTED = (
     _planted("a loss with autocorrelated noise", _SPIKE, False, _loss(), _spikes, (), _LOSSES),
     _planted("a loss with autocorrelated noise", _RISES, False, _loss(), _rises, (), _LOSSES),
     _planted(
-        "a loss that rises by 4 deviations", _RISES, True, _loss(rise=4.0), _rises, (), _LOSSES
+        "a loss that rises by 8 deviations", _RISES, True, _loss(rise=8.0), _rises, (), _LOSSES
     ),
     _planted("a rise by 12 deviations", _SPIKE, True, _loss(12.0), _spikes, (), _LOSSES),
 )

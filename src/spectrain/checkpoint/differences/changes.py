@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from spectrain.checkpoint.differences.directions import rounding_floor
+from spectrain.checkpoint.differences.directions import (
+    PANEL,
+    leading_directions,
+    overlap,
+    rounding_floor,
+)
 from spectrain.checkpoint.stored import Product, Stored
 from spectrain.core import Block, InputError, View
 from spectrain.matrix import Spectrum, diagonal_spectrum, frobenius_norm, spectrum
@@ -43,17 +49,16 @@ class Change:
 
     Attributes:
         delta: the matrix, or its factors.
-        before: W₀ where it is dense.
-        after: W₁ where it is dense.
         norm: ‖W₀‖_F.
         rounding: largest singular value that rounding of the stored numbers can bring about.
+        overlaps: of the leading left and right singular directions of W₀ and W₁, where both are
+            dense and were asked for.
     """
 
     delta: Tensor | Product
-    before: Tensor | None
-    after: Tensor | None
     norm: float
     rounding: float = 0.0
+    overlaps: tuple[float, float] | None = None
 
     def spectrum(self, method: Method) -> Spectrum:
         """Its singular values."""
@@ -65,9 +70,21 @@ class Change:
 
 
 def change_of(
-    pair: Pair, loaded: tuple[Tensor | Product, Tensor | Product | None], view: View
+    pair: Pair,
+    loaded: tuple[Tensor | Product, Tensor | Product | None],
+    view: View,
+    *,
+    directions: int = 0,
 ) -> Change:
     """The change of a pair that was loaded, through a view.
+
+    Beside W₀ and W₁ there is one more matrix in memory, when their overlaps are known.
+
+    Args:
+        pair: how the two are stored.
+        loaded: what they are.
+        view: of a block.
+        directions: how many leading singular directions of the two are compared.
 
     Raises:
         InputError: a weight in factors stands against a dense one that is no change of it.
@@ -77,7 +94,7 @@ def change_of(
         second = pair.onto(first)
     elif pair.adapter and isinstance(first, Tensor):
         matrix = as_matrix(first, view)
-        norm = float(torch.linalg.vector_norm(matrix, dtype=torch.float64))
+        norm = _norm(matrix)
         if isinstance(second, Product):
             flat = (first.shape[0], first.numel() // max(first.shape[0], 1))
             if second.shape == flat[::-1] != flat:  # stored as inputs × outputs, as by Conv1D
@@ -87,21 +104,39 @@ def change_of(
                     f"the change is {second.shape} and the weight {flat}",
                     remedy="check that this is the adapter's base model",
                 )
-            return Change(second.seen_through(view), None, None, norm)
+            return Change(second.seen_through(view), norm)
         assert second is not None
         delta = as_matrix(second.reshape(first.shape), view)
-        return Change(delta, matrix, matrix + delta, norm)
+        overlaps = _overlaps(matrix, matrix + delta, norm, directions)
+        return Change(delta, norm, overlaps=overlaps)
     if isinstance(first, Product) and isinstance(second, Product):
         one, two = first.seen_through(view), second.seen_through(view)
-        return Change(two.minus(one), None, None, frobenius_norm(one.spectrum()).item())
+        return Change(two.minus(one), frobenius_norm(one.spectrum()).item())
     if isinstance(first, Tensor) and isinstance(second, Tensor):
         a, b = as_matrix(first, view), as_matrix(second, view)
-        norm = float(torch.linalg.vector_norm(a, dtype=torch.float64))
+        norm = _norm(a)
         stored = max((first.dtype, second.dtype), key=lambda dtype: torch.finfo(dtype).eps)
         exact = pair.onto is not None or a.ndim != 2
         rounding = 0.0 if exact else rounding_floor(norm, (a.shape[0], a.shape[1]), stored)
-        return Change(b.to(a.dtype) - a, a, b.to(a.dtype), norm, rounding)
+        b = b.to(a.dtype)
+        overlaps = _overlaps(a, b, norm, directions)
+        return Change(b - a, norm, rounding, overlaps)
     raise InputError("a factored matrix and a dense one", remedy="merge the adapter first")
+
+
+def _overlaps(a: Tensor, b: Tensor, norm: float, count: int) -> tuple[float, float] | None:
+    finite = math.isfinite(norm) and math.isfinite(_norm(b))
+    if not count or a.ndim != 2 or not norm > 0 or not finite:
+        return None
+    (u0, v0), (u1, v1) = (leading_directions(w, count) for w in (a, b))
+    return overlap(u0, u1), overlap(v0, v1)
+
+
+def _norm(matrix: Tensor) -> float:
+    """‖W‖_F, in float64 panel by panel: torch would widen the whole."""
+    height = max(1, PANEL // max(matrix[:1].numel(), 1))
+    parts = [torch.linalg.vector_norm(p, dtype=torch.float64) for p in matrix.split(height)]
+    return float(torch.linalg.vector_norm(torch.stack(parts))) if parts else 0.0
 
 
 def as_matrix(whole: Tensor, view: View) -> Tensor:

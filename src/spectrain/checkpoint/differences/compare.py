@@ -15,8 +15,6 @@ from spectrain.checkpoint.differences.changes import Change, Pair, change_of, pa
 from spectrain.checkpoint.differences.directions import (
     DIRECTIONS,
     kept_rank,
-    leading_directions,
-    overlap,
     signal_rank,
 )
 from spectrain.checkpoint.differences.measures import CHANGES, add_measures
@@ -167,6 +165,7 @@ def _compare(
     method: Method,
 ) -> Measured:
     result = Measured()
+    loaded: tuple[Tensor | Product, Tensor | Product | None] | None
     try:
         loaded = pair.load()
     except Exception as error:  # whatever one weight does, the others are to be measured
@@ -182,7 +181,10 @@ def _compare(
             module = None
     for block in blocks:
         try:
-            change = change_of(pair, loaded, block.view)
+            assert loaded is not None
+            change = change_of(pair, loaded, block.view, directions=DIRECTIONS)
+            if block is blocks[-1]:
+                loaded = None  # the change alone is needed now
             _add_change(result, change, block, step, share, method, module)
         except Exception as error:
             result.add_failure(error, block.name, Source.UPDATE, step)
@@ -202,8 +204,8 @@ def _add_change(
     left = right = None
     if int(s.status) == Status.ZERO:
         left = right = 1.0
-    elif int(s.status) == Status.OK:
-        left, right = _overlaps(change)
+    elif int(s.status) == Status.OK and change.overlaps is not None:
+        left, right = change.overlaps
     result.add_spectrum(s, block.name, Source.UPDATE, step)
     finite = int(s.status) != Status.NOT_FINITE
     rank = float(kept_rank(s, share)) if finite else None
@@ -212,13 +214,3 @@ def _add_change(
     values = (relative, left, right, rank, signal, rank if module is None else module)
     reason = s.reasons[0] or "not defined for this block"
     add_measures(result, block.name, step, dict(zip(CHANGES, values, strict=True)), reason)
-
-
-def _overlaps(change: Change) -> tuple[float | None, float | None]:
-    a, b = change.before, change.after
-    if not isinstance(a, Tensor) or not isinstance(b, Tensor) or a.ndim != 2 or not change.norm > 0:
-        return None, None
-    if isinstance(change.delta, Product) or not bool(b.isfinite().all()):
-        return None, None
-    (u0, v0), (u1, v1) = (leading_directions(w, DIRECTIONS) for w in (a, b))
-    return overlap(u0, u1), overlap(v0, v1)

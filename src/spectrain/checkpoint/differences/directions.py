@@ -16,6 +16,9 @@ from spectrain.rmt import count_spikes
 DIRECTIONS = 10
 """So many leading singular directions are compared."""
 
+PANEL = 1 << 19
+"""Entries that are in float64 at a time."""
+
 RESOLVED = 10.0
 """A singular value is told from zero above so many of its numerical errors."""
 
@@ -106,7 +109,11 @@ def leading_directions(
     chosen = [max(size - count, 0), size - 1]
     found = eigh(panelled(matrix, 1.0, torch.float64).numpy(), subset_by_index=chosen)
     vectors = torch.from_numpy(found[1])
-    others = torch.linalg.qr(short.mT.double() @ vectors).Q
+    others = torch.empty(short.shape[1], vectors.shape[1], dtype=torch.float64)
+    height = max(1, PANEL // max(size, 1))
+    for panel, image in zip(short.mT.split(height), others.split(height), strict=True):
+        torch.mm(panel.double(), vectors, out=image)
+    others = torch.linalg.qr(others).Q
     return (vectors, others) if wide else (others, vectors)
 
 

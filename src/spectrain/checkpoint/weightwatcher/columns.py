@@ -17,7 +17,7 @@ from scipy.spatial.distance import jensenshannon
 from torch import Tensor
 
 from spectrain.checkpoint.weightwatcher.bulk import fit_bulk
-from spectrain.checkpoint.weightwatcher.tail import fit_tail
+from spectrain.checkpoint.weightwatcher.tail import Tail, fit_tail_as
 from spectrain.core import QUANTITIES, InputError, Quantity, Record, Source
 from spectrain.matrix import Spectrum, Status, spectrum
 
@@ -65,6 +65,7 @@ def weightwatcher_records(
     known: Spectrum | None = None,
     *,
     fits: bool = True,
+    tail: Tail = Tail(),  # noqa: B008  # it is frozen
     seed: int = 0,
 ) -> list[Record]:
     """All columns of a stored tensor as records; where there are none, one record with the reason.
@@ -75,6 +76,7 @@ def weightwatcher_records(
         step: of the checkpoint.
         known: the spectrum of ``weight``, where it was computed before.
         fits: also what WeightWatcher computes with ``mp_fit=True, randomize=True``.
+        tail: how the tail is fitted.
         seed: of the shuffled copies.
 
     Example:
@@ -85,7 +87,7 @@ def weightwatcher_records(
     generator = torch.Generator().manual_seed(seed)
     try:
         with np.errstate(all="ignore"):
-            columns, reasons = _columns(weight, known, fits, generator)
+            columns, reasons = _columns(weight, known, fits, tail, generator)
     except (InputError, RuntimeError, np.linalg.LinAlgError) as error:
         columns, reasons = {}, {"alpha": str(error).partition("\n")[0]}
     reasons |= {name: "out of range" for name, value in columns.items() if not math.isfinite(value)}
@@ -103,14 +105,14 @@ def weightwatcher_records(
 
 
 def _columns(
-    weight: Tensor, known: Spectrum | None, fits: bool, generator: torch.Generator
+    weight: Tensor, known: Spectrum | None, fits: bool, tail: Tail, generator: torch.Generator
 ) -> tuple[Columns, Reasons]:
     if weight.ndim not in {2, 4}:
         return {}, {"alpha": f"WeightWatcher has no columns for {weight.ndim}-D tensors"}
     if weight.numel() == 0:
         return {}, {"alpha": "empty matrix"}
     levels = levels_of(weight, known)
-    columns, reasons = default_columns(levels)
+    columns, reasons = default_columns(levels, tail)
     if fits:
         for extra, why in (bulk_columns(levels), random_columns(weight, levels, generator)):
             columns, reasons = columns | extra, reasons | why
@@ -147,7 +149,10 @@ def _slices(weight: Tensor) -> Float[Tensor, "slices m n"]:
     return weight.permute(2, 3, 0, 1).flatten(0, 1) if weight.ndim == 4 else weight[None]
 
 
-def default_columns(levels: Levels) -> tuple[Columns, Reasons]:
+def default_columns(
+    levels: Levels,
+    tail: Tail = Tail(),  # noqa: B008
+) -> tuple[Columns, Reasons]:
     """What ``analyze()`` gives, and why columns are missing."""
     x = levels.values
     columns = {
@@ -178,10 +183,11 @@ def default_columns(levels: Levels) -> tuple[Columns, Reasons]:
     columns["entropy"] = _entropy(x, int(columns["matrix_rank"]))
     columns |= determinant_columns(x)
     try:
-        columns |= _tail_columns(x)
+        columns |= _tail_columns(x, tail)
     except InputError as error:
         return columns, dict.fromkeys((*_TAIL, "ERG_gap"), str(error))
-    return columns | {"ERG_gap": columns["detX_num"] - columns["num_pl_spikes"]}, {}
+    reasons = {"sigma": NO_ERROR} if "sigma" not in columns else {}
+    return columns | {"ERG_gap": columns["detX_num"] - columns["num_pl_spikes"]}, reasons
 
 
 def determinant_columns(x: Float[Array, " n"]) -> Columns:
@@ -278,12 +284,20 @@ _TAIL = (
 )
 
 
+OF_TAILS = ("Lambda", "num_fingers", "raw_alpha")
+"""Columns of some fits of tails alone."""
+
+NO_ERROR = "WeightWatcher gives no standard error of a tail with a cut-off"
+
 _DETERMINANT = ("detX_num", "num_ERG_spikes", "detX_val", "detX_val_unrescaled", "ERG_gap")
 
 _BULK = ("num_spikes", "sigma_mp", "mp_softrank", "W_scale", "bulk_max", "bulk_min")
 _RANDOM = ("max_rand_eval", "num_traps", "rand_distance", "ww_softrank", "ww_maxdist")
 
-COLUMNS = (*_SIZES, *_DETERMINANT, *_TAIL, *_BULK, *(f"rand_{name}" for name in _BULK), *_RANDOM)
+COLUMNS = (
+    *(*_SIZES, *_DETERMINANT, *_TAIL, *OF_TAILS),
+    *(*_BULK, *(f"rand_{name}" for name in _BULK), *_RANDOM),
+)
 """All columns by name."""
 
 QUANTITIES.add(
@@ -298,8 +312,8 @@ QUANTITIES.add(
 )
 
 
-def _tail_columns(x: Float[Array, " n"]) -> Columns:
-    fit = fit_tail(x)
+def _tail_columns(x: Float[Array, " n"], tail: Tail) -> Columns:
+    fit = fit_tail_as(x, tail)
     log_largest = math.log10(x[-1])
     relative = float(((x / x[-1]) ** fit.alpha).sum())
     values = (
@@ -312,7 +326,9 @@ def _tail_columns(x: Float[Array, " n"]) -> Columns:
         fit.alpha * log_largest,
         fit.alpha * log_largest + math.log10(relative),
     )
-    return dict(zip(_TAIL, values, strict=True))
+    further = dict(zip(OF_TAILS, (fit.rate, fit.clipped, fit.raw_alpha), strict=True))
+    named = {**dict(zip(_TAIL, values, strict=True)), **further}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _entropy(x: Float[Array, " n"], rank: int) -> float:
