@@ -17,7 +17,6 @@ from spectrain.matrix import (
     RECORD_RTOL,
     UNRESOLVED,
     Spectrum,
-    condition_number,
     diagonal_spectrum,
     spectrum,
 )
@@ -133,51 +132,25 @@ def _rows(
 
 
 def _evaluated(measured: Sequence[Measured]) -> list[Tensor]:
-    """The measures (names × blocks) of each; all spectra of a device are evaluated together.
-
-    Shorter ones are filled up with zeros, which no measure sees but the condition number: that
-    takes its smallest value to be the last, so it is evaluated by length.
-    """
-    by_length = frozenset({condition_number.__name__})
-    found: list[dict[str, Tensor]] = [{} for _ in measured]
-    for chosen, names, length in _alike(measured, by_length):
+    """The measures (names × blocks) of each; spectra of equal length are evaluated together."""
+    alike: dict[tuple[int, tuple[str, ...], torch.device], list[int]] = defaultdict(list)
+    for index, m in enumerate(measured):
+        values = m.spectrum.values
+        alike[values.shape[-1], m.names, values.device].append(index)
+    found = [torch.empty(0)] * len(measured)
+    for (_, names, _), chosen in alike.items():
         spectra = [measured[index].spectrum for index in chosen]
         whole = Spectrum(
-            torch.cat([_filled(s.values, length) for s in spectra]),
-            torch.cat([_filled(s.error, length) for s in spectra]),
+            torch.cat([s.values for s in spectra]),
+            torch.cat([s.error for s in spectra]),
             spectra[0].shape,
             spectra[0].method,
             torch.cat([s.status for s in spectra]),
         )
-        sizes = [len(s) for s in spectra]
-        for name in names:
-            for index, own in zip(chosen, MEASURES[name](whole).split(sizes), strict=True):
-                found[index][name] = own
-    return [
-        torch.stack([own[name] for name in m.names]) if m.names else torch.empty(0, len(m.blocks))
-        for m, own in zip(measured, found, strict=True)
-    ]
-
-
-def _alike(
-    measured: Sequence[Measured], by_length: frozenset[str]
-) -> Iterator[tuple[list[int], tuple[str, ...], int]]:
-    """Which spectra are evaluated together, of which measures, and the longest of them."""
-    groups: dict[tuple[torch.device, tuple[str, ...], int | None], list[int]] = defaultdict(list)
-    for index, m in enumerate(measured):
-        values = m.spectrum.values
-        any_length = tuple(name for name in m.names if name not in by_length)
-        groups[values.device, any_length, None].append(index)
-        if own := tuple(name for name in m.names if name in by_length):
-            groups[values.device, own, values.shape[-1]].append(index)
-    for (_, names, _), chosen in groups.items():
-        yield chosen, names, max(measured[index].spectrum.values.shape[-1] for index in chosen)
-
-
-def _filled(values: Tensor, length: int) -> Tensor:
-    """Zeros behind the last value; where the matrix is not finite every value stays NaN."""
-    missing = length - values.shape[-1]
-    return values if missing == 0 else torch.nn.functional.pad(values, (0, missing))
+        values = torch.stack([MEASURES[name](whole) for name in names])
+        for index, own in zip(chosen, values.split([len(s) for s in spectra], 1), strict=True):
+            found[index] = own
+    return found
 
 
 def _flat(m: Measured, values: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ def overlap(one: Float[Tensor, "*shape"], other: Float[Tensor, "*shape"]) -> Flo
 
 
 def _chunks(tensor: Float[Tensor, "*shape"]) -> Iterator[Float[Tensor, " m"]]:
-    """Its entries row by row: of a view that is laid out otherwise, no more than a chunk is copied."""
+    """Its entries by rows: of a view that is laid out otherwise no more than a chunk is copied."""
     if tensor.numel() <= CHUNK:
         return iter((tensor.reshape(-1),))
     rows = max(CHUNK // (tensor.numel() // len(tensor)), 1)
