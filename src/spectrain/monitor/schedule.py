@@ -40,7 +40,7 @@ NEAREST = {Cadence.OFTEN: 5, Cadence.SOMETIMES: 5, Cadence.RARELY: 20}
 MOST_STEPS = 1.5
 """A sample may take as long as so many training steps; beyond, it is divided among several."""
 
-UNNOTICED = 0.25
+UNNOTICED = 0.15
 """Seconds that a sample may take in any case."""
 
 LEAST_IDLE = 10
