@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import signal
 import threading
 import warnings
@@ -150,3 +151,18 @@ def test_time_counts_once_and_numerics_are_isolated() -> None:
         assert torch.is_autocast_enabled("cpu")
     assert torch.is_grad_enabled()
     assert guard.seconds > 0
+
+
+def test_the_garbage_collector_waits_outside_and_is_as_it_was() -> None:
+    guard = Guard()
+    for before in (True, False):
+        (gc.enable if before else gc.disable)()
+        try:
+            with guard("outer"), guard("inner"):
+                assert not gc.isenabled()
+            assert gc.isenabled() is before
+            with pytest.warns(MonitorWarning), guard("failing"):
+                raise ValueError("no")
+            assert gc.isenabled() is before
+        finally:
+            gc.enable()
