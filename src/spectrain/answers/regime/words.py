@@ -115,10 +115,7 @@ def action(rows: Rows, memories: Memories) -> str:
     """The one thing to do."""
     if all(row.verdict is Verdict.UNKNOWN for row in rows):
         if rows and all((row.samples or 0) >= ENOUGH for row in rows):
-            return (
-                "Register a rule that says what the optimizer makes of noise "
-                "(spectrain.optim.rules), or ask with one that has a rule."
-            )
+            return "Register a rule for the optimizer (spectrain.optim.rules)."
         return f"Record norms of weights and updates at {ENOUGH} steps or more."
     if outside := [memory for memory in memories if memory.guideline]:
         return _guideline(outside[0])
