@@ -14,6 +14,7 @@ from spectrain.core import InputError
 from spectrain.matrix import (
     MEASURES,
     Spectrum,
+    Status,
     diagonal_spectrum,
     effective_rank,
     gram_spectrum,
@@ -327,3 +328,16 @@ class TestGramSpectrum:
 def test_a_bad_rtol_names_the_remedy(rtol: float, message: str) -> None:
     with pytest.raises(InputError, match=message):
         spectrum(torch.eye(2), rtol=rtol)
+
+
+@pytest.mark.parametrize("filled", [0, 1, 3])
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_long_table_with_few_rows_or_none_that_are_not_zero(filled: int, wide: bool) -> None:
+    table = torch.zeros(400, 4)
+    generator = torch.Generator().manual_seed(0)
+    table[torch.arange(filled) * 100] = torch.randn(filled, 4, generator=generator)
+    matrix = table.mT.contiguous() if wide else table
+    found = spectrum(matrix)
+    expected = torch.linalg.svdvals(matrix.double())
+    torch.testing.assert_close(found.values, expected, rtol=0, atol=1e-14)  # seen: 7e-16
+    assert found.status.item() == int(Status.OK if filled else Status.ZERO)

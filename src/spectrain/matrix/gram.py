@@ -66,7 +66,7 @@ def panelled(
         if 2 * len(filled) < longer:
             matrix = matrix.index_select(int(not tall), filled)
             longer = len(filled)
-    width = min(longer, max(LEAST_PANEL, PANEL_BYTES // (size * dtype.itemsize)))
+    width = max(min(longer, max(LEAST_PANEL, PANEL_BYTES // (size * dtype.itemsize))), 1)
     panel = torch.empty((width, size) if tall else (size, width), dtype=dtype, device=matrix.device)
     update = blas.dsyrk if dtype == torch.float64 else blas.ssyrk
     total = torch.zeros(size, size, dtype=dtype, device=matrix.device).numpy().T
