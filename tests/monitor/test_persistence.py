@@ -58,6 +58,27 @@ def test_alignment_is_that_of_the_applied_updates(decay, tmp_path, generator):
     torch.testing.assert_close(found, torch.stack(naive), rtol=0, atol=1e-4)  # 1e-5: float32
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("make", [torch.optim.SGD, torch.optim.RMSprop])
+def test_alignment_of_an_average_that_the_step_overwrites(make, dtype, tmp_path, generator):
+    drawn = torch.randn(8, 12, 8, generator=generator, dtype=torch.float64)
+    model = Fed(drawn[0].shape).to(dtype)
+    optimizer = make(model.parameters(), lr=0.01, momentum=0.9)
+    kept = []
+    with watch(model, optimizer, tmp_path / "run", every=1, strict=True):
+        for gradient in drawn.to(dtype):
+            model(gradient).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            buffer = optimizer.state[model.layer.weight]["momentum_buffer"]
+            kept.append(buffer.to(torch.float64, copy=True).flatten())
+    steps, found, _ = series(open_run(tmp_path / "run"), "direction", "successive_cosine")
+    naive = [torch.cosine_similarity(kept[t - 1], kept[t], dim=0) for t in steps]
+    assert steps == list(range(1, 8))
+    torch.testing.assert_close(found, torch.stack(naive), rtol=0, atol=1e-14)
+    assert found.max() < 0.99
+
+
 @pytest.mark.parametrize("make", ["adamw", "muon"])
 def test_noise_has_no_persistent_energy_and_signal_has_all(make, tmp_path, generator):
     optimizer = {

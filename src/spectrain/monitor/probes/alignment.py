@@ -37,7 +37,8 @@ class AlignmentProbe(Probe):
     def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         reads = self.scene.holdings.reads(blocks)
         trained = [b for b in reads if self.scene.parameters[b.parameter].grad is not None]
-        self._previous |= self._directions(optimizer, trained)
+        for block, part in self._directions(optimizer, trained).items():
+            self._previous[block] = part.clone()  # it may be the state that the step overwrites
 
     def after_update(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         known = [block for block in blocks if block in self._previous]
