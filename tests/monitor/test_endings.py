@@ -220,3 +220,16 @@ def test_a_run_of_finite_numbers_has_no_event(tmp_path: Path) -> None:
     writer.write([Record(0, None, Source.TRAINING, "best", float("inf"))])
     writer.close({})
     assert first_not_finite(open_run(tmp_path / "run")) is None
+
+
+def test_numbers_whose_squares_overflow_are_finite(tmp_path: Path) -> None:
+    model = torch.nn.Linear(4, 4, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    with torch.no_grad():
+        model.weight.fill_(3e38)
+    with spectrain.watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(2):
+            model(torch.zeros(2, 4)).sum().backward()
+            model.weight.grad = torch.full((4, 4), -3e38)
+            optimizer.step()
+    assert open_run(tmp_path / "run").metrics(measure="not_finite").is_empty()

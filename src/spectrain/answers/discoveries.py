@@ -11,8 +11,8 @@ from jaxtyping import Float64
 def q_values(p_values: Sequence[float]) -> Float64[np.ndarray, " n"]:
     """q-values of the procedure of Benjamini and Hochberg: min over j ≥ i of p₍ⱼ₎·n/j.
 
-    As ``scipy.stats.false_discovery_control``, without the second that importing ``scipy.stats``
-    takes.
+    As ``scipy.stats.false_discovery_control``, without importing ``scipy.stats``, which alone
+    takes four tenths of a second.
 
     Source:
         Benjamini & Hochberg 1995, J. R. Stat. Soc. B 57, §3.1.

@@ -34,13 +34,11 @@ class LossCourse:
         direction: of its trend.
         before: median over the third quarter of the run.
         after: over the last quarter.
-        since: first step of the second half.
     """
 
     direction: Direction
     before: float
     after: float
-    since: int
 
 
 def loss_course(run: Run) -> LossCourse | None:
@@ -65,8 +63,7 @@ def loss_course(run: Run) -> LossCourse | None:
     parts = np.array_split(np.arange(losses.height), min(MOST, max(losses.height, 1)))
     values = losses["value"].to_numpy()
     means = np.array([values[part].mean() for part in parts if len(part)])
-    half = len(means) // 2
-    late = means[half:]
+    late = means[len(means) // 2 :]
     if len(late) < ENOUGH:
         return None
     found = trend(late, np.random.default_rng(_SEED))
@@ -74,5 +71,4 @@ def loss_course(run: Run) -> LossCourse | None:
     if found.p_value > 1 - LEVEL:
         direction = Direction.LEVEL
     before, after = np.array_split(late, 2)
-    since = int(losses["step"][int(parts[half][0])])
-    return LossCourse(direction, float(np.median(before)), float(np.median(after)), since)
+    return LossCourse(direction, float(np.median(before)), float(np.median(after)))

@@ -25,6 +25,12 @@ def read_series(run: Run, source: Source, measure: str) -> pl.DataFrame:
     )
 
 
+def last_step(run: Run) -> int:
+    """The last step of which something is recorded, or 0."""
+    steps = run.metrics(source=[Source.TRAINING, Source.GRADIENT, Source.WEIGHT])["step"]
+    return int(steps.to_numpy().max(initial=0))
+
+
 def by_block(frame: pl.DataFrame) -> Mapping[str, pl.DataFrame]:
     """The rows of each block."""
     return {str(name): rows for (name,), rows in frame.group_by("block", maintain_order=True)}

@@ -8,6 +8,7 @@ from math import ceil
 import polars as pl
 
 from spectrain.answers.phrases import plural
+from spectrain.answers.series import last_step
 from spectrain.core import Source
 from spectrain.records import Run
 
@@ -42,7 +43,7 @@ def sufficient(run: Run, need: Need) -> str | None:
     rows = run.metrics(source=need.source, measure=need.measure).filter(pl.col("value").is_finite())
     if rows.is_empty():
         return f"Record {named}: leave measures= as it is, or name it there."
-    length = int(run.metrics()["step"].max()) + 1  # type: ignore[arg-type]
+    length = last_step(run) + 1
     counted = rows.filter(pl.col("step") >= need.skipped * length)
     of_blocks = counted.group_by("block").agg(pl.col("step").unique().sort())["step"].to_list()
     steps: list[int] = max(of_blocks, key=len, default=[])

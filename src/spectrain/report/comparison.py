@@ -10,7 +10,7 @@ import polars as pl
 
 from spectrain.answers import QUESTIONS, Finding, diagnose
 from spectrain.answers.rank.finding import read_shares
-from spectrain.answers.series import read_series
+from spectrain.answers.series import last_step, read_series
 from spectrain.core import Block, InputError, Role, Source
 from spectrain.page.curves import Curve, thinned
 from spectrain.records import Run
@@ -96,7 +96,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
     if len(runs) < 2:
         raise InputError("fewer than two runs are given", remedy="pass two or more to compare")
     findings = [diagnose(run) for run in runs]
-    last = min(_last_step(run) for run in runs)
+    last = min(last_step(run) for run in runs)
     return Comparison(
         names=distinct_names(runs),
         steps=last,
@@ -135,11 +135,6 @@ def role_curves(run: Run, blocks: Sequence[Block]) -> dict[str, Curve]:
         str(role): thinned(str(role), series)
         for (role,), series in medians.group_by("role", maintain_order=True)
     }
-
-
-def _last_step(run: Run) -> int:
-    steps = run.metrics(source=[Source.TRAINING, Source.GRADIENT])["step"]
-    return int(steps.to_numpy().max(initial=0))
 
 
 def _losses(runs: Sequence[Run], last: int) -> list[LossRow]:

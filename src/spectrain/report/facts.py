@@ -45,12 +45,6 @@ def _sentence(run: Run) -> str:
     return ", ".join([*parts, state])
 
 
-def last_step(run: Run) -> int:
-    """The last step of which something is recorded, or 0."""
-    steps = run.metrics(source=[Source.TRAINING, Source.GRADIENT, Source.WEIGHT])["step"]
-    return int(steps.to_numpy().max(initial=0))
-
-
 def _figures(run: Run, blocks: Sequence[Block]) -> Iterator[tuple[str, str]]:
     gradients = run.metrics(source=Source.GRADIENT)["step"]
     training = run.metrics(source=Source.TRAINING).filter(pl.col("value").is_finite())

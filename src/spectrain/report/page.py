@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
 from spectrain.answers import QUESTIONS, Finding, diagnose, events
 from spectrain.answers.question import Part
+from spectrain.answers.series import last_step
 from spectrain.core import Block, RunError
 from spectrain.page.curves import Curve, loss_curves, sampled_steps, thinned
 from spectrain.page.elements import chart, counted, fold, missing
@@ -21,7 +22,7 @@ from spectrain.records.layout import write_whole
 from spectrain.report.clock import read_clock
 from spectrain.report.courses import Courses, read_courses
 from spectrain.report.densities import read_densities
-from spectrain.report.facts import configuration, cost, headline, last_step, skipped
+from spectrain.report.facts import configuration, cost, headline, skipped
 from spectrain.report.glossary import glossary, names_of, terms
 from spectrain.report.grids import Grid, grid_rows, read_grids
 from spectrain.report.milestones import Milestone, milestones, read_gradient_norm, read_rates
