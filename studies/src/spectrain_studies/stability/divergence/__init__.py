@@ -1,0 +1,1 @@
+"""Whether divergences are announced before the loss shows them."""

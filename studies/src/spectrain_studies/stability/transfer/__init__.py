@@ -1,0 +1,1 @@
+"""Whether the layer whose scaling with width was left out is named."""
