@@ -64,10 +64,10 @@ class Budget:
 def too_short(budget: Budget, steps: int) -> str:
     """That branches are too short for anything to be adopted, and what would suffice."""
     needed = budget.passes * int(TELLING * steps) / budget.branch / steps
+    length = f"{budget.branch:,} steps are {budget.branch / steps:.1%} of the run"
     return (
-        f"branches of {budget.branch:,} steps are {budget.branch / steps:.1%} of the run, and "
-        f"those of {BLIND:.1%} and less told nothing of its end: effects are shown, none is adopted; "
-        f"share={needed:.2g} would buy branches of half the run"
+        f"branches of {length}, and those of {BLIND:.1%} and less told nothing of its end: effects "
+        f"are shown, none is adopted; share={needed:.2g} would buy branches of half the run"
     )
 
 
