@@ -16,7 +16,7 @@ from spectrain.cli.main import main
 from spectrain.core import InputError, RunError, Step
 from spectrain.optim.spectral_momentum import SpectralMomentum
 from spectrain.report.page import render
-from spectrain.trials import Change, Rule, SetUp, to_muon
+from spectrain.trials import Change, SetUp, Stepper, to_muon
 from spectrain.trials.live import setup_of
 
 
@@ -131,7 +131,7 @@ def test_a_damaged_trial_is_told(tmp_path: Path) -> None:
 def test_set_up_of_optimizers() -> None:
     model = Net()
     setup = setup_of(model, made(model))
-    assert setup.assignments["up.weight"].rule is Rule.MUON
+    assert setup.assignments["up.weight"].rule is Stepper.MUON
     assert (setup.muon_lr, setup.adamw_lr) == (0.02, 1e-3)
     assert setup.assignments["head.bias"].decay == 0.01
     again = setup_of(model, setup.optimizers(model))

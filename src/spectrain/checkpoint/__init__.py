@@ -2,6 +2,7 @@
 
 from spectrain.checkpoint.differences import compare_changes, compare_checkpoints
 from spectrain.checkpoint.inspect import Inspection, inspect_checkpoints
+from spectrain.checkpoint.odd import odd_blocks
 from spectrain.checkpoint.open import open_checkpoint
 from spectrain.checkpoint.stored import Checkpoint, Product, Stored
 
@@ -13,5 +14,6 @@ __all__ = [
     "compare_changes",
     "compare_checkpoints",
     "inspect_checkpoints",
+    "odd_blocks",
     "open_checkpoint",
 ]

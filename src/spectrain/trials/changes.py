@@ -9,7 +9,7 @@ from math import prod
 
 from spectrain.core import Block, InputError, Role
 from spectrain.network import Network
-from spectrain.trials.setup import Rule, SetUp
+from spectrain.trials.setup import SetUp, Stepper
 
 QUERY_KEY = (Role.ATTENTION_Q, Role.ATTENTION_K)
 RECURRENT = (Role.RECURRENT_INPUT, Role.RECURRENT_HIDDEN)
@@ -70,7 +70,7 @@ def to_muon(
         Liu et al. 2025, arXiv:2502.16982, §2.2: 0.2·√max(m, n) matches AdamW's RMS.
     """
     names = matching(setup, patterns)
-    fields = {"rule": Rule.MUON, "length": "match_rms_adamw", "rate": rate, "cut": parts}
+    fields = {"rule": Stepper.MUON, "length": "match_rms_adamw", "rate": rate, "cut": parts}
     return Change(
         name or f"{', '.join(patterns)} to Muon{_times(rate)}",
         lambda base: base.altered(names, **fields),
@@ -92,7 +92,7 @@ def to_adamw(
     return Change(
         name or f"{', '.join(patterns)} to AdamW{_times(rate)}",
         lambda base: base.altered(
-            names, rule=Rule.ADAMW, rate=rate, cut=1, exponent=0.0, rows_beta=0.0
+            names, rule=Stepper.ADAMW, rate=rate, cut=1, exponent=0.0, rows_beta=0.0
         ),
         names,
         alone=alone,
@@ -187,36 +187,36 @@ def candidates(setup: SetUp, network: Network) -> tuple[Change, ...]:
 
 
 def _candidates(setup: SetUp, network: Network) -> Iterator[Change]:
-    ruled = {rule: {n for n, a in setup.assignments.items() if a.rule is rule} for rule in Rule}
-    muon = sorted(ruled[Rule.MUON])
+    ruled = {rule: {n for n, a in setup.assignments.items() if a.rule is rule} for rule in Stepper}
+    muon = sorted(ruled[Stepper.MUON])
 
-    def of(rule: Rule, *roles: Role) -> list[str]:
+    def of(rule: Stepper, *roles: Role) -> list[str]:
         by_role: dict[str, set[Role]] = {}
         for block in network.blocks:
             by_role.setdefault(block.parameter, set()).add(block.role)
         return [n for n, r in by_role.items() if n in ruled[rule] and r <= set(roles)]
 
-    recurrent = set(of(Rule.ADAMW, *RECURRENT))
+    recurrent = set(of(Stepper.ADAMW, *RECURRENT))
     for parts, those in sorted(_cuts(network, recurrent, per_head=False).items()):
         yield to_muon(setup, *those, parts=parts, name=f"recurrent to Muon in {parts} gates")
     if muon:
         yield even_rows(setup, *muon, name="even rows")
-    if names := of(Rule.ADAMW, Role.HEAD):
+    if names := of(Stepper.ADAMW, Role.HEAD):
         yield to_muon(setup, *names, name="head to Muon")
-    if names := [n for n in of(Rule.ADAMW, Role.EMBEDDING) if n in _matrices(network)]:
+    if names := [n for n in of(Stepper.ADAMW, Role.EMBEDDING) if n in _matrices(network)]:
         yield to_muon(setup, *names, name="embedding to Muon")
     if muon:
         why = "where Muon gains nothing, one rule for all is simpler"
         yield to_adamw(setup, *muon, name="all to AdamW", alone=True, why=why)
-    if names := of(Rule.MUON, *QUERY_KEY):
+    if names := of(Stepper.MUON, *QUERY_KEY):
         yield to_adamw(setup, *names, name="queries and keys to AdamW")
-    convolutions = of(Rule.MUON, Role.CONV)
+    convolutions = of(Stepper.MUON, Role.CONV)
     if convolutions and set(convolutions) < set(muon):
         why = "a kernel is flattened to a matrix, for want of a better reading"
         yield to_adamw(setup, *convolutions, name="convolutions to AdamW", why=why)
-    for parts, those in sorted(_cuts(network, ruled[Rule.MUON], per_head=True).items()):
+    for parts, those in sorted(_cuts(network, ruled[Stepper.MUON], per_head=True).items()):
         yield cut(setup, parts, *those, name=f"attention per head, {parts} parts")
-    for parts, those in sorted(_cuts(network, ruled[Rule.MUON], per_head=False).items()):
+    for parts, those in sorted(_cuts(network, ruled[Stepper.MUON], per_head=False).items()):
         yield cut(setup, parts, *those, name=f"fused projections in {parts} parts")
 
 

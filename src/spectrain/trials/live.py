@@ -13,7 +13,7 @@ from spectrain.core import InputError
 from spectrain.optim.spectral_momentum import SpectralMomentum
 from spectrain.trials.conduct import Changes, changes_for, conduct, kept_in
 from spectrain.trials.result import TrialResult
-from spectrain.trials.setup import Assignment, Rule, SetUp
+from spectrain.trials.setup import Assignment, SetUp, Stepper
 from spectrain.trials.snapshot import Snapshot
 from spectrain.trials.source import Loss, Source
 
@@ -109,16 +109,16 @@ def setup_of(model: nn.Module, optimizers: Iterable[Optimizer]) -> SetUp:
                     (float(g["lr"]) for (_, g), r in zip(groups, rules, strict=True) if r is rule),
                     default=0.0,
                 )
-                for rule in (Rule.MUON, Rule.ADAMW)
+                for rule in (Stepper.MUON, Stepper.ADAMW)
             ),
             strict=True,
         )
     )
-    assignments = {name: Assignment(Rule.ADAMW, rate=0.0) for name in names.values()}
+    assignments = {name: Assignment(Stepper.ADAMW, rate=0.0) for name in names.values()}
     for (_, group), rule in zip(groups, rules, strict=True):
         length = group.get("adjust_lr_fn") or "original"
-        matched = rule is Rule.MUON and length == "match_rms_adamw"
-        peak = told["muon_lr" if rule is Rule.MUON and not matched else "adamw_lr"]
+        matched = rule is Stepper.MUON and length == "match_rms_adamw"
+        peak = told["muon_lr" if rule is Stepper.MUON and not matched else "adamw_lr"]
         if matched and not peak:
             peak = told["adamw_lr"] = float(group["lr"])
         for parameter in group["params"]:
@@ -130,10 +130,10 @@ def setup_of(model: nn.Module, optimizers: Iterable[Optimizer]) -> SetUp:
                     cut=int(group.get("cut", 1)),
                     exponent=float(group.get("exponent", 0.0)),
                     rows_beta=float(group.get("rows_beta", 0.0)),
-                    length=length if rule is Rule.MUON else "original",
+                    length=length if rule is Stepper.MUON else "original",
                 )
-    betas = _one(groups, rules, Rule.ADAMW, "betas", (0.9, 0.95))
-    momentum = _one(groups, rules, Rule.MUON, "momentum", 0.95)
+    betas = _one(groups, rules, Stepper.ADAMW, "betas", (0.9, 0.95))
+    momentum = _one(groups, rules, Stepper.MUON, "momentum", 0.95)
     ordered = {name: assignments[name] for name in names.values()}
     return SetUp(
         ordered,
@@ -144,13 +144,13 @@ def setup_of(model: nn.Module, optimizers: Iterable[Optimizer]) -> SetUp:
     )
 
 
-def _rule(optimizer: Optimizer, group: dict[str, Any]) -> Rule:
+def _rule(optimizer: Optimizer, group: dict[str, Any]) -> Stepper:
     if isinstance(optimizer, Muon | SpectralMomentum):
-        return Rule.MUON
+        return Stepper.MUON
     if isinstance(optimizer, AdamW) or (
         isinstance(optimizer, Adam) and not group.get("weight_decay")
     ):
-        return Rule.ADAMW
+        return Stepper.ADAMW
     raise InputError(
         f"a trial cannot go on with {type(optimizer).__name__}",
         remedy="pass base=usual_setup(model, spectrain.find_blocks(model), …) with rates of yours",
@@ -159,8 +159,8 @@ def _rule(optimizer: Optimizer, group: dict[str, Any]) -> Rule:
 
 def _one(
     groups: Sequence[tuple[Optimizer, dict[str, Any]]],
-    rules: Sequence[Rule],
-    rule: Rule,
+    rules: Sequence[Stepper],
+    rule: Stepper,
     key: str,
     default: Any,
 ) -> Any:
