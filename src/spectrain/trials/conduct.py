@@ -77,7 +77,7 @@ def trial(
     What a short branch shows is carried to the end of the run by what whole trainings showed of it,
     see :mod:`spectrain.trials.horizon`: branches of an eighth of the run and less told nothing of
     its end, so that within the default ``share`` effects are shown and no change is adopted.
-    ``share=2`` and more buys branches that can tell.
+    A ``share`` of several runs buys branches that can tell; the result says how much.
 
     Args:
         model: as the run will start with it, or a function that makes it (for several processes one
