@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import inf, isfinite, log, sqrt
 
 import numpy as np
 from jaxtyping import Float64
@@ -109,4 +109,5 @@ def _raised(rest: Values) -> float:
 def _passes(last: float, margin: float, rate: float) -> float | None:
     if margin <= 0:
         return float(last)
-    return float(last + margin / rate) if rate > 0 else None
+    when = float(last) + margin / float(rate) if rate > 0 else inf
+    return when if isfinite(when) else None
