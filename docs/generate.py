@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from campaigns import page as campaigns
 
 from spectrain.answers import QUESTIONS, Question
 from spectrain.calibration import read, table
@@ -57,6 +58,7 @@ def write_pages(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "measures.md").write_text(glossary(REGISTRIES), "utf-8")
     (folder / "calibration.md").write_text(table(read(CALIBRATION)), "utf-8")
+    (folder / "campaigns.md").write_text(campaigns.render(), "utf-8")
     (folder / "questions.md").write_text(questions(QUESTIONS), "utf-8")
     (folder / "metrics.md").write_text(columns("metrics"), "utf-8")
     (folder / "quantities.md").write_text(recorded(all_quantities().values()), "utf-8")
