@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from spectrain_studies.descent.config import Config
 from spectrain_studies.descent.draws import KINDS, fixed_weights, normal
 from spectrain_studies.frame import Experiment, Outcome
 
-ACTIVATIONS = {"relu": F.relu, "abs": torch.abs, "leaky relu": F.leaky_relu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "abs": torch.abs,
+    "leaky relu": F.leaky_relu,
+}
 """All 1-Lipschitz."""
 
 ROWS, INPUTS, DIRECTIONS = 32, 16, 8
