@@ -18,7 +18,7 @@ whole at the upper end of its interval: sampling costs some 5 % more than the mo
 OWN = (Cadence.OFTEN, Cadence.SOMETIMES, Cadence.RARELY)
 """Cadences with turns of their own; SELDOM goes along with some rounds of SOMETIMES."""
 
-SHARES = {Cadence.OFTEN: 0.13, Cadence.SOMETIMES: 0.66, Cadence.RARELY: 0.21}
+SHARES = {Cadence.OFTEN: 0.14, Cadence.SOMETIMES: 0.66, Cadence.RARELY: 0.2}
 """What each cadence may take of the budget; SELDOM has its part in that of SOMETIMES."""
 
 SELDOM_EVERY = 3

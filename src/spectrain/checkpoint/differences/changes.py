@@ -137,10 +137,13 @@ def _overlaps(a: Tensor, b: Tensor, norm: float, count: int) -> tuple[float, flo
 
 
 def _norm(matrix: Tensor) -> float:
-    """‖W‖_F, in float64 panel by panel: torch would widen the whole."""
+    """‖W‖_F, in float64 panel by panel: torch would widen the whole.
+
+    As numbers and not as tensors: small tensors that stay keep the panels' memory in pieces.
+    """
     height = max(1, PANEL // max(matrix[:1].numel(), 1))
-    parts = [torch.linalg.vector_norm(p, dtype=torch.float64) for p in matrix.split(height)]
-    return float(torch.linalg.vector_norm(torch.stack(parts))) if parts else 0.0
+    panels = matrix.split(height)
+    return math.hypot(*(torch.linalg.vector_norm(p, dtype=torch.float64).item() for p in panels))
 
 
 def as_matrix(whole: Tensor, view: View) -> Tensor:
