@@ -5,9 +5,11 @@ READY := .venv/.ready
 # One thread a process: small matrices gain nothing from more, and results stay the same anywhere.
 export OMP_NUM_THREADS := 1
 WORKERS ?= 2
+VERSION ?= 3.13
+TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format docs bench bench-check bench-gpu calibration clean
+.PHONY: help setup demo test test-slow test-lowest test-python test-packages mutants campaign check format docs bench bench-check bench-gpu calibration clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -29,6 +31,28 @@ test: setup  ## all tests but the slow ones
 
 test-slow: setup  ## the slow tests
 	$(BIN)/pytest -m slow
+
+test-lowest:  ## the tests with the oldest libraries that are allowed, in .venv-lowest
+	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --constraint constraints-lowest.txt \
+		--editable '.[test]' --editable studies
+	.venv-lowest/bin/pytest -m 'not slow' --numprocesses $(WORKERS) $(TESTS)
+
+test-python:  ## the tests with the newest libraries on Python VERSION, in .venv-VERSION
+	test -x .venv-$(VERSION)/bin/python || python$(VERSION) -m venv .venv-$(VERSION)
+	.venv-$(VERSION)/bin/python -m pip install --quiet --upgrade --editable '.[test]' --editable studies
+	.venv-$(VERSION)/bin/pytest -m 'not slow' --numprocesses $(WORKERS) $(TESTS)
+
+test-packages: setup  ## build wheels and sdists, install and try them in empty environments
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt build twine
+	$(BIN)/python -m campaigns.packages
+
+mutants: setup  ## do the tests notice 300 changes of the code? campaigns/results/mutants.json
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt cosmic-ray
+	$(BIN)/python -m campaigns.mutants --count 300
+
+campaign: setup  ## kills, full disks, clock jumps and the like: campaigns/results/hardships.json
+	$(BIN)/python -m campaigns.hardships --scale $(or $(SCALE),1)
 
 check: setup  ## style and types
 	$(BIN)/ruff check

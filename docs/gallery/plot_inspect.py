@@ -21,9 +21,8 @@ import torch
 from safetensors.torch import save_file
 
 from spectrain.answers import randomness
-from spectrain.checkpoint import inspect_checkpoints, open_checkpoint
-from spectrain.checkpoint.odd import odd_blocks
-from spectrain.report.health import health_frame
+from spectrain.checkpoint import inspect_checkpoints, odd_blocks, open_checkpoint
+from spectrain.report import health_frame
 
 generator = torch.Generator().manual_seed(0)
 

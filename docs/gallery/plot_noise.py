@@ -14,8 +14,7 @@ import torch
 from torch import nn
 
 import spectrain
-from spectrain.answers import noise
-from spectrain.answers.noise.samples import read_directions
+from spectrain.answers import noise, read_directions
 from spectrain.noise import additive, directions, multiplicative, pooled_echo
 
 # %%

@@ -14,7 +14,7 @@ from spectrain.core import InputError
 from spectrain.matrix import (
     MEASURES,
     Spectrum,
-    Status,
+    SpectrumStatus,
     diagonal_spectrum,
     effective_rank,
     gram_spectrum,
@@ -340,4 +340,4 @@ def test_a_long_table_with_few_rows_or_none_that_are_not_zero(filled: int, wide:
     found = spectrum(matrix)
     expected = torch.linalg.svdvals(matrix.double())
     torch.testing.assert_close(found.values, expected, rtol=0, atol=1e-14)  # seen: 7e-16
-    assert found.status.item() == int(Status.OK if filled else Status.ZERO)
+    assert found.status.item() == int(SpectrumStatus.OK if filled else SpectrumStatus.ZERO)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spectrain.core.errors import InputError
-from spectrain.matrix import MEASURES, Spectrum, Status
+from spectrain.matrix import MEASURES, Spectrum, SpectrumStatus
 from spectrain.matrix.lanczos import begin, extend, no_triples, ritz, ritz_mixing, rules
 from spectrain.matrix.probing import LEAST
 from spectrain.matrix.sketch import Sketch, sketch
@@ -66,7 +66,7 @@ SPECTRA: dict[str, Callable[[int], Tensor]] = {
 
 def covered(found: Sketch, values: Tensor) -> dict[str, bool]:
     """Which intervals hold the truth, up to 1e-6 of it."""
-    status = torch.tensor(int(Status.OK), dtype=torch.int8)
+    status = torch.tensor(int(SpectrumStatus.OK), dtype=torch.int8)
     exact = Spectrum(values, torch.zeros_like(values), (SIZE, LONGER), "prescribed", status)
     held = {}
     for name in ESTIMATES:

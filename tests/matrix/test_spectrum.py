@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectrain.matrix import diagonal_spectrum, effective_rank, nuclear_norm, spectrum
-from spectrain.matrix.spectrum import REASONS, Status, relative_error
+from spectrain.matrix.spectrum import REASONS, SpectrumStatus, relative_error
 
 
 def test_every_status_has_its_reason() -> None:
-    assert set(REASONS) == set(Status)
-    assert [status for status in Status if REASONS[status] is None] == [Status.OK]
+    assert set(REASONS) == set(SpectrumStatus)
+    assert [status for status in SpectrumStatus if REASONS[status] is None] == [SpectrumStatus.OK]
 
 
 def test_indexing_takes_one_matrix(generator: torch.Generator) -> None:

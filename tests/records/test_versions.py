@@ -1,4 +1,4 @@
-"""Runs of older formats read like new ones: a stored run of format 1, and one resumed since."""
+"""Runs of older formats and versions read like new ones: stored ones, and one resumed since."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from spectrain.answers import QUESTIONS, diagnose
 from spectrain.core import Record, Source
 from spectrain.records import SCHEMA_VERSION, Run, RunWriter, open_run
 from spectrain.records.schema import SAMPLE, SCHEMAS
 
 FORMAT_1 = Path(__file__).parent / "format_1"
+FORMAT_2 = Path(__file__).parent / "format_2"
 
 
 @pytest.fixture
@@ -105,3 +107,21 @@ def test_series_with_an_index_have_a_column_each(old: Path) -> None:
     assert frame["noise/sigma/2"].to_list() == [
         value for (_, index), value in directions(open_run(old), "sigma").items() if index == 2
     ]
+
+
+def test_the_stored_run_of_0_1_reads_as_it_was_written(tmp_path: Path) -> None:
+    path = shutil.copytree(FORMAT_2, tmp_path / "run")
+    written = json.loads((FORMAT_2 / "manifest.json").read_text())
+    assert (written["schema_version"], written["versions"]["spectrain"]) == (2, "0.1.0")
+    run = open_run(path)
+    rows = pl.read_parquet(list((FORMAT_2 / "metrics").glob("*.parquet")))
+    kept = ["step", "block", "source", "measure", "index", "value", "error", "count", "reason"]
+    assert run.metrics().select(kept).equals(rows.select(kept))
+    assert run.spectra().height == 32
+    assert [block.name for block in run.blocks] == ["0.weight", "2.weight"]
+    assert run.summary["finished"]
+
+
+def test_a_run_of_0_1_is_answered(tmp_path: Path) -> None:
+    run = open_run(shutil.copytree(FORMAT_2, tmp_path / "run"))
+    assert [found.name for found in diagnose(run)] == list(QUESTIONS)

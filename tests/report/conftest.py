@@ -1,17 +1,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page
 
 from spectrain.answers import Finding, diagnose
 from spectrain.records import Run
 from spectrain.report import render
-from support.browser import Visit, running_browser, visit
 from support.synthetic_run import write_run
+
+if TYPE_CHECKING:  # tests that open no page run without Playwright
+    from playwright.sync_api import Browser, Page
+
+    from support.browser import Visit
+
+collect_ignore = (
+    []
+    if find_spec("playwright")
+    else [
+        "test_browser.py",
+        "test_page_in_browser.py",
+        "test_many.py",
+        "serve/test_live_browser.py",
+    ]
+)
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +55,8 @@ def page_file(
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One browser for all."""
+    from support.browser import running_browser
+
     with running_browser() as started:
         yield started
 
@@ -47,6 +64,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def opened(browser: Browser, page_file: Path) -> Iterator[Visit]:
     """The page, opened once for all tests that only read it."""
+    from support.browser import visit
+
     seen = visit(browser, page_file, width=1400)
     yield seen
     seen.page.context.close()

@@ -14,8 +14,8 @@ from spectrain.core import InputError
 from spectrain.network import find_blocks
 from spectrain.trials import (
     Change,
-    Rule,
     SetUp,
+    Stepper,
     candidates,
     rate,
     to_adamw,
@@ -76,7 +76,7 @@ def test_harm_is_told_and_a_gain_adopted() -> None:
     assert by_name["embedding rests"].effect.harm > 0.9
     assert not by_name["embedding rests"].adopted
     assert found.adopted == ("head faster",)
-    assert found.setup.assignments["head.weight"].rule is Rule.MUON
+    assert found.setup.assignments["head.weight"].rule is Stepper.MUON
     assert found.statement.startswith("Adopt head faster: held-out loss lower by ")
     assert found.verifications[-1].effect.gains
     assert found.share < 0.4

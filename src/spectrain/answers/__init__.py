@@ -6,6 +6,7 @@ from spectrain.answers.diagnose import diagnose
 from spectrain.answers.events import events
 from spectrain.answers.finding import Finding, Group, Label, Row, Sign, Status
 from spectrain.answers.noise import noise
+from spectrain.answers.noise.samples import read_directions
 from spectrain.answers.question import QUESTIONS, Question
 from spectrain.answers.randomness import randomness
 from spectrain.answers.rank import rank
@@ -26,11 +27,11 @@ __all__ = [
     "audit",
     "descent",
     "diagnose",
-    "events",
     "noise",
     "plan_of",
     "randomness",
     "rank",
+    "read_directions",
     "regime",
     "select_blocks",
     "stability",

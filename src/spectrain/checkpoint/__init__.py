@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spectrain.checkpoint.differences import compare_changes, compare_checkpoints
     from spectrain.checkpoint.inspect import Inspection, inspect_checkpoints
+    from spectrain.checkpoint.odd import odd_blocks
     from spectrain.checkpoint.open import open_checkpoint
     from spectrain.checkpoint.stored import Checkpoint, Product, Stored
 
@@ -22,6 +23,7 @@ __all__ = [
     "compare_changes",
     "compare_checkpoints",
     "inspect_checkpoints",
+    "odd_blocks",
     "open_checkpoint",
 ]
 
@@ -33,6 +35,7 @@ HOMES = {
     "compare_changes": "differences",
     "compare_checkpoints": "differences",
     "inspect_checkpoints": "inspect",
+    "odd_blocks": "odd",
     "open_checkpoint": "open",
 }
 """The module that defines each public name."""

@@ -30,7 +30,7 @@ from spectrain.matrix import (
     UNRESOLVED,
     Sketch,
     Spectrum,
-    Status,
+    SpectrumStatus,
     diagonal_spectrum,
     spectrum,
 )
@@ -93,7 +93,7 @@ class Measured:
     ) -> None:
         """Take what of a matrix is zero, where anything is; qualified as its spectrum ``s`` is."""
         entries = matrix.double() if matrix.element_size() == 1 else matrix  # float8 compares not
-        finite = int(s.status) != Status.NOT_FINITE
+        finite = int(s.status) != SpectrumStatus.NOT_FINITE
         reason = s.reasons[0] or note
         for name, measure in ENTRY_MEASURES.items():
             value = measure(entries).item() if finite else None

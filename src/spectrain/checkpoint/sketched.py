@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spectrain.matrix import MEASURES, SKETCHED, Estimate, Sketch, sketch
+from spectrain.matrix import MEASURES, SKETCHED, Sketch, SketchEstimate, sketch
 from spectrain.matrix.estimate import COSTS, worthwhile_products
 
 SKETCH_FROM = 4096
@@ -40,7 +40,7 @@ def sketched(matrix: Float[Tensor, "m n"], *, seed: int = 0) -> Sketch | None:
     return found if found.probes and found.half_width <= RTOL else None
 
 
-def estimates(found: Sketch) -> dict[str, Estimate | None]:
+def estimates(found: Sketch) -> dict[str, SketchEstimate | None]:
     """Every measure by name; ``None`` where a sketch does not tell it.
 
     Example:
@@ -49,8 +49,8 @@ def estimates(found: Sketch) -> dict[str, Estimate | None]:
         (8.0, None)
     """
     rank = found.effective_rank
-    known: dict[str, Estimate] = {name: getattr(found, name) for name in SKETCHED}
-    known["spectral_entropy"] = Estimate(
+    known: dict[str, SketchEstimate] = {name: getattr(found, name) for name in SKETCHED}
+    known["spectral_entropy"] = SketchEstimate(
         math.log(rank.value),
         rank.standard_error / rank.value,
         math.log(rank.low),
@@ -59,11 +59,11 @@ def estimates(found: Sketch) -> dict[str, Estimate | None]:
     return {name: known.get(name) for name in MEASURES}
 
 
-def standard_error(estimate: Estimate) -> float:
+def standard_error(estimate: SketchEstimate) -> float:
     """The error whose 95 % interval is that of the estimate, its bounds beyond chance included.
 
     Example:
-        >>> round(standard_error(Estimate(1.0, 0.1, 0.804, 1.196)), 3)
+        >>> round(standard_error(SketchEstimate(1.0, 0.1, 0.804, 1.196)), 3)
         0.1
     """
     return (estimate.high - estimate.low) / (2 * TWO_SIDED)

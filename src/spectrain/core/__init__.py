@@ -1,6 +1,16 @@
 """The nouns of spectrain: block, measure, record, sink, errors."""
 
-from spectrain.core.block import MEANINGS, Block, Composition, Feed, Role, Rule, Skipped, Tap, View
+from spectrain.core.block import (
+    MEANINGS,
+    Block,
+    Combination,
+    Composition,
+    Feed,
+    Role,
+    Skipped,
+    Tap,
+    View,
+)
 from spectrain.core.errors import InputError, MonitorWarning, RunError, SpectrainError
 from spectrain.core.measure import Measure, Reduction, Registry, UnknownMeasureError
 from spectrain.core.plan import Plan, Step, usual_step
@@ -9,10 +19,8 @@ from spectrain.core.record import Record, Source, SpectrumRecord
 from spectrain.core.sink import Described, Sink
 
 __all__ = [
-    "MEANINGS",
-    "OWN",
-    "QUANTITIES",
     "Block",
+    "Combination",
     "Composition",
     "Described",
     "Feed",
@@ -20,13 +28,11 @@ __all__ = [
     "Measure",
     "MonitorWarning",
     "Plan",
-    "Quantities",
     "Quantity",
     "Record",
     "Reduction",
     "Registry",
     "Role",
-    "Rule",
     "RunError",
     "Sink",
     "Skipped",
@@ -37,6 +43,4 @@ __all__ = [
     "Tap",
     "UnknownMeasureError",
     "View",
-    "quantities_of",
-    "usual_step",
 ]

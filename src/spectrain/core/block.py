@@ -174,7 +174,7 @@ class View:
         return _ranges(matrix, 1, self.columns)
 
 
-class Rule(StrEnum):
+class Combination(StrEnum):
     """How several parameters make one matrix.
 
     ``PRODUCT``: s·B·A of a low-rank adapter's factors (B, A). ``RESCALED``: what DoRA changes,
@@ -203,13 +203,13 @@ class Composition:
 
     Example:
         >>> import torch
-        >>> rule = Composition(Rule.PRODUCT, ("up", "down"), scale=2.0)
+        >>> rule = Composition(Combination.PRODUCT, ("up", "down"), scale=2.0)
         >>> rule.of([torch.ones(2, 1), torch.tensor([[1.0, 3.0]])])
         tensor([[2., 6.],
                 [2., 6.]])
     """
 
-    rule: Rule
+    rule: Combination
     parameters: tuple[str, ...]
     scale: float = 1.0
     base: View = View()
@@ -219,7 +219,7 @@ class Composition:
         import torch
 
         first, second, *more = tensors
-        if self.rule is not Rule.WEIGHT_NORM:
+        if self.rule is not Combination.WEIGHT_NORM:
             product = self.scale * first.flatten(1) @ second.flatten(1)
             if not more:
                 return product
@@ -302,7 +302,9 @@ class Block:
         fields["view"] = _view(fields["view"])
         if (made := fields.get("composition")) is not None:
             parameters, base = tuple(made["parameters"]), _view(made.get("base", {}))
-            fields["composition"] = Composition(Rule(made["rule"]), parameters, made["scale"], base)
+            fields["composition"] = Composition(
+                Combination(made["rule"]), parameters, made["scale"], base
+            )
         for key in ("literal_input", "criterion_input"):
             if fields[key] is not None:
                 feed = dict(fields[key])

@@ -1,6 +1,7 @@
 """Spectral against Euclidean steps: criterion, guarantees, natural steps, realised decrease."""
 
 from spectrain.descent.curvature import LayerBounds, hessian_constants
+from spectrain.descent.granularity import cut_guarantee, experts_guarantee
 from spectrain.descent.guarantees import (
     CLEAR,
     Curvature,
@@ -16,14 +17,15 @@ from spectrain.descent.least_squares import LeastSquares
 from spectrain.descent.realised import RealisedDecrease, realised_decrease
 
 __all__ = [
-    "CLEAR",
     "Curvature",
     "Favoured",
     "LayerBounds",
     "LeastSquares",
     "RealisedDecrease",
     "Steps",
+    "cut_guarantee",
     "decrease_interval",
+    "experts_guarantee",
     "favoured",
     "hessian_constants",
     "margin",

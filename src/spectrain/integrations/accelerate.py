@@ -14,6 +14,8 @@ from spectrain.integrations.bare import bare_optimizer
 from spectrain.monitor import Watch
 from spectrain.monitor import watch as watch_model
 
+__all__ = ["watch"]
+
 
 def watch(
     accelerator: Accelerator,

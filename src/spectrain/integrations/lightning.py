@@ -12,6 +12,8 @@ from torch import Tensor
 from spectrain.integrations.bare import bare_optimizer
 from spectrain.monitor import Watch, watch
 
+__all__ = ["WatchCallback"]
+
 
 class WatchCallback(Callback):
     """Watches a Lightning run: ``Trainer(callbacks=[WatchCallback("runs/mine")])``.

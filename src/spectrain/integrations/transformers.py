@@ -10,6 +10,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from spectrain.integrations.bare import bare_optimizer
 from spectrain.monitor import Watch, watch
 
+__all__ = ["WatchCallback"]
+
 
 class WatchCallback(TrainerCallback):
     """Watches a ``Trainer``'s run: ``Trainer(..., callbacks=[WatchCallback("runs/mine")])``.

@@ -27,24 +27,20 @@ from spectrain.matrix.measures import (
 )
 from spectrain.matrix.polar import PolarFactor, newton_schulz, orthogonalized, polar, residual
 from spectrain.matrix.product import product_spectrum
-from spectrain.matrix.sketch import SKETCHED, Estimate, Sketch, sketch
-from spectrain.matrix.spectrum import REASONS, Spectrum, Status
+from spectrain.matrix.sketch import SKETCHED, Sketch, SketchEstimate, sketch
+from spectrain.matrix.spectrum import REASONS, Spectrum, SpectrumStatus
 from spectrain.matrix.top import top_eigenvalue
 
 __all__ = [
     "ENTRY_MEASURES",
     "MEASURES",
-    "REASONS",
-    "RECORD_RTOL",
-    "SKETCHED",
-    "UNRESOLVED",
     "Costs",
-    "Estimate",
     "Estimates",
     "PolarFactor",
     "Sketch",
+    "SketchEstimate",
     "Spectrum",
-    "Status",
+    "SpectrumStatus",
     "condition_number",
     "diagonal_spectrum",
     "effective_rank",

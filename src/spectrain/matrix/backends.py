@@ -14,7 +14,7 @@ from spectrain.core.errors import InputError
 from spectrain.matrix import gram
 from spectrain.matrix.inputs import dense
 from spectrain.matrix.scale import largest_entry, power_of_two, unit_scale
-from spectrain.matrix.spectrum import Spectrum, Status, relative_error
+from spectrain.matrix.spectrum import Spectrum, SpectrumStatus, relative_error
 
 REDUCED = 1.5
 """Longer matrices than this ratio of sides are reduced to their triangular factor before an SVD."""
@@ -201,13 +201,13 @@ def _floor(longer: int) -> float:
 
 
 def _status(largest: Float[Tensor, "*batch"]) -> Int8[Tensor, "*batch"]:
-    status = torch.where(largest == 0, int(Status.ZERO), int(Status.OK))
-    return torch.where(largest.isfinite(), status, int(Status.NOT_FINITE)).to(torch.int8)
+    status = torch.where(largest == 0, int(SpectrumStatus.ZERO), int(SpectrumStatus.OK))
+    return torch.where(largest.isfinite(), status, int(SpectrumStatus.NOT_FINITE)).to(torch.int8)
 
 
 def _empty(like: Tensor, batch: torch.Size, shape: tuple[int, int]) -> Spectrum:
     values = like.new_zeros((*batch, 0), dtype=torch.float64)
-    status = torch.full(batch, int(Status.EMPTY), dtype=torch.int8, device=like.device)
+    status = torch.full(batch, int(SpectrumStatus.EMPTY), dtype=torch.int8, device=like.device)
     return Spectrum(values, values, shape, "none", status)
 
 

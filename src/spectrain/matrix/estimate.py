@@ -17,8 +17,8 @@ from spectrain.matrix.gram import panelled, singular_values, small_gram
 from spectrain.matrix.inputs import dense
 from spectrain.matrix.measures import MEASURES
 from spectrain.matrix.probing import LEAST
-from spectrain.matrix.sketch import DENSE, SKETCHED, Estimate, Sketch, of_spectrum, sketch
-from spectrain.matrix.spectrum import Spectrum, Status
+from spectrain.matrix.sketch import DENSE, SKETCHED, Sketch, SketchEstimate, of_spectrum, sketch
+from spectrain.matrix.spectrum import Spectrum, SpectrumStatus
 
 Choice = Literal["auto", "spectrum", "sketch"]
 
@@ -76,7 +76,7 @@ class Estimates:
         sketch: the sketch; ``None`` if not.
     """
 
-    values: Mapping[str, Estimate]
+    values: Mapping[str, SketchEstimate]
     method: str
     spectrum: Spectrum | None
     sketch: Sketch | None
@@ -128,7 +128,7 @@ def estimate(
             if found.half_width <= rtol:
                 return _sketched(found, measures)
     exact = spectrum(matrix, rtol=rtol)
-    if exact.status == Status.NOT_FINITE:
+    if exact.status == SpectrumStatus.NOT_FINITE:
         raise InputError("the matrix holds NaN or Inf", remedy="skip the step")
     values = {name: of_spectrum(exact, MEASURES[name]) for name in measures}
     return Estimates(values, exact.method, exact, None)

@@ -66,7 +66,7 @@ OWN = 0x5EED_0F_5BEC
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class SketchEstimate:
     """A quantity, how far chance moves it, and how far the method can be off beyond chance.
 
     Attributes:
@@ -100,12 +100,12 @@ class Sketch:
         deflated: Ritz vectors split off.
     """
 
-    frobenius_norm: Estimate
-    operator_norm: Estimate
-    nuclear_norm: Estimate
-    effective_rank: Estimate
-    nuclear_rank: Estimate
-    stable_rank: Estimate
+    frobenius_norm: SketchEstimate
+    operator_norm: SketchEstimate
+    nuclear_norm: SketchEstimate
+    effective_rank: SketchEstimate
+    nuclear_rank: SketchEstimate
+    stable_rank: SketchEstimate
     nodes: Float[Tensor, " p"]
     weights: Float[Tensor, " p"]
     products: int
@@ -292,7 +292,7 @@ def _result(
         nodes, order = nodes.sort()
         weights = weights[order]
     return Sketch(
-        frobenius_norm=Estimate(unit, 0.0, unit, unit),
+        frobenius_norm=SketchEstimate(unit, 0.0, unit, unit),
         operator_norm=_estimate(top * unit, 0.0, top * unit, above * unit),
         nuclear_norm=_estimate(
             nuclear * unit,
@@ -333,11 +333,11 @@ def _estimate(
     *,
     least: float = 0.0,
     most: float = math.inf,
-) -> Estimate:
+) -> SketchEstimate:
     """An estimate within its range, its interval around it: rounding may have turned them over."""
     value = min(max(value, least), most)
     low, high = min(max(low, least), value), max(min(high, most), value)
-    return Estimate(value, error, low, high)
+    return SketchEstimate(value, error, low, high)
 
 
 def _own(generator: torch.Generator | None, device: torch.device) -> torch.Generator:
@@ -366,11 +366,11 @@ def _dense(matrix: Tensor) -> Sketch:
     )
 
 
-def of_spectrum(found: Spectrum, measure: Callable[[Spectrum], Tensor]) -> Estimate:
+def of_spectrum(found: Spectrum, measure: Callable[[Spectrum], Tensor]) -> SketchEstimate:
     """A measure of a spectrum as an estimate without chance."""
     value = measure(found).item()
     slack = 2 * relative_error(found.values, found.error).item()
-    return Estimate(value, 0.0, value * (1 - slack), value * (1 + slack))
+    return SketchEstimate(value, 0.0, value * (1 - slack), value * (1 + slack))
 
 
 def _one_matrix(given: object) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from spectrain.core.notebook import MOST_ROWS, small_table
 
 
-class Status(IntEnum):
+class SpectrumStatus(IntEnum):
     """Whether a spectrum is that of an ordinary matrix."""
 
     OK = 0
@@ -21,11 +21,11 @@ class Status(IntEnum):
     NOT_FINITE = 3
 
 
-REASONS: dict[Status, str | None] = {
-    Status.OK: None,
-    Status.ZERO: "zero matrix",
-    Status.EMPTY: "empty matrix",
-    Status.NOT_FINITE: "matrix holds NaN or Inf",
+REASONS: dict[SpectrumStatus, str | None] = {
+    SpectrumStatus.OK: None,
+    SpectrumStatus.ZERO: "zero matrix",
+    SpectrumStatus.EMPTY: "empty matrix",
+    SpectrumStatus.NOT_FINITE: "matrix holds NaN or Inf",
 }
 
 
@@ -39,7 +39,7 @@ class Spectrum:
         error: bound on the absolute error of each value.
         shape: (m, n) of the matrix.
         method: back end and precision, such as ``"gram/float64"``.
-        status: one :class:`Status` a matrix.
+        status: one :class:`SpectrumStatus` a matrix.
 
     Example:
         >>> import torch
@@ -74,7 +74,7 @@ class Spectrum:
     @property
     def reasons(self) -> list[str | None]:
         """Why a matrix has no ordinary spectrum, flat over the batch. Waits for the device."""
-        return [REASONS[Status(code)] for code in self.status.flatten().tolist()]
+        return [REASONS[SpectrumStatus(code)] for code in self.status.flatten().tolist()]
 
     def __getitem__(self, index: int) -> Spectrum:
         """One matrix of a batch."""

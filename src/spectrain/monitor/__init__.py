@@ -1,6 +1,6 @@
 """Watch a live run; measure its noise, what its bulk is worth and what both steps gain."""
 
-from spectrain.monitor.contract import BrokenPromiseError, check_probe
+from spectrain.monitor.contract import PROMISES, BrokenPromiseError, check_probe, trainings_of
 from spectrain.monitor.measure_bulk import measure_bulk
 from spectrain.monitor.measure_noise import measure_noise
 from spectrain.monitor.measure_steps import measure_steps
@@ -8,6 +8,7 @@ from spectrain.monitor.surgery import Surgery
 from spectrain.monitor.watch import Watch, watch
 
 __all__ = [
+    "PROMISES",
     "BrokenPromiseError",
     "Surgery",
     "Watch",
@@ -15,5 +16,6 @@ __all__ = [
     "measure_bulk",
     "measure_noise",
     "measure_steps",
+    "trainings_of",
     "watch",
 ]

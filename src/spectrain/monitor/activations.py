@@ -25,7 +25,7 @@ RTOL = 1e-5
 
 
 @dataclass(slots=True)
-class Moments:
+class SecondMoment:
     """What is kept of the columns of A: A Aᵀ, or the diagonal of it for a token indicator.
 
     Of wide ones it may be the leading directions alone (``sketched``), whose search starts from
@@ -116,12 +116,12 @@ class ActivationStore:
     """
 
     feeds: tuple[Feed, ...] = ()
-    moments: dict[Feed, Moments] = field(default_factory=dict)
+    moments: dict[Feed, SecondMoment] = field(default_factory=dict)
     sketched: bool = False
     warm: dict[Feed, Tensor] = field(default_factory=dict)
     inseparable: set[Feed] = field(default_factory=set)
     unseen: set[Feed] = field(default_factory=set)
-    _latest: Moments | None = None
+    _latest: SecondMoment | None = None
     _calls: Counter[Feed] = field(default_factory=Counter)
 
     def add(
@@ -143,7 +143,9 @@ class ActivationStore:
                 self.moments[feed] = latest
                 return
         if own is None:
-            own = self.moments[feed] = Moments(sketched=self.sketched, warm=self.warm.get(feed))
+            own = self.moments[feed] = SecondMoment(
+                sketched=self.sketched, warm=self.warm.get(feed)
+            )
         elif sum(moments is own for moments in self.moments.values()) > 1 and self._lags(feed, own):
             self.inseparable.add(feed)
             del self.moments[feed]
@@ -171,15 +173,15 @@ class ActivationStore:
             return "no forward pass was seen: unused, or compiled before it was watched"
         return None
 
-    def _lags(self, feed: Feed, own: Moments) -> bool:
+    def _lags(self, feed: Feed, own: SecondMoment) -> bool:
         """Whether the others of a shared group are a forward pass ahead of this feed."""
         first = next(other for other, moments in self.moments.items() if moments is own)
         return first != feed
 
     def norms(self) -> dict[Feed, ActivationNorms]:
         """Squared Frobenius and operator norm of every feed; equal sizes in one batch."""
-        groups: dict[tuple[torch.Size, torch.dtype, torch.device], list[Moments]] = defaultdict(
-            list
+        groups: dict[tuple[torch.Size, torch.dtype, torch.device], list[SecondMoment]] = (
+            defaultdict(list)
         )
         distinct = _distinct(self.moments.values())
         sizes = sizes_of(distinct)
@@ -211,7 +213,7 @@ class ActivationStore:
         return sum(one.nbytes for pair in kept for one in pair if one is not None)
 
 
-def sizes_of(every: Sequence[Moments]) -> dict[int, dict[str, Tensor]]:
+def sizes_of(every: Sequence[SecondMoment]) -> dict[int, dict[str, Tensor]]:
     """By identity: measures of the channels, the margin to overflow, the size before a norm layer.
 
     Equal numbers of channels are measured in one batch.
@@ -269,5 +271,5 @@ def _padded_sum(one: Int[Tensor, " v"], other: Int[Tensor, " w"]) -> Int[Tensor,
     return total
 
 
-def _distinct(moments: Iterable[Moments]) -> list[Moments]:
+def _distinct(moments: Iterable[SecondMoment]) -> list[SecondMoment]:
     return list({id(m): m for m in moments}.values())

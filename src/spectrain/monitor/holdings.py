@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spectrain.core import Block, Record, Source
+from spectrain.core.torch_private import foreach_norms
 from spectrain.monitor.activations import ActivationStore
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.measuring import Measured, measure_blocks
@@ -140,8 +141,8 @@ def square_sums(matrices: Sequence[Tensor]) -> list[Tensor]:
     found = [torch.empty(0)] * len(matrices)
     for (dtype, _), group in groups.items():
         precise = torch.promote_types(dtype, torch.float32)
-        norms = torch._foreach_norm([matrices[index] for index in group], dtype=precise)
-        for index, square in zip(group, torch.stack(norms).double().square(), strict=True):
+        norms = foreach_norms([matrices[index] for index in group], dtype=precise)
+        for index, square in zip(group, torch.stack(list(norms)).double().square(), strict=True):
             found[index] = square
     return found
 

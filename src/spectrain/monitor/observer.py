@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from spectrain.core import QUANTITIES, Block, Quantity, Record, Sink, Source
+from spectrain.core.torch_private import backward_pass
 from spectrain.monitor import taps
 from spectrain.monitor.closure import Arguments, Calls, announced, closure_of, with_closure
 from spectrain.monitor.guard import Guard
@@ -164,7 +165,7 @@ class Observer:
 
     def begin(self, _: Any = None) -> None:
         """Open a step, if none is open and no backward pass is running."""
-        if self._opened is None and torch._C._current_graph_task_id() == -1:
+        if self._opened is None and backward_pass() == -1:
             self._outbox.begin_step()
             self.openings += 1
             self._before_opening = self._guard.seconds

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from spectrain.core import Block, Record, Source, SpectrumRecord
-from spectrain.matrix import REASONS, Status
+from spectrain.matrix import REASONS, SpectrumStatus
 from spectrain.monitor.measuring import Measured, to_records
 
-NOT_FINITE = str(REASONS[Status.NOT_FINITE])
+NOT_FINITE = str(REASONS[SpectrumStatus.NOT_FINITE])
 
 
 @runtime_checkable

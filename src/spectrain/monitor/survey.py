@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from spectrain.core import Block, InputError, Role, Rule, Skipped
+from spectrain.core import Block, Combination, InputError, Role, Skipped
 from spectrain.matrix.estimate import COSTS
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.holdings import Holdings
@@ -57,7 +57,7 @@ class Survey:
         shape, spectra = block.shape, 0 if block.view.diagonal else 1
         if (made := block.composition) is not None:  # weight and update, at one cadence
             spectra = 2
-            if made.rule is Rule.PRODUCT:
+            if made.rule is Combination.PRODUCT:
                 rank = self.scene.parameters[made.parameters[1]].shape[0]
                 shape = max(shape), min(*shape, 2 * rank)
         return PER_BLOCK + spectra * COSTS["cpu"].of_spectrum(shape, torch.float64)

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor, nn
 
+from spectrain.core.torch_private import compiles_its_call
 from spectrain.network.wrapping import WRAPPERS, modules_of
 
 sampling = False
@@ -66,6 +67,6 @@ def compiled_names(model: nn.Module) -> frozenset[str]:
     inside: set[int] = set()
     for module in model.modules():
         name = next((k.__name__ for k in type(module).__mro__ if k.__name__ in WRAPPERS), "")
-        if name == "OptimizedModule" or module._compiled_call_impl is not None:
+        if name == "OptimizedModule" or compiles_its_call(module):
             inside.update(id(part) for part in module.modules())
     return frozenset(name for name, module in modules_of(model).items() if id(module) in inside)

@@ -3,4 +3,8 @@
 from spectrain.network.find import Network, blocks_from_shapes, find_blocks
 from spectrain.network.taps import activation
 
-__all__ = ["Network", "activation", "blocks_from_shapes", "find_blocks"]
+__all__ = [
+    "Network",
+    "blocks_from_shapes",
+    "find_blocks",
+]

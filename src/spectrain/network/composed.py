@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
-from spectrain.core import Composition, Role, Rule, Skipped, View
+from spectrain.core import Combination, Composition, Role, Skipped, View
 from spectrain.network.names import DIRECTION, FACTOR, MAGNITUDE
 from spectrain.network.site import Matrix, Weight
 from spectrain.network.split import Pieces
@@ -53,7 +53,7 @@ def compositions(
         size = sizes.get(f"{module}{DIRECTION[ending]}") if ending else None
         if size is None or not _fit(size.shape, matrix.weight.shape):
             continue
-        rule = Composition(Rule.WEIGHT_NORM, (matrix.weight.parameter, size.parameter))
+        rule = Composition(Combination.WEIGHT_NORM, (matrix.weight.parameter, size.parameter))
         name = f"{matrix.weight.parameter.removesuffix(ending)}weight"
         weight = replace(matrix.weight, parameter=name, aliases=())
         yield from (
@@ -87,7 +87,7 @@ def _products(
         if down.shape[0] != up.shape[1]:
             continue
         parameters = up.weight.parameter, down.weight.parameter
-        rule = Composition(Rule.PRODUCT, parameters, scales.get((base, adapter), 1.0))
+        rule = Composition(Combination.PRODUCT, parameters, scales.get((base, adapter), 1.0))
         taken = base in several or f"{base}.weight" in places
         name = f"{base}.weight" + (f".{adapter or 'adapter'}" if taken else "")
         shape = up.shape[0], down.shape[1]
@@ -102,7 +102,7 @@ def _products(
                 yield Skipped(name, HIDDEN_BASE)
                 continue
             made_of = (*parameters, lengths.parameter, changed.weight.parameter)
-            rule = Composition(Rule.RESCALED, made_of, rule.scale, changed.view)
+            rule = Composition(Combination.RESCALED, made_of, rule.scale, changed.view)
         parts = [whole] if changed is None else pieces[changed.name]
         yield from ((_like(whole, part), rule, up.path) for part in parts)
 

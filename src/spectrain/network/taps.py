@@ -14,9 +14,10 @@ from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence
 
 from spectrain.core import Feed, InputError, Tap, View
+from spectrain.core.torch_private import StatisticsNorm, padding_of
 from spectrain.network.names import GAINS
 
-_CHANNELS_FIRST = (nn.GroupNorm, nn.modules.batchnorm._NormBase)
+_CHANNELS_FIRST = (nn.GroupNorm, StatisticsNorm)
 
 
 @torch.no_grad()
@@ -95,7 +96,7 @@ def unfolded(module: nn.Module, x: Shaped[Tensor, "*shape"]) -> Shaped[Tensor, "
         x = x.unsqueeze(0)
     if conv.transposed:
         return x.movedim(1, -1).flatten(0, -2)
-    padding = conv._reversed_padding_repeated_twice
+    padding = padding_of(conv)
     if any(padding):
         mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
         x = nn.functional.pad(x, padding, mode)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from spectrain.core.torch_private import every_child
+
 WRAPPERS = {
     "DistributedDataParallel": "module",
     "OptimizedModule": "_orig_mod",
@@ -88,6 +90,5 @@ def _walk(module: nn.Module, path: str, seen: set[int]) -> Iterator[tuple[str, n
 def _every_path(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
     """Like ``named_modules(remove_duplicate=False)``."""
     yield path, module
-    for name, child in module._modules.items():
-        if child is not None:
-            yield from _every_path(unwrapped(child), f"{path}.{name}".lstrip("."))
+    for name, child in every_child(module):
+        yield from _every_path(unwrapped(child), f"{path}.{name}".lstrip("."))

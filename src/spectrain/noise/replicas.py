@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from spectrain.core.errors import InputError
+from spectrain.core.torch_private import StatisticsNorm
 
 LossFn = Callable[[nn.Module, Any], Tensor]
 """(model, batch) ↦ mean loss over the examples of the batch, a scalar with a graph."""
@@ -131,7 +131,7 @@ def _restored(model: nn.Module, *, dropout: bool) -> Iterator[None]:
     model.train(dropout)
     if not dropout:
         for module in model.modules():
-            if isinstance(module, _NormBase):
+            if isinstance(module, StatisticsNorm):
                 module.train(modes[module])
     try:
         yield

@@ -17,8 +17,6 @@ from spectrain.records.schema import SCHEMA_VERSION
 from spectrain.records.writer import RunWriter
 
 __all__ = [
-    "LOSS",
-    "NOT_FINITE",
     "SCHEMA_VERSION",
     "Attempt",
     "NotFinite",

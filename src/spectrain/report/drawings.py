@@ -26,6 +26,19 @@ from spectrain.records import Run
 from spectrain.report.figures import INCH_PER_ROW, draw_heatmap, draw_waterfall
 from spectrain.report.grids import grid_rows
 
+__all__ = [
+    "DRAWINGS",
+    "Drawing",
+    "draw",
+    "draw_loss",
+    "draw_noise",
+    "draw_norms",
+    "draw_rank",
+    "draw_ratio",
+    "draw_spectrum",
+    "save",
+]
+
 FORMATS = ("pdf", "svg", "png")
 
 

@@ -10,7 +10,7 @@ from spectrain.rmt.largest_eigenvalue import edge_p_value, edge_ratio_p_value, e
 from spectrain.rmt.law import Fit, Law
 from spectrain.rmt.marchenko_pastur import MarchenkoPastur
 from spectrain.rmt.marchenko_pastur_fit import (
-    Estimate,
+    FittedValue,
     MarchenkoPasturFit,
     fit_marchenko_pastur,
 )
@@ -39,11 +39,9 @@ from spectrain.rmt.unfolding import local_spacings, unfold
 from spectrain.rmt.wigner import WignerSemicircle, fit_wigner_semicircle
 
 __all__ = [
-    "BINDER",
-    "LARGE_MATRIX_MEANS",
     "CoulombGas",
-    "Estimate",
     "Fit",
+    "FittedValue",
     "FokkerPlanck",
     "Law",
     "Levels",

@@ -35,7 +35,7 @@ SIMULATED_COLUMNS = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class FittedValue:
     """A value, its standard error, and an interval that covers the truth at the fit's level."""
 
     value: float
@@ -62,8 +62,8 @@ class MarchenkoPasturFit:
         shape: (M, N).
     """
 
-    area: Estimate
-    variance: Estimate
+    area: FittedValue
+    variance: FittedValue
     level: float
     outliers: tuple[int, ...]
     p_value: float
@@ -245,8 +245,8 @@ def _member(
     return _Member((shape[0], shape[1] - zeros), left[None, :kept], tuple(left[kept:].tolist()))
 
 
-def _estimate(value: float, draws: Float[Array, " replicates"], level: float) -> Estimate:
+def _estimate(value: float, draws: Float[Array, " replicates"], level: float) -> FittedValue:
     """Interval between order statistics of B draws, the k-th standing for probability k/(B + 1)."""
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], method="weibull")
     unit = float(draws.max()) or 1.0  # squares of large and small numbers leave the range of floats
-    return Estimate(value, unit * float((draws / unit).std(ddof=1)), (float(low), float(high)))
+    return FittedValue(value, unit * float((draws / unit).std(ddof=1)), (float(low), float(high)))

@@ -14,15 +14,15 @@ from spectrain.trials.changes import (
 from spectrain.trials.conduct import trial
 from spectrain.trials.effects import Effect
 from spectrain.trials.result import ChangeEffect, TrialResult, Verification
-from spectrain.trials.setup import Assignment, Rule, SetUp, usual_setup
+from spectrain.trials.setup import Assignment, SetUp, Stepper, usual_setup
 
 __all__ = [
     "Assignment",
     "Change",
     "ChangeEffect",
     "Effect",
-    "Rule",
     "SetUp",
+    "Stepper",
     "TrialResult",
     "Verification",
     "candidates",

@@ -9,7 +9,7 @@ from math import prod
 
 from spectrain.core import Block, InputError, Role
 from spectrain.network import Network
-from spectrain.trials.setup import Rule, SetUp
+from spectrain.trials.setup import SetUp, Stepper
 
 QUERY_KEY = (Role.ATTENTION_Q, Role.ATTENTION_K)
 ATTENTION = (*QUERY_KEY, Role.ATTENTION_V, Role.ATTENTION_QKV)
@@ -63,7 +63,7 @@ def to_muon(setup: SetUp, *patterns: str, rate: float = 1.0, name: str | None = 
         Liu et al. 2025, arXiv:2502.16982, §2.2: 0.2·√max(m, n) matches AdamW's RMS.
     """
     names = matching(setup, patterns)
-    fields = {"rule": Rule.MUON, "length": "match_rms_adamw", "rate": rate}
+    fields = {"rule": Stepper.MUON, "length": "match_rms_adamw", "rate": rate}
     return Change(
         name or f"{', '.join(patterns)} to Muon{_times(rate)}",
         lambda base: base.altered(names, **fields),
@@ -77,7 +77,7 @@ def to_adamw(setup: SetUp, *patterns: str, rate: float = 1.0, name: str | None =
     names = matching(setup, patterns)
     return Change(
         name or f"{', '.join(patterns)} to AdamW{_times(rate)}",
-        lambda base: base.altered(names, rule=Rule.ADAMW, rate=rate, cut=1, exponent=0.0),
+        lambda base: base.altered(names, rule=Stepper.ADAMW, rate=rate, cut=1, exponent=0.0),
         names,
         why="queries and keys gain least from Muon (arXiv:2509.26030)",
     )
@@ -154,25 +154,25 @@ def candidates(setup: SetUp, network: Network) -> tuple[Change, ...]:
 
 
 def _candidates(setup: SetUp, network: Network) -> Iterator[Change]:
-    ruled = {rule: {n for n, a in setup.assignments.items() if a.rule is rule} for rule in Rule}
+    ruled = {rule: {n for n, a in setup.assignments.items() if a.rule is rule} for rule in Stepper}
 
-    def of(rule: Rule, *roles: Role) -> list[str]:
+    def of(rule: Stepper, *roles: Role) -> list[str]:
         by_role: dict[str, set[Role]] = {}
         for block in network.blocks:
             by_role.setdefault(block.parameter, set()).add(block.role)
         return [n for n, r in by_role.items() if n in ruled[rule] and r <= set(roles)]
 
-    if names := of(Rule.ADAMW, Role.HEAD):
+    if names := of(Stepper.ADAMW, Role.HEAD):
         yield to_muon(setup, *names, name="head to Muon")
-    if names := of(Rule.ADAMW, Role.EMBEDDING):
+    if names := of(Stepper.ADAMW, Role.EMBEDDING):
         yield to_muon(setup, *names, name="embedding to Muon")
-    if names := of(Rule.MUON, *QUERY_KEY):
+    if names := of(Stepper.MUON, *QUERY_KEY):
         yield to_adamw(setup, *names, name="queries and keys to AdamW")
-    if names := of(Rule.MUON, Role.CONV):
+    if names := of(Stepper.MUON, Role.CONV):
         yield to_adamw(setup, *names, name="convolutions to AdamW")
-    for parts, those in sorted(_cuts(network, ruled[Rule.MUON], per_head=True).items()):
+    for parts, those in sorted(_cuts(network, ruled[Stepper.MUON], per_head=True).items()):
         yield cut(setup, parts, *those, name=f"attention in {parts} heads")
-    for parts, those in sorted(_cuts(network, ruled[Rule.MUON], per_head=False).items()):
+    for parts, those in sorted(_cuts(network, ruled[Stepper.MUON], per_head=False).items()):
         yield cut(setup, parts, *those, name=f"fused projections in {parts} parts")
 
 

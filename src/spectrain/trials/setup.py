@@ -16,7 +16,7 @@ from spectrain.network import Network
 from spectrain.optim.spectral_momentum import SpectralMomentum
 
 
-class Rule(StrEnum):
+class Stepper(StrEnum):
     """What steps a parameter."""
 
     MUON = "muon"
@@ -37,7 +37,7 @@ class Assignment:
             AdamW's, and its rate is then AdamW's.
     """
 
-    rule: Rule
+    rule: Stepper
     rate: float = 1.0
     decay: float = 0.0
     cut: int = 1
@@ -47,7 +47,7 @@ class Assignment:
     @property
     def follows_adamw(self) -> bool:
         """Whether the rate that counts is AdamW's."""
-        return self.rule is Rule.ADAMW or self.length == "match_rms_adamw"
+        return self.rule is Stepper.ADAMW or self.length == "match_rms_adamw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,9 @@ class SetUp:
         """The same set-up with some fields of some parameters replaced.
 
         Example:
-            >>> setup = SetUp({"head.weight": Assignment(Rule.ADAMW)})
-            >>> str(setup.altered(["head.weight"], rule=Rule.MUON).assignments["head.weight"].rule)
+            >>> setup = SetUp({"head.weight": Assignment(Stepper.ADAMW)})
+            >>> altered = setup.altered(["head.weight"], rule=Stepper.MUON)
+            >>> str(altered.assignments["head.weight"].rule)
             'muon'
         """
         changed = {name: replace(self.assignments[name], **fields) for name in names}
@@ -94,8 +95,10 @@ class SetUp:
         alike: dict[Assignment, list[nn.Parameter]] = defaultdict(list)
         for name, parameter in named.items():
             alike[self.assignments[name]].append(parameter)
-        muon = [self._muon(a) | {"params": p} for a, p in alike.items() if a.rule is Rule.MUON]
-        adamw = [self._adamw(a) | {"params": p} for a, p in alike.items() if a.rule is Rule.ADAMW]
+        muon = [self._muon(a) | {"params": p} for a, p in alike.items() if a.rule is Stepper.MUON]
+        adamw = [
+            self._adamw(a) | {"params": p} for a, p in alike.items() if a.rule is Stepper.ADAMW
+        ]
         found: list[Optimizer] = []
         if muon:
             found.append(SpectralMomentum(muon, momentum=self.momentum))
@@ -186,7 +189,7 @@ def usual_setup(
         decay = weight_decay if parameter.ndim >= 2 else 0.0
         stacked = {b.view.index for b in network.blocks if b.parameter == name} - {None}
         assignments[name] = Assignment(
-            Rule.MUON if hidden else Rule.ADAMW,
+            Stepper.MUON if hidden else Stepper.ADAMW,
             decay=decay,
             cut=parameter.shape[0] if hidden and stacked else 1,
         )

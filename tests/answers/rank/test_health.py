@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spectrain.answers import rank
-from spectrain.answers.rank.health import health
+from spectrain.answers.rank.health import gradient_health
 from spectrain.core import Record, Source
 from spectrain.records import Run, RunWriter, open_run
 from support.synthetic_run import gpt_blocks
@@ -61,7 +61,7 @@ def run_with(
     ],
 )
 def test_states(norm, state, tmp_path) -> None:
-    found = health(run_with(tmp_path / "run", norm), BLOCKS)
+    found = gradient_health(run_with(tmp_path / "run", norm), BLOCKS)
     assert found[SUBJECT].state == state
     assert found[BLOCKS[1].name].state == "ordinary"
 
@@ -70,7 +70,7 @@ def test_a_gradient_that_was_not_finite_is_told_with_its_step(tmp_path) -> None:
     run = run_with(
         tmp_path / "run", lambda step: 1.0 if step < 20 else None, reason="matrix holds NaN or Inf"
     )
-    found = health(run, BLOCKS)[SUBJECT]
+    found = gradient_health(run, BLOCKS)[SUBJECT]
     assert (found.state, found.not_finite_at) == ("not finite", 20)
     finding = rank(run)
     assert finding.sign == "act"
@@ -91,13 +91,13 @@ def test_growth_is_judged_before_clipping(tmp_path) -> None:
     run = extended(
         tmp_path / "run", lambda step: 1.0, unclipped=lambda step: 1.0 if step < 20 else 1e3
     )
-    assert health(run, BLOCKS)[SUBJECT].state == "exploding"
+    assert gradient_health(run, BLOCKS)[SUBJECT].state == "exploding"
 
 
 def test_growth_from_a_start_near_zero_is_no_explosion(tmp_path) -> None:
     """A saddle point is left at the start; the few samples after it say nothing of growth."""
     run = extended(tmp_path / "run", lambda step: 1e-6 if step < 3 else 1.0, every=5)
-    assert health(run, BLOCKS)[SUBJECT].state == "ordinary"
+    assert gradient_health(run, BLOCKS)[SUBJECT].state == "ordinary"
 
 
 @pytest.mark.parametrize(("after", "state"), [(0.5, "ordinary"), (5.0, "exploding")])
@@ -108,7 +108,7 @@ def test_growth_while_the_loss_falls_is_no_explosion(after, state, tmp_path) -> 
         lambda step: 1e-3 if step < 20 else 1.0,
         loss=lambda step: 1.0 if step < 20 else after,
     )
-    assert health(run, BLOCKS)[SUBJECT].state == state
+    assert gradient_health(run, BLOCKS)[SUBJECT].state == state
 
 
 def extended(
@@ -134,7 +134,7 @@ def extended(
 
 
 def test_updates_of_low_rank(tmp_path) -> None:
-    found = health(run_with(tmp_path / "run", lambda step: 1.0, update=4.0), BLOCKS)
+    found = gradient_health(run_with(tmp_path / "run", lambda step: 1.0, update=4.0), BLOCKS)
     assert found[SUBJECT].low_rank_update  # 4 of 64
     assert found[SUBJECT].update_share == pytest.approx(4 / 64)
     assert not found[BLOCKS[1].name].low_rank_update
@@ -142,7 +142,7 @@ def test_updates_of_low_rank(tmp_path) -> None:
 
 def test_blocks_without_records_have_no_state(tmp_path) -> None:
     other = gpt_blocks(2)[-1]
-    found = health(run_with(tmp_path / "run", lambda step: 1.0), [other])
+    found = gradient_health(run_with(tmp_path / "run", lambda step: 1.0), [other])
     assert found[other.name].state is None
     assert found[other.name].low_rank_update is None
 

@@ -21,7 +21,7 @@ from spectrain.answers.finding import Finding, Label, Status, about
 from spectrain.answers.loss import loss_course
 from spectrain.answers.phrases import plural
 from spectrain.answers.rank import words
-from spectrain.answers.rank.health import health, loss_not_finite_at
+from spectrain.answers.rank.health import gradient_health, loss_not_finite_at
 from spectrain.answers.rank.row import RankGroup, RankRow, Verdict
 from spectrain.answers.rank.stagnation import Link, link
 from spectrain.answers.series import by_block, read_reasons, read_series
@@ -47,13 +47,13 @@ def rank(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[RankRow,
         A finding with a row for every block and a group for every role and depth: verdict, the
         share of full rank early (first third of the samples) and late (last third), the change
         between them with its 95 % interval, Spearman's ρ with time, p-value and q-value; and every
-        block's row tells what :func:`spectrain.answers.rank.health.health` does. The limits tell
-        whether the pace of learning goes with the rank of the median block.
+        block's row tells what :func:`spectrain.answers.rank.health.gradient_health` does. The
+        limits tell whether the pace of learning goes with the rank of the median block.
     """
     chosen = run.blocks if blocks is None else tuple(blocks)
     shares = by_block(read_shares(run, chosen))
     reasons = dict(read_reasons(run, Source.GRADIENT, "effective_rank"))
-    healths, signals = health(run, chosen), read_denoised(run, chosen)
+    healths, signals = gradient_health(run, chosen), read_denoised(run, chosen)
     rows = _judge(
         RankRow(
             **about(block),
@@ -80,7 +80,7 @@ def rank(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[RankRow,
         label=Label.TEST,
         rows=tuple(rows),
         groups=tuple(groups),
-        advice=(*words.health(rows, broken), *words.advice(judged, groups)),
+        advice=(*words.health_advice(rows, broken), *words.advice(judged, groups)),
         limits=tuple(words.limits(judged, losses, paced)),
     )
 

@@ -65,7 +65,7 @@ class Health:
     low_rank_update: bool | None = None
 
 
-def health(run: Run, blocks: Sequence[Block]) -> dict[str, Health]:
+def gradient_health(run: Run, blocks: Sequence[Block]) -> dict[str, Health]:
     """The state of every block's gradient and the rank of its update, by block.
 
     A gradient is *not finite* if it held NaN or Inf at a sampled step. A block is *dead* if its

@@ -67,7 +67,7 @@ class RankRow(Row, Course):
     Attributes:
         early_signal: early share after correction for sampling noise, where replicas allow.
         late_signal: late share likewise.
-        state: of the gradient; see :func:`spectrain.answers.rank.health.health`.
+        state: of the gradient; see :func:`spectrain.answers.rank.health.gradient_health`.
         not_finite_at: first sampled step whose gradient was not finite.
         norm_early: median gradient norm of the first third.
         norm_late: of the last third.

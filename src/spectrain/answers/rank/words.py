@@ -134,7 +134,7 @@ def advice(judged: Rows, groups: Sequence[RankGroup]) -> Iterator[str]:
         yield "No collapse to act on."
 
 
-def health(rows: Rows, broken: int | None = None) -> Iterator[str]:
+def health_advice(rows: Rows, broken: int | None = None) -> Iterator[str]:
     """Blocks that are broken, do not learn, learn too wildly, or move in few directions."""
     if _first_broken(rows, broken) is not None:
         yield _not_finite(rows, broken)

@@ -25,7 +25,7 @@ from spectrain.checkpoint.measure import Measured
 from spectrain.checkpoint.stored import Checkpoint, Product
 from spectrain.checkpoint.stream import Follow, Task, stream
 from spectrain.core import Block, InputError, Skipped, Source, View
-from spectrain.matrix import Status, frobenius_norm
+from spectrain.matrix import SpectrumStatus, frobenius_norm
 from spectrain.matrix.backends import Method
 
 
@@ -203,12 +203,12 @@ def _add_change(
 ) -> None:
     s = change.spectrum(method)
     left = right = None
-    if int(s.status) == Status.ZERO:
+    if int(s.status) == SpectrumStatus.ZERO:
         left = right = 1.0
-    elif int(s.status) == Status.OK and change.overlaps is not None:
+    elif int(s.status) == SpectrumStatus.OK and change.overlaps is not None:
         left, right = change.overlaps
     result.add_spectrum(s, block.name, Source.UPDATE, step)
-    finite = int(s.status) != Status.NOT_FINITE
+    finite = int(s.status) != SpectrumStatus.NOT_FINITE
     rank = float(kept_rank(s, share)) if finite else None
     signal = signal_rank(s, change.rounding) if finite else None
     relative = frobenius_norm(s).item() / change.norm if change.norm > 0 else None

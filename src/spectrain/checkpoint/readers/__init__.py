@@ -3,4 +3,4 @@
 from spectrain.checkpoint.readers import gguf, safetensors, torch_file
 from spectrain.checkpoint.readers.registry import HEAD, READERS, Reader, reader
 
-__all__ = ["HEAD", "READERS", "Reader", "gguf", "reader", "safetensors", "torch_file"]
+__all__ = ["READERS", "Reader", "reader"]

@@ -19,7 +19,7 @@ from torch import Tensor
 from spectrain.checkpoint.weightwatcher.bulk import fit_bulk
 from spectrain.checkpoint.weightwatcher.tail import Tail, fit_tail_as
 from spectrain.core import QUANTITIES, InputError, Quantity, Record, Source
-from spectrain.matrix import Spectrum, Status, spectrum
+from spectrain.matrix import Spectrum, SpectrumStatus, spectrum
 
 Array = np.ndarray
 
@@ -127,7 +127,7 @@ def levels_of(weight: Tensor, known: Spectrum | None = None) -> Levels:
     """
     matrices = _slices(weight)
     s = spectrum(matrices) if known is None or weight.ndim == 4 else known
-    if bool((s.status == Status.NOT_FINITE).any()):
+    if bool((s.status == SpectrumStatus.NOT_FINITE).any()):
         raise InputError("matrix holds NaN or Inf", remedy="look for where training diverged")
     if bool((s.values[..., -1] <= 10 * s.error[..., -1]).any()):
         s = spectrum(matrices, method="exact")

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor
-from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
 from spectrain.core import Block, View
+from spectrain.core.torch_private import local_part
 from spectrain.monitor.distributed.team import Team
 
 Bounds = tuple[tuple[int, int], ...]
@@ -83,9 +83,7 @@ def bounds_of(parameter: Tensor) -> Bounds:
     """Which range of every dimension is here."""
     if not isinstance(parameter, DTensor):
         return tuple((0, size) for size in parameter.shape)
-    sizes, offsets = compute_local_shape_and_global_offset(
-        parameter.shape, parameter.device_mesh, parameter.placements
-    )
+    sizes, offsets = local_part(parameter)
     return tuple((start, start + size) for start, size in zip(offsets, sizes, strict=True))
 
 

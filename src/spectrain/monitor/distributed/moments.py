@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spectrain.core import Feed, Tap
-from spectrain.monitor.activations import ActivationStore, Moments
+from spectrain.monitor.activations import ActivationStore, SecondMoment
 from spectrain.monitor.distributed.team import PeerError, Team
 from spectrain.monitor.sample import on_host
 
@@ -54,7 +54,7 @@ def merge_moments(store: ActivationStore, team: Team, failed: bool) -> Activatio
         if chosen:
             sums = _summed(store, feeds, chosen, owner, size, dtype, team)
             for index, second in sums.items():
-                moments = Moments(second, columns[index])
+                moments = SecondMoment(second, columns[index])
                 if limits[index] > 0:
                     moments.largest, moments.limit = largest[index], float(limits[index])
                 if feeds[index].tap is Tap.NORMALIZED:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from spectrain.core import Block, Source
-from spectrain.matrix import RECORD_RTOL, Spectrum, Status, diagonal_spectrum, spectrum
+from spectrain.matrix import RECORD_RTOL, Spectrum, SpectrumStatus, diagonal_spectrum, spectrum
 from spectrain.matrix.gram import singular_values
 from spectrain.matrix.scale import unit_scale
 from spectrain.matrix.spectrum import relative_error
@@ -190,12 +190,12 @@ class _Scaled:
 
     unit: Tensor
     scale: float
-    status: Status
+    status: SpectrumStatus
 
     def spectrum(self, block: Block, values: Tensor, error: Tensor, method: str) -> Spectrum:
         rank = min(block.shape)
         values, error = values.flatten()[:rank] * self.scale, error.flatten()[:rank] * self.scale
-        if self.status is Status.NOT_FINITE:
+        if self.status is SpectrumStatus.NOT_FINITE:
             values = torch.full_like(values, torch.nan)
         status = torch.tensor(int(self.status), dtype=torch.int8, device=values.device)
         return Spectrum(values, error, block.shape, method, status)
@@ -205,7 +205,13 @@ def _unit(tall: Tensor, largest: float) -> _Scaled:
     unit, scale = unit_scale(
         tall, torch.tensor(largest, dtype=torch.float64, device=tall.device), torch.float64
     )
-    status = Status.OK if 0 < largest < math.inf else Status.NOT_FINITE if largest else Status.ZERO
+    status = (
+        SpectrumStatus.OK
+        if 0 < largest < math.inf
+        else SpectrumStatus.NOT_FINITE
+        if largest
+        else SpectrumStatus.ZERO
+    )
     return _Scaled(unit, scale.item(), status)
 
 

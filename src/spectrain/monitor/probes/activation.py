@@ -16,7 +16,8 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
 from spectrain.core import Block, Feed, Quantity, Record, Source, quantities_of
-from spectrain.matrix import MEASURES, REASONS, Status
+from spectrain.core.torch_private import backward_pass
+from spectrain.matrix import MEASURES, REASONS, SpectrumStatus
 from spectrain.monitor import taps
 from spectrain.monitor.activations import ActivationNorms, ActivationStore
 from spectrain.monitor.plan import Cadence, SamplePlan
@@ -177,7 +178,7 @@ class ActivationProbe(Probe):
     def _receiver(self, feed: Feed, module: nn.Module) -> Callable[[Tensor], None]:
         def receive(x: Tensor) -> None:
             inactive = not self._on or self.name in self._guard.disabled
-            if not inactive and torch._C._current_graph_task_id() == -1:
+            if not inactive and backward_pass() == -1:
                 with self._guard(self.name):
                     self._see(feed, module, (x,) * (feed.argument + 1))
 
@@ -189,7 +190,7 @@ class ActivationProbe(Probe):
         Checkpointing runs a module twice: first under gradients, or without (the reentrant kind);
         then, during the backward pass, under gradients.
         """
-        if torch._C._current_graph_task_id() != -1:
+        if backward_pass() != -1:
             return torch.is_grad_enabled() and name in self._ungraded
         if torch.is_grad_enabled():
             self._ungraded.discard(name)
@@ -252,7 +253,7 @@ class ActivationReading:
             for measure, value, spread in values:
                 if source is not Source.INPUT and measure in n.sizes:
                     continue
-                why = REASONS[Status.ZERO] if total == 0 else None
+                why = REASONS[SpectrumStatus.ZERO] if total == 0 else None
                 row = partial(Record, step, block.name, source, measure, count=n.columns)
                 if isfinite(value):
                     yield row(value, spread, reason=why)

@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
 
 from spectrain.core import Block, Quantity, Source
-from spectrain.matrix import REASONS, Status
+from spectrain.core.torch_private import at_end_of_backward, backward_pass, leaves
+from spectrain.matrix import REASONS, SpectrumStatus
 from spectrain.monitor.holdings import square_sum
 from spectrain.monitor.plan import SamplePlan
 from spectrain.monitor.probes.probe import Probe, Scene, register
@@ -68,14 +67,14 @@ class BackwardProbe(Probe):
         if self.name in self._guard.disabled:
             return
         with self._guard(self.name):
-            for tensor in tree_leaves(output):
+            for tensor in leaves(output):
                 if isinstance(tensor, Tensor) and tensor.requires_grad:
                     tensor.register_hook(lambda _: self._await_end())
 
     def _hook(self, name: str) -> Any:
         def touched(parameter: Tensor) -> None:
             self._await_end()
-            self._touched[name] = torch._C._current_graph_task_id()
+            self._touched[name] = backward_pass()
 
         return touched
 
@@ -84,7 +83,7 @@ class BackwardProbe(Probe):
         if self._awaited or self.name in self._guard.disabled or not self._handles:
             return
         with self._guard(self.name):
-            number = torch._C._current_graph_task_id()
+            number = backward_pass()
             after_backward(lambda: self._read(number))
             self._awaited = True
 
@@ -119,7 +118,7 @@ class BackwardProbe(Probe):
                 "frobenius_norm",
                 norm,
                 of_batch=True,
-                zero=REASONS[Status.ZERO],
+                zero=REASONS[SpectrumStatus.ZERO],
             )
 
 
@@ -128,5 +127,4 @@ def after_backward(call: Callable[[], None]) -> None:
 
     They queue callbacks of their own during the pass; one that is queued by a callback comes last.
     """
-    engine = torch.autograd.Variable._execution_engine
-    engine.queue_callback(lambda: engine.queue_callback(call))
+    at_end_of_backward(lambda: at_end_of_backward(call))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from spectrain.core import Block, Composition, Rule, Source, View, quantities_of
+from spectrain.core import Block, Combination, Composition, Source, View, quantities_of
 from spectrain.matrix import MEASURES, RECORD_RTOL, Spectrum, product_spectrum, spectrum
 from spectrain.monitor.measuring import Measured
 from spectrain.monitor.plan import Cadence, SamplePlan
@@ -82,7 +82,7 @@ def _spectrum(
     rule: Composition, view: View, after: Sequence[Tensor], before: Sequence[Tensor] | None
 ) -> Spectrum:
     """Of a composed matrix, or of its change, in a batch of one."""
-    if rule.rule is not Rule.PRODUCT:
+    if rule.rule is not Combination.PRODUCT:
         matrix = rule.of([tensor.double() for tensor in after])
         if before is not None:
             matrix = matrix - rule.of([tensor.double() for tensor in before])

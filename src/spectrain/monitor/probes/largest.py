@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Source, quantities_of
-from spectrain.matrix import MEASURES, REASONS, Status
+from spectrain.matrix import MEASURES, REASONS, SpectrumStatus
 from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import Sample
@@ -104,7 +104,7 @@ class LargestProbe(Probe):
                     self.measure,
                     one.value,
                     error=one.error,
-                    zero=REASONS[Status.ZERO],
+                    zero=REASONS[SpectrumStatus.ZERO],
                 )
         self._found = {}
 

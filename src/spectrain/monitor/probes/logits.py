@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Quantity, Record, Source
-from spectrain.matrix import REASONS, Status
+from spectrain.matrix import REASONS, SpectrumStatus
 from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import NOT_FINITE, Sample, on_host
@@ -113,5 +113,5 @@ def _row(step: int, pair: QueryKey, head: int, value: float) -> Record:
     if value != value:
         known, reason = None, NOT_FINITE
     elif not value:
-        reason = REASONS[Status.ZERO]
+        reason = REASONS[SpectrumStatus.ZERO]
     return Record(step, block.name, Source.WEIGHT, MEASURE, known, reason=reason, index=index)

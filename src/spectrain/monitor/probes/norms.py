@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Source, quantities_of
-from spectrain.matrix import MEASURES, REASONS, Status
+from spectrain.matrix import MEASURES, REASONS, SpectrumStatus
 from spectrain.monitor.holdings import square_sums
 from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.probes.probe import Probe, Scene, register
@@ -76,6 +76,6 @@ class NormsProbe(Probe):
                     "frobenius_norm",
                     norm,
                     of_batch=source is Source.GRADIENT,
-                    zero=REASONS[Status.ZERO],
+                    zero=REASONS[SpectrumStatus.ZERO],
                 )
             squares.clear()

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from spectrain.core import Block, Quantity, Record, Source
+from spectrain.core.torch_private import foreach_norms
 from spectrain.monitor.plan import Cadence
 from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import Sample, on_host
@@ -98,7 +99,7 @@ def _largest(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if not chosen:
         return {}
     at_hand = all(tensor.device.type == "cpu" for tensor in chosen.values())
-    norms = torch._foreach_norm(list(chosen.values()), 2 if at_hand else inf)
+    norms = foreach_norms(list(chosen.values()), 2 if at_hand else inf)
     if at_hand and not bool(torch.stack([norm.double() for norm in norms]).isfinite().all()):
-        norms = torch._foreach_norm(list(chosen.values()), inf)
+        norms = foreach_norms(list(chosen.values()), inf)
     return dict(zip(chosen, norms, strict=True))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from spectrain.core import QUANTITIES, Block, Feed, InputError, Quantity, Source
-from spectrain.monitor.activations import Moments
+from spectrain.monitor.activations import SecondMoment
 from spectrain.monitor.guard import Guard
 from spectrain.monitor.holdings import Holdings
 from spectrain.monitor.measuring import matching
@@ -87,7 +87,7 @@ class Inputs:
         moments: of each feed, over all processes, in the process that records it.
     """
 
-    moments: Mapping[Feed, Moments] = field(default_factory=dict)
+    moments: Mapping[Feed, SecondMoment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

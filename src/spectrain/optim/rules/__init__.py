@@ -1,6 +1,6 @@
 """One registered rule for each family of optimizers: what the rest of the project knows of them."""
 
-from spectrain.optim.rules import (  # noqa: F401  (each registers its rules)
+from spectrain.optim.rules import (
     adafactor,
     adam,
     adamax,

@@ -14,7 +14,7 @@ from spectrain.training.gpt.initialize import initialize, zero
 from spectrain.training.gpt.mlp import MLP
 
 
-class Block(nn.Module):
+class TransformerLayer(nn.Module):
     """x + attention(norm(x)), then x + mlp(norm(x))."""
 
     def __init__(self, config: GPTConfig) -> None:
@@ -62,7 +62,7 @@ class GPT(nn.Module):
             self.value_embeddings = nn.ModuleList(
                 nn.Embedding(*tokens) for _ in range(config.value_embeddings)
             )
-            self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+            self.blocks = nn.ModuleList(TransformerLayer(config) for _ in range(config.layers))
             self.final_norm = _norm(config)
             self.head = nn.Linear(config.width, config.vocabulary, bias=config.bias)
         if config.tied:

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spectrain.core.torch_private import standard_gamma
 from spectrain_studies.descent.activations import ACTIVATIONS
 from spectrain_studies.descent.blocks.experiment import TAIL
 from spectrain_studies.descent.config import Config
@@ -50,7 +51,7 @@ def run_perturbed_norm(case: PerturbedNorm) -> Outcome:
     generator = torch.Generator().manual_seed(case.seed)
     along = normal(generator, case.draws)
     shape = torch.full((case.draws,), (case.width - 1) / 2, dtype=torch.float64)
-    rest = 2 * torch._standard_gamma(shape, generator=generator)
+    rest = 2 * standard_gamma(shape, generator)
     x = sqrt(case.ratio * case.width)
     relative = 2 * x * along.abs() / (x**2 + along.square() + rest)
     epsilons = torch.tensor(EPSILONS, dtype=torch.float64)

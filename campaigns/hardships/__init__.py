@@ -1,0 +1,1 @@
+"""Hardships that a run has to survive, one registered function each."""

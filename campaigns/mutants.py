@@ -1,0 +1,317 @@
+"""Do the tests notice a changed program? A random sample of mutants against the fast tests.
+
+    python -m campaigns.mutants --count 300 --seconds 3600
+
+A mutant is the program with one operator, number, comparison or branch changed (by Cosmic Ray).
+Places are drawn uniformly among all in the packages of :data:`MIRRORS`, then one change of each.
+Every mutant meets the fast tests of the files that mirror it and the examples of its docstrings, no
+others; the first failure kills it. So the score is a lower bound of what all tests notice.
+
+Everything happens in a copy of the tree. Each mutant has a process of its own, forked from one that
+has imported the libraries; it is stopped after :data:`LIMIT` seconds, which counts as killed. What
+is done is written after each mutant: a campaign that is stopped has a result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import difflib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib import import_module
+from pathlib import Path
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+ROOT = Path(__file__).parents[1]
+RESULT = Path(__file__).parent / "results/mutants.json"
+
+MIRRORS = {
+    "src/spectrain/monitor": "tests/monitor",
+    "src/spectrain/answers": "tests/answers",
+    "src/spectrain/matrix": "tests/matrix",
+    "studies/src/spectrain_studies/frame": "tests/studies/frame",
+}
+"""Where mutants are made, and the tests that have to notice them."""
+
+LIMIT = 600
+"""Seconds that a mutant has, many times what the slowest set of tests takes."""
+
+GENERIC = {"finding", "words", "row", "columns", "page", "calibration", "judge", "__init__"}
+"""Files that every question has: the tests of its folder are theirs."""
+
+WHOLE = {
+    "src/spectrain/monitor": "test_watch.py",
+    "src/spectrain/answers": "test_diagnose.py",
+    "src/spectrain/matrix": "test_backends.py",
+    "studies/src/spectrain_studies/frame": "test_execute.py",
+}
+"""The tests that go through the whole of a package."""
+
+NEAREST = 2
+"""So many test files are run for a file without one of its own."""
+
+LIBRARIES = ("torch", "scipy.stats", "scipy.optimize", "polars", "matplotlib.pyplot")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of one file: what stood there, what stands there now, and what the tests said."""
+
+    file: str
+    line: int
+    change: str
+    outcome: str  # killed, survived, no tests, too slow; unsound: tests fail without it, too
+    tests: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """A spot of a file with all changes that could be made there: (operator, occurrence)."""
+
+    file: str
+    line: int
+    changes: tuple[tuple[str, int], ...]
+
+
+def annotations(source: str) -> set[tuple[int, int]]:
+    """Lines and columns that only say a type: a change there changes nothing that runs."""
+    spots: set[tuple[int, int]] = set()
+    for node in ast.walk(ast.parse(source)):
+        for child in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            for part in ast.walk(child) if child is not None else ():
+                if isinstance(part, ast.expr):
+                    lines = range(part.lineno, (part.end_lineno or part.lineno) + 1)
+                    last = part.end_col_offset or 0
+                    spots.update((n, c) for n in lines for c in range(part.col_offset, last))
+    return spots
+
+
+def same_places() -> list[list[str]]:
+    """Names of operators; those that replace one arithmetic sign by another are found together."""
+    groups: dict[str, list[str]] = {}
+    for name in operator_names():
+        if not get_operator(name).arguments():
+            sign = "ReplaceBinaryOperator" in name
+            groups.setdefault(name.rpartition("_")[0] if sign else name, []).append(name)
+    return list(groups.values())
+
+
+def places(file: Path) -> Iterator[Place]:
+    """Every spot of a file where something can be changed."""
+    source = file.read_text("utf-8")
+    silent = annotations(source)
+    nodes = list(ast_nodes(get_ast(source)))
+    found: dict[tuple[int, int, str], list[tuple[str, int]]] = {}
+    for names in same_places():
+        operator = get_operator(names[0])()
+        spots = (spot for node in nodes for spot in operator.mutation_positions(node))
+        for occurrence, (start, _) in enumerate(spots):
+            if tuple(start) not in silent:
+                family = names[0].split("_")[0]
+                changes = found.setdefault((*start, family), [])
+                changes += [(name, occurrence) for name in names]
+    for (line, _, _), changes in sorted(found.items()):
+        yield Place(str(file.relative_to(ROOT)), line, tuple(changes))
+
+
+def sample(count: int, seed: int) -> list[tuple[Place, tuple[str, int]]]:
+    """Places and a change for each, in a random order that only the seed decides."""
+    every = [p for base in MIRRORS for f in sorted((ROOT / base).rglob("*.py")) for p in places(f)]
+    draw = random.Random(seed)
+    chosen = draw.sample(every, min(count, len(every)))
+    return [(place, draw.choice(place.changes)) for place in chosen]
+
+
+@contextlib.contextmanager
+def copied_tree() -> Iterator[Path]:
+    """A copy of everything that git knows, in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.splitlines()
+        for name in listed:
+            if (ROOT / name).is_file():
+                (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, Path(folder) / name)
+        yield Path(folder)
+
+
+def environment(tree: Path) -> dict[str, str]:
+    """What a process of the copied tree needs to import the copy and not what is installed."""
+    paths = [str(tree / "src"), str(tree / "studies/src"), str(tree / "tests"), str(tree)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+
+
+def tests_of(tree: Path, file: str) -> list[str]:
+    """The tests that mirror a file: of its name, else the :data:`NEAREST` that name it most.
+
+    Where none names it, those of the whole package. Its own examples come first.
+    """
+    base = next(base for base in MIRRORS if file.startswith(base))
+    mirror = tree / MIRRORS[base]
+    inner = Path(file).relative_to(base)
+    every = sorted(mirror.rglob("test_*.py"))
+    own = [test for test in every if test.name == f"test_{inner.stem}.py"]
+    if inner.stem in GENERIC:
+        own = sorted((mirror / inner.parent).glob("test_*.py"))
+    names = [f"{'.'.join(inner.with_suffix('').parts)} import", *_defined(tree / file)]
+    named = re.compile(rf"\b({'|'.join(names)})\b")
+    counts = {test: len(named.findall(test.read_text("utf-8"))) for test in every}
+    nearest = sorted((t for t in every if counts[t]), key=lambda test: -counts[test])[:NEAREST]
+    examples = [file] if ">>>" in (tree / file).read_text("utf-8") else []
+    return examples + [
+        str(test.relative_to(tree)) for test in own or nearest or [mirror / WHOLE[base]]
+    ]
+
+
+def _defined(file: Path) -> list[str]:
+    """Names of the functions, classes and constants of a module that others may use."""
+    found = []
+    for node in ast.parse(file.read_text("utf-8")).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.append(name)
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                found.append(name)
+    return [name for name in found if not name.startswith("_")]
+
+
+def try_mutant(tree: Path, place: Place, change: tuple[str, int], tests: Sequence[str]) -> Mutant:
+    """Change the copy, run the tests in a fork of this process, put the copy back."""
+    file = tree / place.file
+    before = file.read_text("utf-8")
+    stamp = file.stat()
+    after = mutate_code(before, get_operator(change[0])(), change[1])
+    words = " → ".join(
+        line[1:].strip()
+        for line in difflib.unified_diff(before.split("\n"), after.split("\n"), n=0, lineterm="")
+        if line[:1] in "+-" and line[:3] not in ("+++", "---")
+    )
+    if not tests:
+        return Mutant(place.file, place.line, words, "no tests", 0, 0.0)
+    file.write_text(after, "utf-8")
+    start = time.monotonic()
+    try:
+        status = _in_a_fork(tree, tests)
+    finally:
+        file.write_text(before, "utf-8")
+        os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    outcome = {0: "survived", 5: "no tests", None: "too slow"}.get(status, "killed")
+    seconds = round(time.monotonic() - start, 1)
+    return Mutant(place.file, place.line, words, outcome, len(tests), seconds)
+
+
+def _in_a_fork(tree: Path, tests: Sequence[str]) -> int | None:
+    """Exit status of pytest over ``tests``; ``None`` where it took too long."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _run_tests(tree, tests)
+        finally:  # whatever happens, never back into the parent's code
+            os._exit(1)
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def _run_tests(tree: Path, tests: Sequence[str]) -> None:
+    """In the child: pytest over the copy, silently, and the end of the process."""
+    os.setsid()
+    os.chdir(tree)
+    os.environ.update(environment(tree))
+    sys.path[:0] = os.environ["PYTHONPATH"].split(os.pathsep)
+    sys.dont_write_bytecode = "--collect-only" not in tests  # of a mutant nothing may stay
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    import pytest
+
+    os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests])))
+
+
+def report(mutants: Sequence[Mutant], *, drawn: int, seed: int) -> dict[str, object]:
+    """The score, by package and whole, and every mutant that lived."""
+    packages: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        base = next(base for base in MIRRORS if mutant.file.startswith(base))
+        packages.setdefault(base.rpartition("/")[2], []).append(mutant)
+    lived = [mutant for mutant in mutants if mutant.outcome in ("survived", "no tests")]
+    return {
+        "seed": seed,
+        "drawn": drawn,
+        "run": len(mutants),
+        "score": _score(mutants),
+        "packages": {n: {"run": len(m), "score": _score(m)} for n, m in sorted(packages.items())},
+        "lived": [asdict(mutant) for mutant in lived],
+        "all": [asdict(mutant) for mutant in mutants],
+    }
+
+
+def _score(mutants: Sequence[Mutant]) -> float:
+    judged = [mutant for mutant in mutants if mutant.outcome != "unsound"]
+    dead = sum(mutant.outcome in ("killed", "too slow") for mutant in judged)
+    return round(dead / len(judged), 3) if judged else 0.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--count", type=int, default=300, help="how many mutants")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="stop after so long")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, default=RESULT, help="where the score is stored")
+    options = parser.parse_args()
+    end = time.monotonic() + options.seconds
+    for name in LIBRARIES:
+        import_module(name)
+    chosen = sample(options.count, options.seed)
+    done: list[Mutant] = []
+    sound: set[str] = set()  # tests that pass where nothing is changed
+    with copied_tree() as tree:
+        _in_a_fork(tree, ["--collect-only", *MIRRORS.values(), *MIRRORS])  # compiles all once
+        for place, change in chosen:
+            if time.monotonic() > end:
+                break
+            tests = tests_of(tree, place.file)
+            mutant = try_mutant(tree, place, change, tests)
+            if mutant.outcome == "survived":
+                sound.update(tests)
+            elif any(_in_a_fork(tree, [test]) not in (0, 5) for test in set(tests) - sound):
+                mutant = replace(mutant, outcome="unsound")
+            else:
+                sound.update(tests)
+            done.append(mutant)
+            print(f"{len(done):4d} {mutant.outcome:12s} {mutant.seconds:6.1f} s  "
+                  f"{mutant.file}:{mutant.line}  {mutant.change}", flush=True)  # fmt: skip
+            found = report(done, drawn=len(chosen), seed=options.seed)
+            options.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    print(f"{_score(done):.1%} of {len(done)} mutants were noticed")
+
+
+if __name__ == "__main__":
+    main()
