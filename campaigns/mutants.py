@@ -8,8 +8,8 @@ Every mutant meets the fast tests of the files that mirror it and the examples o
 others; the first failure kills it. So the score is a lower bound of what all tests notice.
 
 Everything happens in a copy of the tree. Each mutant has a process of its own, forked from one that
-has imported the libraries; it is stopped after :data:`LIMIT` seconds, which counts as killed. What
-is done is written after each mutant: a campaign that is stopped has a result.
+has imported the libraries; it is stopped after :data:`LIMIT` seconds, and then counts neither way.
+What is done is written after each mutant: a campaign that is stopped has a result.
 """
 
 from __future__ import annotations
@@ -48,8 +48,11 @@ MIRRORS = {
 }
 """Where mutants are made, and the tests that have to notice them."""
 
+UNDECIDED = ("unsound", "too slow")
+"""Outcomes that say nothing: the tests fail without the change, too, or the machine was busy."""
+
 LIMIT = 600
-"""Seconds that a mutant has, many times what the slowest set of tests takes."""
+"""Seconds that a mutant has, many times what the slowest set of tests takes on a free machine."""
 
 GENERIC = {"finding", "words", "row", "columns", "page", "calibration", "judge", "__init__"}
 """Files that every question has: the tests of its folder are theirs."""
@@ -274,8 +277,8 @@ def report(mutants: Sequence[Mutant], *, drawn: int, seed: int) -> dict[str, obj
 
 
 def _score(mutants: Sequence[Mutant]) -> float:
-    judged = [mutant for mutant in mutants if mutant.outcome != "unsound"]
-    dead = sum(mutant.outcome in ("killed", "too slow") for mutant in judged)
+    judged = [mutant for mutant in mutants if mutant.outcome not in UNDECIDED]
+    dead = sum(mutant.outcome == "killed" for mutant in judged)
     return round(dead / len(judged), 3) if judged else 0.0
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS))
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]
 
 from generate import listed, write_pages  # noqa: E402
 
@@ -54,3 +56,16 @@ sphinx_gallery_conf = {
     "min_reported_time": 60,
 }
 suppress_warnings = ["config.cache"]
+
+
+def escape_bars(app: Any, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
+    """A bar in a docstring is an absolute value, and no substitution of reStructuredText."""
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            parts = re.split(r"(``.*?``)", line)
+            parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+            lines[number] = "".join(parts)
+
+
+def setup(app: Any) -> None:
+    app.connect("autodoc-process-docstring", escape_bars)

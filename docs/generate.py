@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from campaigns import page as campaigns
 
 from spectrain.answers import QUESTIONS, Question
 from spectrain.calibration import read, table
@@ -23,7 +24,10 @@ from spectrain.regime.measures import REGIME_MEASURES
 from spectrain.stability import STABILITY_MEASURES
 from spectrain_studies import STUDIES, load_study
 from spectrain_studies.frame.chance import chance_table
+from spectrain_studies.frame.coverage import coverage_overview, coverage_section
+from spectrain_studies.frame.document import read_document
 from spectrain_studies.frame.ledger import overview, section
+from spectrain_studies.frame.unsettled import read_unsettled, unsettled_table
 from spectrain_studies.rank.arms import ARMS
 from spectrain_studies.rank.four_answers.page import answers
 
@@ -54,6 +58,7 @@ def write_pages(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "measures.md").write_text(glossary(REGISTRIES), "utf-8")
     (folder / "calibration.md").write_text(table(read(CALIBRATION)), "utf-8")
+    (folder / "campaigns.md").write_text(campaigns.render(), "utf-8")
     (folder / "questions.md").write_text(questions(QUESTIONS), "utf-8")
     (folder / "metrics.md").write_text(columns("metrics"), "utf-8")
     (folder / "quantities.md").write_text(recorded(all_quantities().values()), "utf-8")
@@ -66,6 +71,10 @@ def write_pages(folder: Path) -> None:
     every = [claim for claims in stated.values() for claim in claims]
     rows = {row["id"]: row for result in results for row in result["claims"]}
     (folder / "chance.md").write_text(chance_table(every, rows), "utf-8")
+    (folder / "coverage.md").write_text(coverage(rows), "utf-8")
+    known = {name: read_unsettled(name) for name in STUDIES}
+    open_ones = unsettled_table(known, rows, [claim.id for claim in every])
+    (folder / "unsettled.md").write_text(open_ones, "utf-8")
     (folder / "support.md").write_text(support(loads(SUPPORT.read_text("utf-8"))), "utf-8")
     ranks = [result for result in results if result["study"] == "rank"]
     (folder / "rank_answers.md").write_text(answers(ranks[0] if ranks else None), "utf-8")
@@ -131,6 +140,17 @@ def questions(registry: Mapping[str, Question[Any, Any]]) -> str:
             f"```{{eval-rst}}\n.. autofunction:: {path}\n```\n",
         ]
     return "\n".join(parts)
+
+
+def coverage(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """What each document states, and the claims that test it."""
+    studies = {name: load_study(name) for name in STUDIES}
+    documents = {name: read_document(name) for name in STUDIES}
+    claims = [claim for study in studies.values() for claim in study.claims]
+    sections = [
+        coverage_section(study, documents[name], claims, rows) for name, study in studies.items()
+    ]
+    return "\n".join([coverage_overview(documents, claims), *sections])
 
 
 def columns(table: str) -> str:

@@ -28,6 +28,13 @@ RESULT = Path(__file__).parents[1] / "results/hardships.json"
 MODULES = ("kills", "disks", "clocks", "workers", "probes", "parts", "soak", "clients")
 
 
+def stored(report: Path) -> dict[str, Findings]:
+    """What a report holds already, so that single hardships can be suffered again."""
+    if not report.exists():
+        return {}
+    return {n: Findings(**f) for n, f in json.loads(report.read_text("utf-8"))["hardships"].items()}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scale", type=float, default=1.0, help="1 is the full size")
@@ -38,12 +45,15 @@ def main() -> int:
     for module in MODULES:
         import_module(f"campaigns.hardships.{module}")
     warnings.simplefilter("ignore")
-    results: dict[str, Findings] = {}
+    results: dict[str, Findings] = stored(options.json) if options.only else {}
     for name in options.only or HARDSHIPS:
         with tempfile.TemporaryDirectory(prefix="hardships-") as folder:
             found, begun = Findings(), time.monotonic()
             chance = random.Random(f"{options.seed} {name}")
-            HARDSHIPS[name](Trouble(Path(folder), options.scale, chance, found))
+            try:
+                HARDSHIPS[name](Trouble(Path(folder), options.scale, chance, found))
+            except Exception as error:  # one hardship that fails leaves the others to be suffered
+                found.check("the hardship itself went through", False, repr(error))
             found.figures["seconds"] = round(time.monotonic() - begun, 1)
         results[name] = found
         print(f"{name}: {found.held} {found.figures}", flush=True)

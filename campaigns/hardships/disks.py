@@ -66,28 +66,31 @@ def _file_limit(trouble: Trouble) -> None:
         unhurt(trouble, path, log, 100, f"{size} bytes")
 
 
-def _remount(disk: Path, at: int, number: int) -> None:
+def _freeze(path: Path, at: int, number: int) -> None:
+    """Before step ``at``, let no folder of the run take another file, not even from root."""
     if number == at:
-        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        folders = [path, *(one for one in path.rglob("*") if one.is_dir())]
+        subprocess.run(["chattr", "+i", *map(str, folders)], check=True)
 
 
-@hardship("disk becomes read-only")
+@hardship("folder becomes read-only")
 def read_only(trouble: Trouble) -> None:
+    probe = trouble.folder / "probe"
+    probe.mkdir()
+    if subprocess.run(["chattr", "+i", str(probe)], capture_output=True).returncode:
+        trouble.found.check("a folder can be made immutable, which needs root", False)
+        return
+    subprocess.run(["chattr", "-i", str(probe)], check=True)
     for number in range(trouble.times(6)):
-        disk, log = trouble.folder / f"disk-{number}", trouble.folder / f"log-{number}"
-        disk.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
-        if subprocess.run(command, capture_output=True).returncode:
-            trouble.found.check("a tmpfs can be mounted, which needs root", False)
-            return
-        try:
-            remount = partial(_remount, disk, trouble.chance.randrange(1, 100))
-            work = partial(watched, disk / "run", log, steps=100, before=remount)
-            child = start(work, trouble.folder / "errors")
-            trouble.found.check("the process ends well", ended(child, SLOW), number)
-            unhurt(trouble, disk / "run", log, 100, number)
-        finally:
-            subprocess.run(["umount", "-l", str(disk)], check=True)
+        path, log = trouble.folder / f"run-{number}", trouble.folder / f"log-{number}"
+        freeze = partial(_freeze, path, trouble.chance.randrange(1, 100))
+        child = start(
+            partial(watched, path, log, steps=100, before=freeze), trouble.folder / "errors"
+        )
+        well = ended(child, SLOW)
+        subprocess.run(["chattr", "-R", "-i", str(path)], check=True)
+        trouble.found.check("the process ends well", well, number)
+        unhurt(trouble, path, log, 100, number)
 
 
 def _refused(path: Path, answer: Path) -> None:

@@ -125,7 +125,7 @@ def _tried(folder: Path) -> list[Any]:
     numbers = torch.Generator().manual_seed(0)
     batches = [torch.randn(16, 8, generator=numbers) for _ in range(40)]
     result = trial(
-        _model, _loss, batches, batches[:8], _changes, steps=600, folder=folder, progress=False
+        _model, _loss, batches, batches[:4], _changes, steps=1000, folder=folder, progress=False
     )
     return [effect.to_dict() for effect in result.effects]
 

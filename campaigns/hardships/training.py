@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-STEPS = 400
+STEPS = 120
 """Of a whole training."""
 
 CONTEXT = get_context("forkserver")

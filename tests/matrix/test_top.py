@@ -62,3 +62,24 @@ def test_the_global_generator_is_left_alone() -> None:
     before = torch.get_rng_state()
     top_eigenvalue(torch.eye(200))
     assert torch.get_rng_state().equal(before)
+
+
+def test_what_float32_cannot_diagonalise_is_taken_in_float64(
+    generator: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LAPACK's ssyevd fails on some Gram matrices of which few rows are not zero."""
+    drawn = torch.zeros(3, 8, 64)
+    drawn[..., :4] = torch.randn(3, 8, 4, generator=generator)
+    gram = drawn.mT @ drawn
+    exact = torch.linalg.eigvalsh(gram.double())[..., -1]
+    whole = torch.linalg.eigvalsh
+
+    def failing(matrix: torch.Tensor) -> torch.Tensor:
+        if matrix.dtype == torch.float32:
+            raise torch.linalg.LinAlgError("failed to converge")
+        return whole(matrix)
+
+    monkeypatch.setattr(torch.linalg, "eigvalsh", failing)
+    value, error = top_eigenvalue(gram)
+    assert value.dtype == torch.float32
+    assert bool(((value - exact).abs() <= error).all())

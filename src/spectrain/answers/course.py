@@ -43,7 +43,8 @@ class PlantedRun:
         steps: of the training.
         every: steps between two samples.
         microbatches: accumulated before each step.
-        optimizer: made from the parameters.
+        optimizer: made from the parameters, in the order of ``shapes``; several where they share
+            them among themselves.
         measures: to record, as patterns; all if not given.
     """
 
@@ -56,7 +57,7 @@ class PlantedRun:
     steps: int = 60
     every: int = 1
     microbatches: int = 1
-    optimizer: Callable[[Iterable[torch.nn.Parameter]], Optimizer] = field(
+    optimizer: Callable[[Iterable[torch.nn.Parameter]], Optimizer | Sequence[Optimizer]] = field(
         default=lambda parameters: torch.optim.SGD(parameters, lr=0.0)
     )
     measures: tuple[str, ...] = ("*",)

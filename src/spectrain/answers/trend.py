@@ -172,16 +172,6 @@ def _fit(values: Batch) -> tuple[Numbers, Batch]:
     return slope, centred - slope[..., None] * time
 
 
-def detrended(values: Values) -> Values:
-    """What a straight line in time leaves of a series.
-
-    Example:
-        >>> bool(np.allclose(detrended(np.array([1.0, 2.0, 3.0, 4.0])), 0))
-        True
-    """
-    return _fit(values)[1]
-
-
 def autocorrelation(residuals: Batch) -> Numbers:
     """Lag-1 autocorrelation, corrected for what the fitted line takes away; within 0 and 0.97."""
     n = residuals.shape[-1]

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from scipy.stats import binomtest
+from torch.optim import Optimizer
 
 from spectrain.answers import QUESTIONS
 from spectrain.answers.course import Gradients, PlantedRun, Script
@@ -92,10 +93,11 @@ def train(planted: PlantedRun, seed: int, folder: Path) -> Run:
     generator = torch.Generator().manual_seed(seed)
     script: Script = planted.draw(generator)
     model = Planted(dict(planted.shapes), generator)
-    optimizer = planted.optimizer(model.parameters())
+    made = planted.optimizer(model.parameters())
+    optimizers = [made] if isinstance(made, Optimizer) else made
     with watch(
         model,
-        optimizer,
+        optimizers,
         folder,
         every=planted.every,
         measures=planted.measures,
@@ -105,8 +107,9 @@ def train(planted: PlantedRun, seed: int, folder: Path) -> Run:
             for _ in range(planted.microbatches):
                 loss = model(script.gradients(step)) / planted.microbatches
                 loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
+            for optimizer in optimizers:
+                optimizer.step()
+            model.zero_grad()
             run.log(batch_size=planted.microbatches)
             if script.losses:
                 run.log(loss=script.losses[step])

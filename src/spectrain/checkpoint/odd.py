@@ -27,7 +27,7 @@ def odd_blocks(blocks: pl.DataFrame) -> pl.DataFrame:
         blocks: a row a block, as :func:`~spectrain.checkpoint.summary.blocks_frame` gives it.
 
     Returns:
-        step, block, measure, value, typical: the median of the role.
+        A frame of step, block, measure, value, and typical, which is the median of the role.
 
     Example:
         >>> frame = pl.DataFrame({"step": 0, "block": list("abcdefg"), "role": "conv",

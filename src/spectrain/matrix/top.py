@@ -39,7 +39,7 @@ def top_eigenvalue(
     size = matrix.shape[-1]
     unit = size**0.5 * torch.finfo(matrix.dtype).eps
     if size <= DENSE:
-        value = torch.linalg.eigvalsh(matrix)[..., -1]
+        value = _diagonalised(matrix)
         return value, unit * value
     generator = torch.Generator(matrix.device).manual_seed(0)
     start = torch.randn(size, WIDTH, generator=generator, dtype=matrix.dtype, device=matrix.device)
@@ -56,5 +56,13 @@ def top_eigenvalue(
         if bool((error <= max(rtol, unit) * value).all()):
             return value, error + unit * value
         basis = torch.linalg.qr(image).Q
-    value = torch.linalg.eigvalsh(matrix)[..., -1]
+    value = _diagonalised(matrix)
     return value, unit * value
+
+
+def _diagonalised(matrix: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch"]:
+    """By all eigenvalues. In float32, divide and conquer fails where few rows are not zero."""
+    try:
+        return torch.linalg.eigvalsh(matrix)[..., -1]
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # exported, but not by name
+        return torch.linalg.eigvalsh(matrix.double())[..., -1].to(matrix.dtype)

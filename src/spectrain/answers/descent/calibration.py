@@ -8,6 +8,7 @@ from torch import Generator
 from spectrain.answers.course import Gradients, PlantedRun, Script
 from spectrain.answers.descent.row import DescentGroup, DescentRow
 from spectrain.answers.finding import Finding
+from spectrain.answers.trend import ENOUGH
 
 _SHAPES = {"a": (16, 24), "b": (24, 16)}
 _FAR = 1.3
@@ -57,7 +58,7 @@ PLANTED = (
         draw=_few,
         said=_far_off,
         shapes=_SHAPES,
-        steps=12,
+        steps=ENOUGH,
         microbatches=8,
         measures=_MEASURES,
     ),
@@ -68,7 +69,7 @@ PLANTED = (
         draw=_few,
         said=_corrected,
         shapes=_SHAPES,
-        steps=12,
+        steps=ENOUGH,
         microbatches=8,
         measures=_MEASURES,
     ),

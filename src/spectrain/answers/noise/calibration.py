@@ -166,6 +166,10 @@ PLANTED = (
         for draw, name, kind in _KINDS
     ),
     *(_run(name, draw, "its kind", _kind(kind), true=True) for draw, name, kind in _KINDS),
+    *(
+        _run("noise scale of one batch", _with_scale(1.0), claim, _verdict(verdict), steps=_ENOUGH)
+        for claim, verdict in (("mostly noise", Verdict.NOISE), ("mostly signal", Verdict.SIGNAL))
+    ),
     _run(
         "noise scale of 10 batches",
         _with_scale(10.0),

@@ -1,8 +1,13 @@
-"""Blocks that only noise moves, under one rule after another, and blocks that a signal moves."""
+"""Blocks that only noise moves, under one rule after another, and blocks that a signal moves.
+
+All lie side by side in one run, each pair in a parameter group of its own: a block is judged by
+itself, so that one training serves every claim.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,7 +18,8 @@ from spectrain.answers.course import PlantedRun, Script
 from spectrain.answers.finding import Finding
 from spectrain.answers.regime.row import Memory, RegimeGroup, RegimeRow, Verdict
 
-_SHAPES = {"a": (16, 16), "b": (12, 20)}
+_PAIR = ((16, 16), (12, 20))
+"""Shapes of the blocks under one rule."""
 _STEPS = 120
 _EVERY = 3
 _RATE, _DECAY = 0.1, 0.5
@@ -25,100 +31,108 @@ _MEASURES = (
 )
 
 Found = Finding[RegimeRow, RegimeGroup | Memory]
-Make = Callable[[Iterable[nn.Parameter]], Optimizer]
+_ADAMW: dict[str, Any] = {"lr": _RATE, "weight_decay": _DECAY, "betas": (0.5, 0.9)}
+_SGD: dict[str, Any] = {"lr": _RATE, "momentum": 0.5, "weight_decay": _DECAY / 2}
+_MUON: dict[str, Any] = {"lr": _RATE, "weight_decay": _DECAY, "momentum": 0.5}
 
 
 class Dropping(torch.optim.AdamW):
-    """AdamW whose rate falls to a tenth after two thirds of the run."""
+    """AdamW; where a group ``drops``, its rate falls to a tenth after two thirds of the run."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take a step, at the rate of its turn."""
         for group in self.param_groups:
             group["taken"] = group.get("taken", 0) + 1
-            group["lr"] = _RATE * (1.0 if group["taken"] <= 2 * _STEPS // 3 else 0.1)
+            if group.get("drops") and group["taken"] > 2 * _STEPS // 3:
+                group["lr"] = _RATE / 10
         return super().step(closure)
 
 
-_SETTINGS: dict[str, Any] = {"lr": _RATE, "weight_decay": _DECAY, "betas": (0.5, 0.9)}
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A pair of blocks, what moves them, and by which rule.
+
+    Attributes:
+        name: in words.
+        rule: of the optimizer.
+        options: of its parameter group.
+        noise: standard deviation of the entries of a gradient, drawn anew at every step.
+        signal: the same of a matrix that every gradient holds.
+        used: share of the steps in which the gradient is not zero.
+    """
+
+    name: str
+    rule: Callable[..., Optimizer] = Dropping
+    options: Mapping[str, Any] = field(default_factory=lambda: _ADAMW)
+    noise: float = 1.0
+    signal: float = 0.0
+    used: float = 1.0
 
 
-def _adamw(**options: Any) -> Make:
-    return lambda parameters: torch.optim.AdamW(parameters, **(_SETTINGS | options))
+_KINDS = (
+    Kind("noise under AdamW"),
+    Kind("noise under AdamW with amsgrad", options=_ADAMW | {"amsgrad": True}),
+    Kind("noise beside which AdamW's ε matters", noise=1e-9),
+    Kind("noise in one step of five under AdamW", used=0.2),
+    Kind("noise under AdamW whose rate drops", options=_ADAMW | {"drops": True}),
+    Kind("noise under SGD with momentum and coupled decay", torch.optim.SGD, _SGD),
+    Kind("noise under Muon", torch.optim.Muon, _MUON),
+    Kind("as much signal as noise under AdamW", signal=1.0),
+)
+_SHAPES = {
+    f"{place}{'ab'[which]}": shape
+    for place in range(len(_KINDS))
+    for which, shape in enumerate(_PAIR)
+}
 
 
-def _dropping(parameters: Iterable[nn.Parameter]) -> Optimizer:
-    return Dropping(parameters, **_SETTINGS)
+def _optimizers(parameters: Iterable[nn.Parameter]) -> Sequence[Optimizer]:
+    """One a rule, with a parameter group a kind."""
+    pairs = iter(parameters)
+    groups = [{"params": [next(pairs), next(pairs)], **kind.options} for kind in _KINDS]
+    rules = dict.fromkeys(kind.rule for kind in _KINDS)
+    return [
+        rule([group for group, kind in zip(groups, _KINDS, strict=True) if kind.rule is rule])
+        for rule in rules
+    ]
 
 
-def _sgd(parameters: Iterable[nn.Parameter]) -> Optimizer:
-    return torch.optim.SGD(parameters, lr=_RATE, momentum=0.5, weight_decay=_DECAY / 2)
-
-
-def _muon(parameters: Iterable[nn.Parameter]) -> Optimizer:
-    return torch.optim.Muon(parameters, lr=_RATE, weight_decay=_DECAY, momentum=0.5)
-
-
-def _noise(scale: float = 1.0, used: float = 1.0) -> Callable[[Generator], Script]:
-    """Gaussian gradients, drawn anew at every step; zero in a share of them."""
-
-    def draw(generator: Generator) -> Script:
-        def gradients(step: int) -> dict[str, Tensor]:
-            on = float(torch.rand(1, generator=generator)) < used
-            return {
-                name: scale * on * torch.randn(shape, generator=generator)
-                for name, shape in _SHAPES.items()
-            }
-
-        return Script(gradients)
-
-    return draw
-
-
-def _signal(generator: Generator) -> Script:
-    """The same matrix at every step, under as much noise as signal."""
+def _draw(generator: Generator) -> Script:
     steady = {name: torch.randn(shape, generator=generator) for name, shape in _SHAPES.items()}
-    return Script(
-        lambda step: {
-            name: mean + torch.randn(mean.shape, generator=generator)
-            for name, mean in steady.items()
-        }
+
+    def gradients(step: int) -> dict[str, Tensor]:
+        on = [float(torch.rand(1, generator=generator)) < kind.used for kind in _KINDS]
+        found = {}
+        for place, (name, mean) in enumerate(steady.items()):
+            kind = _KINDS[place // 2]
+            drawn = kind.noise * torch.randn(mean.shape, generator=generator)
+            found[name] = on[place // 2] * (drawn + kind.signal * mean)
+        return found
+
+    return Script(gradients)
+
+
+def _any(place: int, *verdicts: Verdict) -> Callable[[Found], bool]:
+    """Whether a block of that kind has one of these verdicts."""
+    return lambda found: any(
+        row.verdict in verdicts for row in found.rows if row.block.startswith(str(place))
     )
-
-
-def _any(*verdicts: Verdict) -> Callable[[Found], bool]:
-    return lambda finding: any(row.verdict in verdicts for row in finding.rows)
 
 
 _SCALE = "a block's scale is set by signal or loss"
 _SETTLED = "a block is at the norm of its rate and decay"
-_NOISES: tuple[tuple[str, Make, Callable[[Generator], Script]], ...] = (
-    ("noise under AdamW", _adamw(), _noise()),
-    ("noise under AdamW with amsgrad", _adamw(amsgrad=True), _noise()),
-    ("noise beside which AdamW's ε matters", _adamw(), _noise(1e-9)),
-    ("noise in one step of five under AdamW", _adamw(), _noise(used=0.2)),
-    ("noise under AdamW whose rate drops", _dropping, _noise()),
-    ("noise under SGD with momentum and coupled decay", _sgd, _noise()),
-    ("noise under Muon", _muon, _noise()),
-)
 
 
-def _planted(
-    name: str,
-    make: Make,
-    draw: Callable[[Generator], Script],
-    claim: str,
-    true: bool,
-    said: Callable[[Found], bool],
-) -> PlantedRun:
+def _planted(place: int, claim: str, *verdicts: Verdict, true: bool = False) -> PlantedRun:
     return PlantedRun(
-        name=name,
-        claim=claim,
+        name="blocks side by side",
+        claim=f"{claim}: {_KINDS[place].name}",
         true=true,
-        draw=draw,
-        said=said,
+        draw=_draw,
+        said=_any(place, *verdicts),
         steps=_STEPS,
         every=_EVERY,
-        optimizer=make,
+        optimizer=_optimizers,
         shapes=_SHAPES,
         measures=_MEASURES,
     )
@@ -126,24 +140,11 @@ def _planted(
 
 PLANTED = (
     *(
-        _planted(*each, _SCALE, False, _any(Verdict.SIGNAL_DRIVEN, Verdict.BELOW))
-        for each in _NOISES
+        _planted(place, _SCALE, Verdict.SIGNAL_DRIVEN, Verdict.BELOW)
+        for place, kind in enumerate(_KINDS)
+        if not kind.signal
     ),
-    _planted(
-        "noise under AdamW whose rate drops",
-        _dropping,
-        _noise(),
-        _SETTLED,
-        False,
-        _any(Verdict.EQUILIBRIUM),
-    ),
-    _planted("noise under AdamW", _adamw(), _noise(), _SETTLED, True, _any(Verdict.EQUILIBRIUM)),
-    _planted(
-        "as much signal as noise under AdamW",
-        _adamw(),
-        _signal,
-        _SCALE,
-        True,
-        _any(Verdict.SIGNAL_DRIVEN),
-    ),
+    _planted(4, _SETTLED, Verdict.EQUILIBRIUM),
+    _planted(0, _SETTLED, Verdict.EQUILIBRIUM, true=True),
+    _planted(7, _SCALE, Verdict.SIGNAL_DRIVEN, true=True),
 )

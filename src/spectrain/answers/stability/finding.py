@@ -9,7 +9,7 @@ passes its limit; what has passed it is an *alarm*.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -63,9 +63,9 @@ def stability(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[Sta
     """
     chosen = run.blocks if blocks is None else tuple(blocks)
     series = read_indicators(run)
-    courses = _tested({block.name: _courses(block, series) for block in chosen})
+    decided = decide(chosen, series)
     paced = paces(chosen, series)
-    rows = tuple(_row(block, courses[block.name], paced, series) for block in chosen)
+    rows = tuple(_row(block, decided.get(block.name), paced, series) for block in chosen)
     judged = [row for row in rows if row.verdict is not Verdict.UNKNOWN]
     told = spikes(run, chosen, series)
     training = words.Training(loss_course(run), first_not_finite(run))
@@ -86,24 +86,33 @@ def stability(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[Sta
     )
 
 
-def _courses(block: Block, series: Mapping[str, Samples]) -> list[Course]:
-    made = (course(w.indicator, w.steps, w.values, w.limit) for w in watched(block, series))
-    return [one for one in made if one is not None]
+def decide(
+    blocks: Sequence[Block], series: Mapping[str, Samples]
+) -> dict[str, tuple[Verdict, Course]]:
+    """The gravest verdict of each block that has enough samples, and the course that gives it.
 
-
-def _tested(courses: Mapping[str, Sequence[Course]]) -> dict[str, list[Course]]:
-    """With q-values, over all courses of the run."""
-    chances = [one.p_value for own in courses.values() for one in own]
-    told = iter(q_values(chances))
-    return {
-        name: [replace(one, q_value=float(next(told))) for one in own]
-        for name, own in courses.items()
+    Args:
+        blocks: the blocks to judge.
+        series: of :func:`~spectrain.answers.stability.indicators.read_indicators`.
+    """
+    made = {block.name: [*_courses(block, series)] for block in blocks}
+    told = iter(q_values([one.p_value for own in made.values() for one in own]))
+    tested = {
+        name: [replace(one, q_value=float(next(told))) for one in own] for name, own in made.items()
     }
+    return {name: _gravest(own) for name, own in tested.items() if own}
+
+
+def _courses(block: Block, series: Mapping[str, Samples]) -> Iterator[Course]:
+    for one in watched(block, series):
+        made = course(one.indicator, one.steps, one.values, one.limit)
+        if made is not None:
+            yield made
 
 
 def _row(
     block: Block,
-    courses: Sequence[Course],
+    decided: tuple[Verdict, Course] | None,
     paced: Mapping[str, Paced],
     series: Mapping[str, Samples],
 ) -> StabilityRow:
@@ -119,16 +128,15 @@ def _row(
             "pace_low": pace.low,
             "pace_high": pace.high,
         }
-    if not courses:
+    if decided is None:
         return StabilityRow(**known, reason=_missing(block, series))
-    verdict, decisive = _decide(courses)
+    verdict, decisive = decided
     if decisive.indicator is Indicator.LOGITS:
         known["head"] = series["logits"][block.name]["index"][-1]
     return StabilityRow(**known, verdict=verdict, course=decisive)
 
 
-def _decide(courses: Sequence[Course]) -> tuple[Verdict, Course]:
-    """The gravest verdict, and the course that gives it."""
+def _gravest(courses: Sequence[Course]) -> tuple[Verdict, Course]:
     nearest = max(courses, key=lambda one: one.value / one.limit)
     if nearest.past:
         return Verdict.ALARM, nearest

@@ -19,8 +19,6 @@ from spectrain.checkpoint.layouts.registry import Open, layout
 from spectrain.checkpoint.stored import Checkpoint, Stored
 from spectrain.core import InputError, Skipped
 
-LATEST = "latest_checkpointed_iteration.txt"
-
 _RANK = re.compile(r"mp_rank_(\d+)(?:_(\d+))?(?:_(\d+))?", re.ASCII)
 _FILES = ("model_optim_rng.pt", "model_rng.pt", "model_weights.ckpt", "model.pt")
 _LAYER = re.compile(r"(?P<head>(?:.*\.)?layers)\.(?P<layer>\d+)\.(?P<tail>.*)", re.ASCII)

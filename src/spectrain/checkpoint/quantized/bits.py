@@ -6,13 +6,6 @@ import torch
 from jaxtyping import Integer, UInt8
 from torch import Tensor
 
-WORDS = {
-    "int32": torch.int32,
-    "uint32": torch.uint32,
-    "uint8": torch.uint8,
-    "int8": torch.int8,
-}
-
 
 def unpack(words: Integer[Tensor, "*rows n"], bits: int) -> Integer[Tensor, "*rows m"]:
     """Numbers of so many bits out of a little-endian stream along the last dimension.

@@ -108,7 +108,7 @@ def _local(stored: Stored) -> str:
 
 def multiplied(
     weight: Tensor, scale: Tensor, *, block: tuple[int, int] = (BLOCK, BLOCK)
-) -> Float[Tensor, ...]:
+) -> Float[Tensor, "*shape"]:
     """A weight times its scales, in float32; scales in octets are powers of two (E8M0)."""
     if scale.dtype == torch.uint8:
         scale = torch.exp2(scale.float() - E8M0_BIAS)

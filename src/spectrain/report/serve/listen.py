@@ -10,6 +10,9 @@ import uvicorn
 
 from spectrain.core import InputError
 
+BACKLOG = 2048
+"""Requests that wait while the server starts or is busy; as many as uvicorn's own."""
+
 
 def listen(app: Any, *, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve until Ctrl-C.
@@ -28,6 +31,7 @@ def listen(app: Any, *, host: str, port: int, ready: Callable[[str], None]) -> N
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen(BACKLOG)  # who is told the address may ask at once, and waits
     except OSError as error:
         bound.close()
         raise InputError(

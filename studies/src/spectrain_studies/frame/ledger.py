@@ -129,7 +129,7 @@ def section(result: Mapping[str, Any], stated: Sequence[Claim] = ()) -> str:
     if waiting:
         lines.append("### Not run\n\nAt this scale since they were last changed:\n")
         lines += [
-            f"- `{claim.id}`: {_safe(claim.statement)}; criterion: {_safe(str(claim.criterion))}."
+            f"- `{claim.id}`: {safe(claim.statement)}; criterion: {safe(str(claim.criterion))}."
             for claim in waiting
         ]
         lines.append("")
@@ -159,26 +159,26 @@ def _table(rows: Sequence[Row]) -> str:
     """One statement and its readings."""
     first = rows[0]
     lines = [
-        f"{_safe(first['statement'])} ({_safe(first['source'])}). One statement in {len(rows)} "
+        f"{safe(first['statement'])} ({safe(first['source'])}). One statement in {len(rows)} "
         "readings:\n",
         "| verdict | reading | statistic | measured | criterion | claim |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        words = (_safe(row[key]).replace("|", r"\|") for key in ("reading", "statistic"))
-        tail = f"{measured(row)} | {_safe(row['criterion'])} | `{row['id']}`"
+        words = (safe(row[key]).replace("|", r"\|") for key in ("reading", "statistic"))
+        tail = f"{measured(row)} | {safe(row['criterion'])} | `{row['id']}`"
         lines.append(f"| **{row['verdict']}** | {' | '.join(words)} | {tail} |")
-    notes = dict.fromkeys(_safe(row["note"]) for row in rows if row["note"])
+    notes = dict.fromkeys(safe(row["note"]) for row in rows if row["note"])
     return "\n".join([*lines, "", *(f"{note}.\n" for note in notes)])
 
 
 def _entry(row: Mapping[str, Any]) -> str:
     seeds = "" if row["seeds"] is None else f", {row['seeds']} seeds"
-    note = f" {_safe(row['note'])}" if row["note"] else ""
+    note = f" {safe(row['note'])}" if row["note"] else ""
     return (
-        f"**{row['verdict']}** `{row['id']}` ({_safe(row['source'])})\n"
-        f": {_safe(row['statement'])}.\\\n  *{_safe(row['statistic'])}: {measured(row)}{seeds}; "
-        f"criterion: {_safe(row['criterion'])}.*{note}\n"
+        f"**{row['verdict']}** `{row['id']}` ({safe(row['source'])})\n"
+        f": {safe(row['statement'])}.\\\n  *{safe(row['statistic'])}: {measured(row)}{seeds}; "
+        f"criterion: {safe(row['criterion'])}.*{note}\n"
     )
 
 
@@ -197,7 +197,7 @@ def measured(row: Mapping[str, Any]) -> str:
     return value if row["error"] is None else f"{value} ± {row['error']:.2g}"
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """Text in which Markdown sees no markup."""
     for mark in "\\*_`[]<>$":
         text = text.replace(mark, f"\\{mark}")

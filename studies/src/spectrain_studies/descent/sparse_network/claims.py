@@ -306,7 +306,7 @@ def fig18b(config: Config, large: Results) -> Measured:
 
 @STUDY.claim(
     "fig18-advantage-shrinks-with-the-batch",
-    source="Appendix A",
+    source="Appendix A, Figure 18",
     statement="The advantage of SpecGD is quickly lost as the batch grows",
     statistic="mean of ln(loss of SpecGD / loss of gradient descent) over the first half, large "
     "batch minus small batch",

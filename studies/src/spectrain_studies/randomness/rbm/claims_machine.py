@@ -71,17 +71,19 @@ def dispersion(config: Config) -> dict[str, float]:
     }
 
 
+SLIDES = "slides “Stochastic weight matrix dynamics” and “Back to Dyson Brownian motion”"
+
 for _name, _source, _statement, _sign in (
     (
         "loss-sign-as-printed",
-        "slides “Stochastic weight matrix dynamics” and “Back to Dyson Brownian motion”",
+        SLIDES,
         "W′ = W − α δL/δW with δL/δW = σ_h²(⟨φφᵀ⟩_target − ⟨φφᵀ⟩_model)W, as printed, maximises "
         "the likelihood",
         -1,
     ),
     (
         "loss-sign-corrected",
-        "the same slides, L read as the log-likelihood and the step taken uphill",
+        f"{SLIDES}, corrected: L read as the log-likelihood and the step taken uphill",
         "W′ = W + α δL/δW maximises the likelihood",
         1,
     ),

@@ -203,7 +203,8 @@ for _name, _source, _statement, _value in (
     ("mean-spacing-as-printed", f"{VARIED}, as printed", "⟨S⟩ = π σ", np.pi),
     (
         "mean-spacing-corrected",
-        "slides “Universal RMT predictions” and “Wigner surmise: vary …”, corrected",
+        "slides “Universal RMT predictions” and “Wigner surmise: vary learning rate and batch "
+        "size”, corrected",
         "⟨S⟩ = √π σ",
         np.pi**0.5,
     ),

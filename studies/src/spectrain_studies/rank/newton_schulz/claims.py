@@ -98,7 +98,7 @@ def newton_schulz_gives_ones(config: RankConfig, runs: Results) -> Found:
 
 @STUDY.claim(
     "newton-schulz-bounds-above",
-    source=f"{PLACE}, corrected",
+    source=f"{PLACE}, metrics, corrected",
     statement="Five quintic steps bring no singular value above 1.25; small ones may stay small.",
     statistic=f"largest σ over {GRADIENTS}, quintic, float32",
     criterion=OnEvery("model", Below(1.25)),
