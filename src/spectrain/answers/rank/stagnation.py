@@ -105,7 +105,7 @@ def _fluctuates(differences: Series) -> bool:
     return bool(scale) and float(differences[1:] @ differences[:-1]) < JAGGED
 
 
-def _correlations(x: Float64[np.ndarray, "*batch n"], y: Series) -> Float64[np.ndarray, ...]:
+def _correlations(x: Float64[np.ndarray, "*batch n"], y: Series) -> Float64[np.ndarray, "*batch lags"]:
     """One a lag: x at t with y at t + lag, about 0."""
     n = len(y)
     found = []
