@@ -224,6 +224,14 @@ PLANTED = (
         _MOVED,
     ),
     _planted(
+        "one block at the very pace that is still called even",
+        _PACE,
+        False,
+        _paced(FACTOR, within=1.0),
+        _uneven,
+        _MOVED,
+    ),
+    _planted(
         "one block at 32 times the pace", _PACE, True, _paced(32.0, within=1.5), _fast, _MOVED
     ),
     _planted("a loss with autocorrelated noise", _SPIKE, False, _loss(), _spikes, (), _LOSSES),

@@ -62,7 +62,7 @@ def course(indicator: Indicator, steps: Values, values: Values, limit: float) ->
     now = float(logs.mean() - slope * time.mean())
     rest = logs - now - slope * time
     n = len(logs)
-    phi = _raised(rest)
+    phi = _raised(rest, 2.0)
     variance = float(rest @ rest) / (n - 2) * (1 + phi) / (1 - phi)
     error = max(sqrt(variance / float(spread @ spread)), np.finfo(np.float64).tiny)
     freedom = max((n - 2) * (1 - phi) / (1 + phi), 1.0)
@@ -93,17 +93,17 @@ def mean_interval(values: Values, level: float = LEVEL) -> tuple[float, float, f
     """
     n = len(values)
     mean = float(values.mean())
-    phi = _raised(values - mean)
+    phi = _raised(values - mean, 1.0)
     error = float(values.std(ddof=1)) * sqrt((1 + phi) / ((1 - phi) * n))
     freedom = max((n - 1) * (1 - phi) / (1 + phi), 1.0)
     half = float(stdtrit(freedom, (1 + level) / 2)) * error
     return mean, mean - half, mean + half, error
 
 
-def _raised(rest: Values) -> float:
-    """Autocorrelation, raised by two standard errors: in short series it comes out too low."""
+def _raised(rest: Values, errors: float) -> float:
+    """Autocorrelation, raised by so many standard errors: in short series it comes out too low."""
     phi = float(autocorrelation(rest))
-    return min(phi + 2 * sqrt((1 - phi**2) / len(rest)), HIGHEST)
+    return min(phi + errors * sqrt((1 - phi**2) / len(rest)), HIGHEST)
 
 
 def _passes(last: float, margin: float, rate: float) -> float | None:

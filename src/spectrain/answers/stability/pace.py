@@ -11,7 +11,7 @@ import polars as pl
 from scipy.special import stdtr
 
 from spectrain.answers.discoveries import q_values
-from spectrain.answers.stability.growth import late, mean_interval
+from spectrain.answers.stability.growth import mean_interval
 from spectrain.answers.stability.indicators import Samples
 from spectrain.answers.stability.row import Pace
 from spectrain.answers.trend import ENOUGH, LEVEL
@@ -20,6 +20,9 @@ from spectrain.core import Block
 FACTOR = 8.0
 """Times the median block from which on a pace is named. Adam's step moves an output by up to its
 fan-in times the rate, and the fan-ins of a layer differ by 4: twice that is no matter of roles."""
+
+WARMED = 2 / 3
+"""Share of the samples, at the end, that tell a pace: nothing need have settled, as of growth."""
 
 FEWEST = 3
 """Blocks of which a median says something."""
@@ -36,7 +39,7 @@ class Paced:
 
 
 def paces(blocks: Sequence[Block], series: Mapping[str, Samples]) -> dict[str, Paced]:
-    """The pace of each block late in the run, the false discovery rate held at 5 %.
+    """The pace of each block after the start, the false discovery rate held at 5 %.
 
     Blocks are compared step by step, so that a rate that all share does not matter.
     """
@@ -51,7 +54,8 @@ def paces(blocks: Sequence[Block], series: Mapping[str, Samples]) -> dict[str, P
     joined = logs.join(median.filter(pl.col("blocks") >= FEWEST), on="step").sort("step")
     found: dict[str, tuple[float, float, float, float]] = {}
     for (name,), rows in joined.group_by("block", maintain_order=True):
-        ratios = late((rows["log"] - rows["median"]).to_numpy())
+        ratios = (rows["log"] - rows["median"]).to_numpy()
+        ratios = ratios[-max(int(len(ratios) * WARMED), ENOUGH) :]
         if len(ratios) >= ENOUGH:
             mean, low, high, error = mean_interval(ratios)
             beyond = (abs(mean) - log(FACTOR)) / max(error, np.finfo(np.float64).tiny)

@@ -96,7 +96,7 @@ class StabilityRow(Row):
         course: the indicator that decides it; the one nearest to its limit where all are steady.
         head: that has the largest bound of logits, from 1.
         pace: of learning, for its shape.
-        pace_ratio: ‖ΔW x‖_rms/‖x‖_rms over that of the median block, late in the run.
+        pace_ratio: ‖ΔW x‖_rms/‖x‖_rms over that of the median block, after the first third.
         pace_low: end of its 95 % interval.
         pace_high: the other end.
         gain: ‖W x‖_rms/‖x‖_rms, late in the run.
