@@ -9,7 +9,7 @@ others; the first failure kills it. So the score is a lower bound of what all te
 
 Everything happens in a copy of the tree. Each mutant has a process of its own, forked from one that
 has imported the libraries; it is stopped after :data:`LIMIT` seconds, and then counts neither way.
-What is done is written after each mutant: a campaign that is stopped has a result.
+What is done is written after each mutant: a campaign that is stopped has a result, and goes on.
 """
 
 from __future__ import annotations
@@ -165,10 +165,10 @@ def environment(tree: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
 
 
-def tests_of(tree: Path, file: str) -> list[str]:
+def tests_of(tree: Path, file: str) -> tuple[str, ...]:
     """The tests that mirror a file: of its name, else the :data:`NEAREST` that name it most.
 
-    Where none names it, those of the whole package. Its own examples come first.
+    Where none names it, those of the whole package. Its own examples come last.
     """
     base = next(base for base in MIRRORS if file.startswith(base))
     mirror = tree / MIRRORS[base]
@@ -182,9 +182,8 @@ def tests_of(tree: Path, file: str) -> list[str]:
     counts = {test: len(named.findall(test.read_text("utf-8"))) for test in every}
     nearest = sorted((t for t in every if counts[t]), key=lambda test: -counts[test])[:NEAREST]
     examples = [file] if ">>>" in (tree / file).read_text("utf-8") else []
-    return examples + [
-        str(test.relative_to(tree)) for test in own or nearest or [mirror / WHOLE[base]]
-    ]
+    chosen = own or nearest or [mirror / WHOLE[base]]
+    return (*(str(test.relative_to(tree)) for test in chosen), *examples)
 
 
 def _defined(file: Path) -> list[str]:
@@ -199,19 +198,23 @@ def _defined(file: Path) -> list[str]:
     return [name for name in found if not name.startswith("_")]
 
 
-def try_mutant(tree: Path, place: Place, change: tuple[str, int], tests: Sequence[str]) -> Mutant:
-    """Change the copy, run the tests in a fork of this process, put the copy back."""
-    file = tree / place.file
-    before = file.read_text("utf-8")
-    stamp = file.stat()
+def changed(tree: Path, place: Place, change: tuple[str, int]) -> tuple[str, str]:
+    """The file as it is after a change, and the change in words."""
+    before = (tree / place.file).read_text("utf-8")
     after = mutate_code(before, get_operator(change[0])(), change[1])
     words = " → ".join(
         line[1:].strip()
         for line in difflib.unified_diff(before.split("\n"), after.split("\n"), n=0, lineterm="")
         if line[:1] in "+-" and line[:3] not in ("+++", "---")
     )
-    if not tests:
-        return Mutant(place.file, place.line, words, "no tests", 0, 0.0)
+    return after, words
+
+
+def try_mutant(tree: Path, place: Place, change: tuple[str, int], tests: tuple[str, ...]) -> Mutant:
+    """Change the copy, run the tests in a fork of this process, put the copy back."""
+    file = tree / place.file
+    before, stamp = file.read_text("utf-8"), file.stat()
+    after, words = changed(tree, place, change)
     file.write_text(after, "utf-8")
     start = time.monotonic()
     try:
@@ -258,6 +261,15 @@ def _run_tests(tree: Path, tests: Sequence[str]) -> None:
     os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests])))
 
 
+def known(stored: Path, seed: int) -> list[Mutant]:
+    """What an earlier start with the same seed has decided."""
+    if not stored.exists():
+        return []
+    found = json.loads(stored.read_text("utf-8"))
+    mutants = [Mutant(**one) for one in found["all"]] if found["seed"] == seed else []
+    return [mutant for mutant in mutants if mutant.outcome not in UNDECIDED]
+
+
 def report(mutants: Sequence[Mutant], *, drawn: int, seed: int) -> dict[str, object]:
     """The score, by package and whole, and every mutant that lived."""
     packages: dict[str, list[Mutant]] = {}
@@ -293,24 +305,28 @@ def main() -> None:
     for name in LIBRARIES:
         import_module(name)
     chosen = sample(options.count, options.seed)
-    done: list[Mutant] = []
-    sound: set[str] = set()  # tests that pass where nothing is changed
+    done = known(options.json, options.seed)
+    before = {(mutant.file, mutant.line, mutant.change) for mutant in done}
+    sound: set[tuple[str, ...]] = set()  # sets of tests that pass where nothing is changed
     with copied_tree() as tree:
         _in_a_fork(tree, ["--collect-only", *MIRRORS.values(), *MIRRORS])  # compiles all once
         for place, change in chosen:
             if time.monotonic() > end:
                 break
+            if (place.file, place.line, changed(tree, place, change)[1]) in before:
+                continue
             tests = tests_of(tree, place.file)
             mutant = try_mutant(tree, place, change, tests)
-            if mutant.outcome == "survived":
-                sound.update(tests)
-            elif any(_in_a_fork(tree, [test]) not in (0, 5) for test in set(tests) - sound):
+            if mutant.outcome == "killed" and tests not in sound and _in_a_fork(tree, tests):
                 mutant = replace(mutant, outcome="unsound")
-            else:
-                sound.update(tests)
+            elif mutant.outcome in ("killed", "survived"):
+                sound.add(tests)
             done.append(mutant)
-            print(f"{len(done):4d} {mutant.outcome:12s} {mutant.seconds:6.1f} s  "
-                  f"{mutant.file}:{mutant.line}  {mutant.change}", flush=True)  # fmt: skip
+            print(
+                f"{len(done):4d} {mutant.outcome:12s} {mutant.seconds:6.1f} s  "
+                f"{mutant.file}:{mutant.line}  {mutant.change}",
+                flush=True,
+            )
             found = report(done, drawn=len(chosen), seed=options.seed)
             options.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
     print(f"{_score(done):.1%} of {len(done)} mutants were noticed")

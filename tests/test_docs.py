@@ -64,7 +64,10 @@ def test_the_code_of_a_page_runs(
     assert (tmp_path / "runs/mine/manifest.json").is_file()
 
 
-def test_the_code_on_trials_runs(namespace: dict[str, Any]) -> None:
+def test_the_code_on_trials_runs(
+    namespace: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     for block in PYTHON_BLOCK.findall((ROOT / "docs/trials.md").read_text("utf-8")):
         exec(compile(block, "docs/trials.md", "exec"), namespace)
     names = {one.change.name for one in namespace["found"].effects}

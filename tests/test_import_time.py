@@ -61,3 +61,12 @@ def test_every_public_name_is_there(name: str) -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'spectrain' has no attribute 'wach'"):
         spectrain.wach  # noqa: B018
+
+
+def test_listing_a_checkpoint_imports_no_answer() -> None:
+    """Only what opens a file is imported, and torch, which reads it."""
+    code = (
+        "import sys; from spectrain.checkpoint import open_checkpoint, listing; "
+        "print(*[n for n in ('polars', 'spectrain.answers', 'spectrain.rmt') if n in sys.modules])"
+    )
+    assert run(code) == ""

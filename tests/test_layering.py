@@ -31,8 +31,12 @@ SIDEWAYS = {
 }
 """Allowed edges inside a level: (importer, imported)."""
 
-UPWARDS = {("spectrain.records.reader", "spectrain.report.inline")}
-"""The one step up, taken when a user calls ``run.page()``: (module, what it imports)."""
+UPWARDS = {
+    ("spectrain.records.reader", "spectrain.report.inline"),
+    ("spectrain.monitor.watch", "spectrain.trials.live"),
+    ("spectrain.monitor.watch", "spectrain.trials.result"),
+}
+"""Steps up, taken when a user calls ``run.page()`` or ``run.trial()``: (module, imported)."""
 
 TOP = {"command", "catalogue"}
 SHARED = {"frame", "models"}

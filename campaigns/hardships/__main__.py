@@ -32,7 +32,8 @@ def stored(report: Path) -> dict[str, Findings]:
     """What a report holds already, so that single hardships can be suffered again."""
     if not report.exists():
         return {}
-    return {n: Findings(**f) for n, f in json.loads(report.read_text("utf-8"))["hardships"].items()}
+    found = json.loads(report.read_text("utf-8"))["hardships"]
+    return {name: Findings(**one) for name, one in found.items() if name in HARDSHIPS}
 
 
 def main() -> int:

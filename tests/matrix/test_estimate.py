@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
+
 import pytest
 import torch
 
 from spectrain.core.errors import InputError
 from spectrain.matrix import MEASURES, SKETCHED, Costs, estimate, measure_costs, spectrum
 from spectrain.matrix.estimate import COSTS, worthwhile_products
+
+estimate_module = sys.modules["spectrain.matrix.estimate"]
+"""The module, whose name in its package is that of the function."""
 
 CHEAP_PRODUCTS = Costs(gram=(1.0, 1.0), eigenvalues=(1.0, 1.0), product=1e-6)
 DEAR_PRODUCTS = Costs(gram=(1.0, 1.0), eigenvalues=(1.0, 1.0), product=1e6)
@@ -68,3 +74,12 @@ def test_measured_costs_are_positive_and_put_double_above_single() -> None:
 def test_refuses(matrix: torch.Tensor, names: list[str], method: str, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         estimate(matrix, names, method=method)  # type: ignore[arg-type]
+
+
+def test_costs_are_seconds_an_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that moves on by a second whenever it is read."""
+    ticks = itertools.count()
+    monkeypatch.setattr(estimate_module, "_clock", lambda device: float(next(ticks)))
+    found = measure_costs("cpu", size=32, rounds=2)
+    assert found.gram == found.eigenvalues == (32.0**-3, 32.0**-3)
+    assert found.product == 1 / (16 * 32**2)

@@ -248,7 +248,7 @@ def keeps_the_start() -> None:
 
 def keeps_the_cadence() -> None:
     """What is cheap is read most, what changes slowly least."""
-    plans = run(Schedule(length=1000), 1000, 1.0, dict.fromkeys(Cadence, 0.01))
+    plans = run(Schedule(length=2000), 2000, 1.0, dict.fromkeys(Cadence, 0.01))
     counts = {cadence: len(readings(plans, cadence)["block 0"]) for cadence in Cadence}
     assert 180 <= counts[OFTEN] <= 220
     assert 90 <= counts[SOMETIMES] <= 110
@@ -296,6 +296,14 @@ def test_promises(promise: Callable[[], None]) -> None:
         ("START", 1.0, keeps_the_start),
         ("PAID_SECONDS", 36_000.0, keeps_the_budget),
         ("ROUNDS", dict.fromkeys(Cadence, 100), keeps_the_cadence),
+        *(
+            (
+                "ROUNDS",
+                {**schedules.ROUNDS, cadence: 2 * schedules.ROUNDS[cadence]},
+                keeps_the_cadence,
+            )
+            for cadence in schedules.ROUNDS
+        ),
         ("SELDOM_EVERY", 2, keeps_the_cadence),
         ("FREE", 5.0, keeps_short_runs_short),
         ("FREE", 0.0, keeps_short_runs_short),

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from spectrain.core import InputError
+from spectrain.matrix import orthogonalized
 from spectrain.optim import SpectralMomentum
 
 
@@ -53,6 +54,26 @@ def test_exponent_and_cut(exponent: float, cut: int, generator: torch.Generator)
     parts = [direction(part, exponent) for part in gradient.split(rows)]
     expected = -0.1 * max(1.0, rows / 5) ** 0.5 * torch.cat(parts)
     torch.testing.assert_close(weight.detach().double(), expected, rtol=1e-5, atol=1e-6)  # 2e-7
+
+
+def test_even_rows(generator: torch.Generator) -> None:
+    """Each row over the root of its running mean square, at the Frobenius norm of before."""
+    weight = nn.Parameter(torch.zeros(6, 4))
+    optimizer = SpectralMomentum(
+        [weight], lr=0.1, weight_decay=0.0, momentum=0.0, nesterov=False, rows_beta=0.9
+    )
+    squares = None
+    for _ in range(3):
+        before = weight.detach().clone()
+        weight.grad = torch.randn(6, 4, generator=generator)
+        plain = orthogonalized(weight.grad).double()
+        mean = plain.square().mean(1, keepdim=True)
+        squares = mean if squares is None else 0.9 * squares + 0.1 * mean
+        rows = plain / squares.sqrt()
+        expected = -0.1 * (6 / 4) ** 0.5 * rows * plain.norm() / rows.norm()
+        optimizer.step()
+        taken = (weight.detach() - before).double()
+        torch.testing.assert_close(taken, expected, rtol=1e-5, atol=1e-6)  # 3e-7 measured
 
 
 def test_parts_are_stepped_as_if_they_were_parameters(generator: torch.Generator) -> None:

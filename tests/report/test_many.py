@@ -53,7 +53,7 @@ def test_a_thousand_blocks(browser, realistic_findings, tmp_path):
     assert seen.page.evaluate("window.hacked") is None
     begun = perf_counter()
     seen.page.fill("#table input[type=search]", "layers.142")
-    assert seen.page.locator("#blocks tbody tr:visible").count() == 0  # beyond the 600 rows
+    assert seen.page.locator("#blocks tbody tr:visible").count() == 0  # beyond the 250 rows
     assert perf_counter() - begun < 20
     seen.page.context.close()
 

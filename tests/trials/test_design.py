@@ -24,3 +24,15 @@ def test_screening(changes: int) -> None:
 def test_out_of_range(changes: int) -> None:
     with pytest.raises(InputError, match=f"{changes} changes; screen 1 to 31"):
         screening(changes)
+
+
+@pytest.mark.parametrize("changes", [2, 3, 4, 7, 8, 15, 16])
+def test_half_as_many_changes_are_clear_of_interactions(changes: int) -> None:
+    """Where twice as many arms are there: of three changes no column is the product of two."""
+    design = screening(changes)
+    if 2 * changes > len(design):
+        return
+    signs = 1 - 2 * design.astype(int)
+    for i in range(changes):
+        for j in range(i):
+            assert not (signs.T @ (signs[:, i] * signs[:, j])).any()

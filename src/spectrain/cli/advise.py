@@ -31,12 +31,15 @@ def run(
     *,
     include: tuple[str, ...] = ("*",),
     exclude: tuple[str, ...] = (),
+    trial: Annotated[str | None, tyro.conf.arg(metavar="MODULE:FUNCTION")] = None,
+    steps: int = 1000,
     plan: Path | None = None,
     json: bool = False,
 ) -> None:
     """Plan which blocks take spectral updates, and show what is known of each.
 
-    The plan is usual routing: Muon for hidden matrices, AdamW for embeddings, heads and gains.
+    The plan is usual routing: Muon for hidden matrices, AdamW for embeddings, heads and gains;
+    but where trials that are kept with the run found a change that gains for sure, it is that.
     Beside it stand diagnostics, which route nothing: the criterion nr/st; what was measured of one
     step (see spectrain.measure_steps), decrease of the spectral over that of the Euclidean one; the
     cut that the spectra favour. What the other questions found follows.
@@ -45,33 +48,41 @@ def run(
         path: the run folder.
         include: speak of blocks whose name matches one of these patterns.
         exclude: leave out blocks whose name matches one of these patterns.
+        trial: try changes first, on what this importable function returns; see `spectrain trial`.
+        steps: length of the run that the trial is to advise.
         plan: also write the plan as YAML to this file, for `spectrain train --plan`.
         json: print the finding on descent as JSON.
     """
     from spectrain.answers import diagnose, events, plan_of, select_blocks
+    from spectrain.answers.tried import evidence, trials_of
     from spectrain.optim import write_plan
     from spectrain.records import open_run
 
     opened = open_run(path)
+    if trial is not None:
+        try_changes(trial, path, steps)
+    trials = trials_of(opened)
     blocks = select_blocks(opened, include=include, exclude=exclude)
     with working("comparing ranks"):
         asked = ["descent"] if json else None
         finding, *others = diagnose(opened, blocks=blocks, questions=asked)
-    made = plan_of(finding)
+    made = plan_of(finding, evidence=evidence(trials, blocks))
     if plan is not None:
         write_plan(made, plan)
     if json:
-        told = {"events": events(opened), **finding.to_dict()}
+        sentences = [one.sentence for one in trials]
+        told = {"events": events(opened), **finding.to_dict(), "trials": sentences}
         print(dumps(told, allow_nan=False))
     else:
         show_events(events(opened))
-        show(finding, made, others)
+        show(finding, made, others, [one.sentence for one in trials])
 
 
 def show(
     finding: Finding[DescentRow, DescentGroup],
     plan: Plan,
     others: Sequence[Finding[Any, Any]] = (),
+    trials: Sequence[str] = (),
 ) -> None:
     """Print the blocks with their steps, what is known of them, and what else was found."""
     from spectrain.answers.descent.columns import fed_by, granularity, interval
@@ -96,13 +107,26 @@ def show(
     show_fitted("block", _COLUMNS, rows, numbers=("nr/st", "measured"), last=_LAST)
     out = console()
     parts = (
+        ("bold", trials),
         ("", [finding.statement, *finding.advice]),
         ("dim", finding.limits),
         ("", [f"{other.name}: {other.statement}" for other in others]),
     )
     for style, lines in parts:
+        if not lines:
+            continue
         out.print()
         for line in lines:
             told = plain(line)
             told.stylize(style)
             out.print(told)
+
+
+def try_changes(factory: str, run: Path, steps: int) -> None:
+    """Make a trial and keep it with the run."""
+    from spectrain.cli.trial import given_by
+    from spectrain.records.trials import write_trial
+    from spectrain.trials import trial
+
+    found = trial(**given_by(factory), steps=steps)
+    write_trial(run, found.snapshots[-1] if found.snapshots else 0, found.to_dict())

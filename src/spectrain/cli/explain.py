@@ -49,6 +49,7 @@ def run(
         json: print the findings as JSON.
     """
     from spectrain.answers import diagnose, events, select_blocks
+    from spectrain.answers.tried import trials_of
     from spectrain.records import open_run
 
     opened = open_run(path)
@@ -60,6 +61,8 @@ def run(
     else:
         show_events(events(opened))
         show(findings, verbose=verbose)
+        for trial in trials_of(opened) if not questions else ():
+            console().print(plain(trial.sentence))
 
 
 def show(findings: Sequence[Finding[Any, Any]], *, verbose: bool = False) -> None:

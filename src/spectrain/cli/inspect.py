@@ -86,24 +86,30 @@ def run(
             this folder; --include chooses blocks.
         json: print everything as JSON.
     """
-    from spectrain.answers import randomness
-    from spectrain.checkpoint import (
-        compare_changes,
-        compare_checkpoints,
-        inspect_checkpoints,
-        open_checkpoint,
-    )
+    from spectrain.checkpoint import open_checkpoint
     from spectrain.checkpoint.choose import choose
+
+    def chosen(checkpoint: Checkpoint) -> Checkpoint:
+        return choose(checkpoint, include, exclude, least=min_evals, most=max_evals)
+
+    def opened(path: Path) -> Checkpoint:
+        return chosen(open_checkpoint(path))
+
+    if not 1 <= len(paths) <= 3:
+        raise InputError(f"{len(paths)} paths are given", remedy="pass one, two or three")
+    if list:
+        from spectrain.cli.inspect_list import show_listing
+
+        return max(show_listing(opened(path), json=json) for path in paths)
+    from spectrain.answers import randomness
+    from spectrain.checkpoint import compare_changes, compare_checkpoints, inspect_checkpoints
     from spectrain.checkpoint.rules import Rule
     from spectrain.checkpoint.sketched import SKETCH_FROM
     from spectrain.checkpoint.weightwatcher import Tail, weightwatcher_records
-    from spectrain.cli.inspect_list import show_listing
     from spectrain.cli.inspect_result import Result, show
     from spectrain.report import render_inspection
 
     sketch_from = SKETCH_FROM if sketch_from is None else sketch_from
-    if not 1 <= len(paths) <= 3:
-        raise InputError(f"{len(paths)} paths are given", remedy="pass one, two or three")
     for name, count in (("workers", workers), ("sketch-from", sketch_from)):
         if count < 1:
             raise InputError(f"{name} is {count}", remedy="pass at least 1")
@@ -118,14 +124,6 @@ def run(
             "--fit and --fix-fingers are of WeightWatcher's columns", remedy="add --weightwatcher"
         )
 
-    def chosen(checkpoint: Checkpoint) -> Checkpoint:
-        return choose(checkpoint, include, exclude, least=min_evals, most=max_evals)
-
-    def opened(path: Path) -> Checkpoint:
-        return chosen(open_checkpoint(path))
-
-    if list:
-        return max(show_listing(opened(path), json=json) for path in paths)
     rules = [Rule.parse(text, _known(len(paths), random, weightwatcher)) for text in fail_on]
     method: Method = "exact" if exact else "auto"
     with ExitStack() as stack:

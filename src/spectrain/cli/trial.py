@@ -25,7 +25,7 @@ _COLUMNS = ("change", "loss", "95 %", "harm", "")
 def run(
     factory: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODULE:FUNCTION")],
     *,
-    steps: int,
+    steps: int = 1000,
     share: float | None = None,
     folder: Path | None = None,
     workers: int = 1,
@@ -50,7 +50,7 @@ def run(
     """
     from spectrain.trials import trial
 
-    given = _made(factory)
+    given = given_by(factory)
     found = trial(
         **given, steps=steps, share=share, folder=folder, workers=workers, backend=backend
     )
@@ -89,7 +89,12 @@ def show(found: TrialResult) -> None:
     out.print(Text(cost, style="dim"))
 
 
-def _made(factory: str) -> dict[str, Any]:
+def given_by(factory: str) -> dict[str, Any]:
+    """What a factory returns, for :func:`spectrain.trial`.
+
+    Raises:
+        InputError: there is no such function, or it returns something else.
+    """
     module, _, name = factory.partition(":")
     try:
         function: Callable[[], dict[str, Any]] = getattr(import_module(module), name)

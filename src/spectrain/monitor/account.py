@@ -8,8 +8,8 @@ from spectrain.monitor.plan import Cadence
 
 FACTORS = {
     Cadence.OFTEN: 0.3,
-    Cadence.SOMETIMES: 3.0,
-    Cadence.SELDOM: 1.5,
+    Cadence.SOMETIMES: 1.5,
+    Cadence.SELDOM: 4.0,
     Cadence.RARELY: 4.0,
 }
 """Price of a first reading in terms of the block's spectrum, before any was timed."""

@@ -18,7 +18,7 @@ whole at the upper end of its interval: sampling costs some 5 % more than the mo
 OWN = (Cadence.OFTEN, Cadence.SOMETIMES, Cadence.RARELY)
 """Cadences with turns of their own; SELDOM goes along with some rounds of SOMETIMES."""
 
-SHARES = {Cadence.OFTEN: 0.13, Cadence.SOMETIMES: 0.66, Cadence.RARELY: 0.21}
+SHARES = {Cadence.OFTEN: 0.14, Cadence.SOMETIMES: 0.66, Cadence.RARELY: 0.2}
 """What each cadence may take of the budget; SELDOM has its part in that of SOMETIMES."""
 
 SELDOM_EVERY = 3
@@ -254,7 +254,7 @@ class Schedule:
         share, free = SHARES[cadence] * (0.5 if dear and light else 1.0), self._free(allowance)
         waits = [math.inf]
         if names := self._turn(account, light, self._limit):
-            price = sum(light[name] for name in names)
+            price = self._cost(cadence, names, len(light))
             lack = max((price - plain) / share, price - free, 0.0) / rate
             parts, last = self._parts(cadence), account.last or 0
             due = last + self._distance(cadence) / parts
@@ -307,31 +307,36 @@ class Schedule:
             names, alone = self._turn(account, light, room), False
             if allowance is not None:
                 lone, plain = self._lefts(cadence, allowance - given, dear, light)
-                if not self._due(cadence) or sum(light[name] for name in names) > plain:
+                if not self._due(cadence) or self._cost(cadence, names, len(light)) > plain:
                     names = ()
                 if not names and dear and (one := self._next_dear(account, dear))[1] <= lone:
                     names, alone = (one[0],), True
-            price = sum((dear if alone else light)[name] for name in names)
+            price = dear[names[0]] if alone else self._cost(cadence, names, len(light))
             if names and (alone or price <= room):
                 account.reading, account.alone = names, alone
                 room, given = room - price, given + price
                 if cadence is Cadence.SOMETIMES:
                     along = self.accounts[Cadence.SELDOM]
-                    along.reading, along.alone = self._along(account, len(light)), alone
+                    along.reading = names if alone else self._along(names, len(light))
+                    along.alone = alone
 
     def _family(self, cadence: Cadence) -> list[Account]:
         """The accounts that are paid from a cadence's share."""
         own = self.accounts[cadence]
         return [own, self.accounts[Cadence.SELDOM]] if cadence is Cadence.SOMETIMES else [own]
 
-    @staticmethod
-    def _along(account: Account, light: int) -> tuple[str, ...]:
-        """Blocks of a reading that SELDOM reads too: those in every third round, or dear ones."""
-        if account.alone:
-            return account.reading
-        places = range(account.place, account.place + len(account.reading))
-        pairs = zip(places, account.reading, strict=True)
+    def _along(self, names: tuple[str, ...], light: int) -> tuple[str, ...]:
+        """Those of the next blocks of SOMETIMES that SELDOM reads too: in every third round."""
+        first = self.accounts[Cadence.SOMETIMES].place
+        pairs = enumerate(names, first)
         return tuple(name for place, name in pairs if place // light % SELDOM_EVERY == 0)
+
+    def _cost(self, cadence: Cadence, names: tuple[str, ...], light: int) -> float:
+        """Seconds that reading the next blocks takes, what goes along with it included."""
+        own = self.accounts[cadence].price(self._work(names))
+        if cadence is not Cadence.SOMETIMES:
+            return own
+        return own + self.accounts[Cadence.SELDOM].price(self._work(self._along(names, light)))
 
     def _sorted(self, cadence: Cadence) -> tuple[dict[str, float], dict[str, float]]:
         """Prices of the blocks that alone take longer than a step may, and of the others."""

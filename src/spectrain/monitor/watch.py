@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from spectrain.core import QUANTITIES, Described, InputError, MonitorWarning, Role, Sink
@@ -29,6 +29,9 @@ from spectrain.monitor.probes.noise import SHARE
 from spectrain.monitor.schedule import Schedule
 from spectrain.monitor.survey import Survey, Surveyor
 
+if TYPE_CHECKING:
+    from spectrain.trials.result import TrialResult
+
 
 class Watch:
     """A watched run; made by :func:`watch`, used as a context manager or closed by hand.
@@ -37,8 +40,16 @@ class Watch:
         path: the run folder.
     """
 
-    def __init__(self, observer: Observer, guard: Guard, path: Path) -> None:
+    def __init__(
+        self,
+        observer: Observer,
+        guard: Guard,
+        path: Path,
+        model: nn.Module,
+        optimizers: Sequence[Optimizer],
+    ) -> None:
         self.path = path
+        self._model, self._optimizers = model, optimizers
         self._observer = observer
         self._guard = guard
         self._closed = False
@@ -118,6 +129,57 @@ class Watch:
         A run that is killed and resumed from that checkpoint then has no gap in its records.
         """
         self._observer.flush()
+
+    def trial(
+        self,
+        loss_fn: Callable[[nn.Module, Any], Tensor],
+        batches: Callable[[int], Any] | Iterable[Any],
+        held_out: Iterable[Any],
+        changes: Any = None,
+        *,
+        steps: int,
+        **options: Any,
+    ) -> TrialResult:
+        """Try changes of the optimizers on short branches from here; for use between two steps.
+
+        The training goes on bit by bit as it would have without. The outcome is kept in the run
+        folder, where `spectrain explain`, `advise` and the page find it.
+
+        Args:
+            loss_fn: (model, batch) ↦ mean loss over the batch's examples.
+            batches: of the arms; not the iterator that the training draws from.
+            held_out: batches that losses are compared on.
+            changes: as of :func:`spectrain.trial`.
+            steps: length of the run.
+            options: others of :func:`spectrain.trial`, such as ``share`` and ``base``.
+
+        Raises:
+            InputError: as of :func:`spectrain.trial`; or the optimizers are others than AdamW and
+                Muon and no base is given.
+
+        Example:
+            >>> import tempfile, torch, spectrain
+            >>> draw = torch.Generator().manual_seed(0)
+            >>> data = [torch.randn(8, 4, generator=draw) for _ in range(9)]
+            >>> model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))
+            >>> optimizer = torch.optim.AdamW(model.parameters())
+            >>> loss = lambda model, x: (model(x) - x).square().mean()
+            >>> from spectrain.trials import to_muon
+            >>> with spectrain.watch(model, optimizer, f"{tempfile.mkdtemp()}/run") as run:
+            ...     change = lambda base: [to_muon(base, "0.weight")]
+            ...     found = run.trial(loss, data[1:], data[:1], change, steps=900)
+            >>> found.statement.startswith("No change")
+            True
+        """
+        from spectrain.records.trials import write_trial
+        from spectrain.trials.live import trial_here
+
+        given = (loss_fn, batches, held_out, changes)
+        found = trial_here(
+            self._model, self._optimizers, *given, steps=steps, step=self.step, **options
+        )
+        write_trial(self.path, self.step, found.to_dict())
+        return found
 
     def close(self, error: BaseException | None = None) -> None:
         """Finish the run, as one that failed where there is an error. Again, it does nothing.
@@ -325,7 +387,7 @@ def watch(
         guard,
         start_step,
     )
-    watched = Watch(observer, guard, folder)
+    watched = Watch(observer, guard, folder, model, optimizers)
     keep_open(watched, writer.abandon)
     return watched
 

@@ -8,7 +8,7 @@ from math import sqrt
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from spectrain.core import InputError
@@ -20,6 +20,9 @@ LENGTHS: dict[str, Callable[[int, int], float]] = {
 }
 """Factor on the rate of an m × n matrix: Muon's own, and the one whose steps are as long as
 AdamW's (Jordan et al. 2024; Liu et al. 2025, arXiv:2502.16982, §2.2)."""
+
+EPSILON = 1e-8
+"""Keeps rows without a step at rest."""
 
 
 class SpectralMomentum(Optimizer):
@@ -39,6 +42,8 @@ class SpectralMomentum(Optimizer):
         nesterov: whether the step is that of (1 − μ)G + μM.
         exponent: p.
         cut: number k of parts along the first dimension.
+        rows_beta: β₂ of a running mean of the squares of the step's rows, by whose root rows are
+            divided (NorMuon); the step keeps its Frobenius norm. 0 leaves rows as they are.
         adjust_lr_fn: name of the factor s on the rate, of :data:`LENGTHS`.
 
     Raises:
@@ -46,7 +51,8 @@ class SpectralMomentum(Optimizer):
             equal parts.
 
     Source:
-        Jordan et al. 2024 (Muon); spectral exponents: arXiv:2605.17109.
+        Jordan et al. 2024 (Muon); spectral exponents: arXiv:2605.17109; rows: Li et al. 2025
+        (NorMuon), arXiv:2510.05491, Algorithm 1.
 
     Example:
         >>> w = torch.nn.Parameter(torch.zeros(2, 2))
@@ -66,6 +72,7 @@ class SpectralMomentum(Optimizer):
         nesterov: bool = True,
         exponent: float = 0.0,
         cut: int = 1,
+        rows_beta: float = 0.0,
         adjust_lr_fn: str = "original",
     ) -> None:
         defaults = {
@@ -75,6 +82,7 @@ class SpectralMomentum(Optimizer):
             "nesterov": nesterov,
             "exponent": exponent,
             "cut": cut,
+            "rows_beta": rows_beta,
             "adjust_lr_fn": adjust_lr_fn,
         }
         super().__init__(params, defaults)
@@ -87,6 +95,7 @@ class SpectralMomentum(Optimizer):
             ("weight_decay", 0.0, float("inf")),
             ("momentum", 0.0, 1.0),
             ("exponent", 0.0, 1.0),
+            ("rows_beta", 0.0, 1.0),
         ):
             if not low <= float(settings[name]) <= high:
                 raise InputError(
@@ -116,14 +125,14 @@ class SpectralMomentum(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            alike: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
+            alike: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
                 shape, parts = _parts(self._averaged(parameter, group), group["cut"])
                 alike[shape].append((parameter, parts))
             for shape, pairs in alike.items():
-                _apply(pairs, shape, group)
+                self._apply(pairs, shape, group)
         return loss
 
     def _averaged(self, parameter: Tensor, group: dict[str, Any]) -> Tensor:
@@ -134,6 +143,35 @@ class SpectralMomentum(Optimizer):
         average: Tensor = state["momentum_buffer"].lerp_(gradient, 1 - group["momentum"])
         return gradient.lerp(average, group["momentum"]) if group["nesterov"] else average
 
+    def _apply(
+        self,
+        pairs: list[tuple[nn.Parameter, Tensor]],
+        shape: tuple[int, int],
+        group: dict[str, Any],
+    ) -> None:
+        """Step all parameters whose parts have one shape: their matrices are one batch."""
+        batch = torch.cat([parts for _, parts in pairs])
+        directions = _direction(batch, group["exponent"])
+        rate = group["lr"] * LENGTHS[group["adjust_lr_fn"]](*shape)
+        taken = directions.split([len(parts) for _, parts in pairs])
+        for (parameter, _), direction in zip(pairs, taken, strict=True):
+            if group["rows_beta"]:
+                direction = self._even_rows(parameter, direction, group["rows_beta"])
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            parameter.add_(direction.reshape(parameter.shape).to(parameter.dtype), alpha=-rate)
+
+    def _even_rows(self, parameter: nn.Parameter, direction: Tensor, beta: float) -> Tensor:
+        """Rows over the root of their running mean square, at the norm that they had together."""
+        squares = direction.square().mean(-1, keepdim=True)
+        state = self.state[parameter]
+        if "row_squares" not in state:
+            state["row_squares"] = squares.clone()
+        else:
+            state["row_squares"].lerp_(squares, 1 - beta)
+        even = direction / (state["row_squares"].sqrt() + EPSILON)
+        before, after = (torch.linalg.matrix_norm(x, keepdim=True) for x in (direction, even))
+        return even * (before / (after + EPSILON))
+
 
 def _parts(average: Tensor, cut: int) -> tuple[tuple[int, int], Tensor]:
     """The matrices of a parameter, stacked: a stack of matrices that is cut whole keeps its own."""
@@ -142,19 +180,6 @@ def _parts(average: Tensor, cut: int) -> tuple[tuple[int, int], Tensor]:
     else:
         matrices = average.flatten(1).reshape(cut, average.shape[0] // cut, -1)
     return (matrices.shape[1], matrices.shape[2]), matrices
-
-
-def _apply(
-    pairs: list[tuple[Tensor, Tensor]], shape: tuple[int, int], group: dict[str, Any]
-) -> None:
-    """Step all parameters whose parts have one shape: their matrices are one batch."""
-    batch = torch.cat([parts for _, parts in pairs])
-    directions = _direction(batch, group["exponent"])
-    rate = group["lr"] * LENGTHS[group["adjust_lr_fn"]](*shape)
-    taken = directions.split([len(parts) for _, parts in pairs])
-    for (parameter, _), direction in zip(pairs, taken, strict=True):
-        parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(direction.reshape(parameter.shape).to(parameter.dtype), alpha=-rate)
 
 
 def _direction(batch: Tensor, exponent: float) -> Tensor:

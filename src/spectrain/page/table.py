@@ -41,7 +41,7 @@ class Cell:
 
 def text(content: str, *, title: str | None = None) -> Cell:
     """A cell of words, sorted by them."""
-    return Cell(content, content, title)
+    return Cell(content, title=title)
 
 
 def numeric(content: str, order: float | None, *, title: str | None = None) -> Cell:

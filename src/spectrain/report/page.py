@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 from spectrain.answers import QUESTIONS, Finding, diagnose, events
 from spectrain.answers.question import Part
 from spectrain.answers.series import last_step
+from spectrain.answers.tried import trials_of
 from spectrain.core import Block, RunError
 from spectrain.page.curves import Curve, loss_curves, sampled_steps, thinned
 from spectrain.page.elements import chart, counted, fold, missing
@@ -28,6 +29,7 @@ from spectrain.report.grids import Grid, grid_rows, read_grids
 from spectrain.report.milestones import Milestone, milestones, read_gradient_norm, read_rates
 from spectrain.report.strip import sign, strip
 from spectrain.report.table import MOST_ROWS, asks_for_attention, blocks_table
+from spectrain.report.trials import trials_part
 from spectrain.report.waterfall import DECADES, Picker, read_waterfalls
 
 MOST_RATES = 6
@@ -60,6 +62,7 @@ def render(
     curves, grids, picker = loss_curves(run), read_grids(run, chosen), read_waterfalls(run, chosen)
     courses, marks = read_courses(run, chosen), milestones(run, chosen)
     parts = {finding.name: part for finding in found if (part := _part(run, chosen, finding))}
+    trials = trials_of(run)
     entries = terms(courses.measures)
     rows = grid_rows(chosen)
     numbers = {(row.role, row.depth): number for number, row in enumerate(rows)}
@@ -89,6 +92,7 @@ def render(
         block_section(picker, courses),
         _blocks(run, chosen, found),
         *(fold(name, part.title, "", *part.body) for name, part in parts.items()),
+        *([trials_part(trials)] if trials else []),
         fold("colophon", "About this run", "", skipped(run), cost(run), configuration(run)),
         glossary(entries),
     ]
@@ -103,6 +107,7 @@ def render(
         ("spectrum", "One block"),
         ("table", "Blocks"),
         *((name, QUESTIONS[name].name.capitalize()) for name in parts),
+        *([("trials", "Trials")] if trials else []),
         ("colophon", "About"),
         ("glossary", "Glossary"),
     ]

@@ -14,7 +14,7 @@ from spectrain.page.html import Html, element, name, shorten
 from spectrain.page.table import ABSENT, Cell, Column, numeric, sortable, text
 from spectrain.records import Run
 
-MOST_ROWS = 600
+MOST_ROWS = 250
 
 _BLOCK = ("Block", "name of the parameter, or of the part of it that is the block")
 _ATTENTION = ("Attention", "what is to be watched or acted on; the gravest first")

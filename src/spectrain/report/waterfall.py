@@ -64,8 +64,8 @@ class Picker:
 def read_waterfalls(run: Run, blocks: Sequence[Block]) -> Picker:
     """Spectra of as many blocks as a page holds, thinned in steps and indices where there are many.
 
-    Of more than 400 blocks one of each role and depth is kept, or of every few where these are
-    still too many.
+    Of more than 400 blocks one of each role and depth is kept; where these are still too many,
+    every few of them, some 130, for the page to stay small.
     """
     chosen = _places(blocks)
     slices, points = _allowance(len(chosen) * len(SOURCES))
@@ -139,4 +139,4 @@ def _places(blocks: Sequence[Block]) -> list[Block]:
     if len(blocks) <= MOST_BLOCKS:
         return list(blocks)
     cells = list({(block.role, block.depth): block for block in reversed(blocks)}.values())[::-1]
-    return cells[:: -(-len(cells) // MOST_BLOCKS)]
+    return cells if len(cells) <= MOST_BLOCKS else cells[:: -(-3 * len(cells) // MOST_BLOCKS)]

@@ -41,11 +41,13 @@ class ArmOutcome:
         losses: of the held-out batches; NaN where it diverged.
         passes: forward and backward passes that it took.
         problem: why it ended early.
+        course: training loss before each step.
     """
 
     losses: tuple[float, ...]
     passes: int
     problem: str | None = None
+    course: tuple[float, ...] = ()
 
     @property
     def loss(self) -> float:
@@ -66,24 +68,29 @@ def run_arm(source: Source, setup: SetUp, window: Window, *, rate: float = 1.0) 
     """
     model = source.make()
     window.snapshot.restore(model)
-    model.train()
+    if not model.training:
+        model.train()
     optimizers = setup.optimizers(model)
     passes = window.snapshot.carry(model, optimizers, source, window.first)
     nothing = tuple(float("nan") for _ in source.held_out)
+    course: list[float] = []
     try:
         for number in range(window.steps):
             rise = min(1.0, (number + 1) / RISE)
             factor = rate * min(rise, (window.steps - number) / window.steps)
             loss = train_step(source, model, optimizers, window.first + number, factor)
             passes += 1
+            course.append(loss)
             if not isfinite(loss):
-                return ArmOutcome(nothing, passes, f"its loss was {loss} after {number} steps")
+                problem = f"its loss was {loss} after {number} steps"
+                return ArmOutcome(nothing, passes, problem, tuple(course))
         losses = tuple(source.evaluate(model))
     except torch.OutOfMemoryError as error:
-        return ArmOutcome(nothing, passes, f"out of memory: {str(error).splitlines()[0]}")
+        problem = f"out of memory: {str(error).splitlines()[0]}"
+        return ArmOutcome(nothing, passes, problem, tuple(course))
     if not all(map(isfinite, losses)):
-        return ArmOutcome(nothing, passes, "its held-out loss is not finite")
-    return ArmOutcome(losses, passes)
+        return ArmOutcome(nothing, passes, "its held-out loss is not finite", tuple(course))
+    return ArmOutcome(losses, passes, None, tuple(course))
 
 
 def train_step(

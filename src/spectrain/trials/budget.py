@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spectrain.core import InputError
+from spectrain.trials.horizon import BLIND, TELLING
 from spectrain.trials.snapshot import REBUILT
 
 SHORT, SHORT_SHARE, SHARE = 2000, 0.4, 0.15
 """Runs of fewer steps than SHORT may spend SHORT_SHARE of their steps on a trial, others SHARE."""
 
-LEAST, MOST = 10, 100
-"""Shortest branch that tells anything, and longest that is worth its price."""
+LEAST = 10
+"""Shortest branch."""
 
-PER_SNAPSHOT = 2
-"""Windows for the verification at each snapshot."""
+PER_SNAPSHOT, FEWEST = 2, 4
+"""Windows for the verification at each snapshot, and how many there are at least."""
+
+SCREENED = 2
+"""Windows of the screening, spread over the snapshots."""
 
 RATES = (0.5, 1.0, 2.0)
 """Factors on all rates at which base and chosen changes are compared."""
@@ -39,8 +44,51 @@ class Budget:
     passes: int
     allowed: int
 
+    def told(self, steps: int, seconds: float | None = None) -> str:
+        """What the trial will cost, in words.
 
-def plan_budget(steps: int, arms: int, *, share: float | None = None, held_out: int = 1) -> Budget:
+        Args:
+            steps: length of the run that is advised.
+            seconds: time of a step, where it was measured.
+
+        Example:
+            >>> Budget((20, 40), 12, 380, 400).told(1000, 0.5)
+            'A trial of at most 400 steps (40% of 1,000), by branches of 12: about 3 minutes.'
+        """
+        share = f"({self.allowed / steps:.0%} of {steps:,})"
+        time = "" if seconds is None else f": about {_duration(self.allowed * seconds)}"
+        length = f", by branches of {self.branch:,}"
+        return f"A trial of at most {self.allowed:,} steps {share}{length}{time}."
+
+
+def too_short(budget: Budget, steps: int) -> str:
+    """That branches are too short for anything to be adopted, and what would suffice."""
+    needed = budget.passes * int(TELLING * steps) / budget.branch / steps
+    length = f"{budget.branch:,} steps are {budget.branch / steps:.1%} of the run"
+    return (
+        f"branches of {length}, and those of {BLIND:.1%} and less told nothing of its end: effects "
+        f"are shown, none is adopted; share={needed:.2g} would buy branches of half the run"
+    )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+
+
+def snapshot_steps(steps: int) -> tuple[int, int]:
+    """Where arms fork from a run of so many steps: at 2 % and 4 %, at steps 10 and 20 at least."""
+    return max(steps // 50, LEAST), max(steps // 25, 2 * LEAST)
+
+
+def plan_budget(
+    steps: int,
+    arms: int,
+    *,
+    share: float | None = None,
+    held_out: int = 1,
+    snapshots: Sequence[int] | None = None,
+    trunk: int | None = None,
+) -> Budget:
     """The longest branches that a run of so many steps can afford.
 
     Arms: screening at every snapshot, base and changes at three rates, and one verification. A
@@ -52,6 +100,8 @@ def plan_budget(steps: int, arms: int, *, share: float | None = None, held_out: 
         arms: of the screening.
         share: of the run; by default 15 %, 40 % where it has fewer than 2,000 steps.
         held_out: number of held-out batches.
+        snapshots: steps of the snapshots; those of :func:`snapshot_steps` if not given.
+        trunk: passes up to the last of them; as many as its step if not given.
 
     Raises:
         InputError: the run is too short for that many arms.
@@ -63,9 +113,9 @@ def plan_budget(steps: int, arms: int, *, share: float | None = None, held_out: 
     """
     chosen = share if share is not None else SHORT_SHARE if steps < SHORT else SHARE
     allowed = int(chosen * steps)
-    snapshots = (max(steps // 50, LEAST), max(steps // 25, 2 * LEAST))
-    runs = len(snapshots) * arms + verification_runs(len(snapshots))
-    overhead = runs * (held_out / 3 + REBUILT / 2) + snapshots[-1]
+    at = tuple(snapshot_steps(steps) if snapshots is None else snapshots)
+    runs = screening_windows(len(at)) * len(at) * arms + verification_runs(len(at))
+    overhead = runs * (held_out / 3 + REBUILT / 2) + (at[-1] if trunk is None else trunk)
     branch = int((allowed - overhead) // runs)
     if branch < LEAST:
         needed = runs * LEAST + overhead
@@ -75,10 +125,20 @@ def plan_budget(steps: int, arms: int, *, share: float | None = None, held_out: 
             remedy=f"try fewer changes, hold out fewer batches, allow share={needed / steps:.2g}"
             f", or advise a run of {int(needed / chosen) + 1:,} steps",
         )
-    branch = min(branch, MOST)
-    return Budget(snapshots, branch, int(runs * branch + overhead), allowed)
+    branch = min(branch, max(LEAST, int(TELLING * steps)))
+    return Budget(at, branch, int(runs * branch + overhead), allowed)
+
+
+def screening_windows(snapshots: int) -> int:
+    """Windows of the screening at each snapshot."""
+    return max(1, SCREENED // snapshots)
+
+
+def fresh_windows(snapshots: int) -> int:
+    """Windows of a verification at each snapshot."""
+    return max(PER_SNAPSHOT, -(-FEWEST // snapshots))
 
 
 def verification_runs(snapshots: int) -> int:
     """Arms of one verification: base and changes at all rates, then on every fresh window."""
-    return 2 * (len(RATES) + PER_SNAPSHOT * snapshots)
+    return 2 * (len(RATES) + fresh_windows(snapshots) * snapshots)

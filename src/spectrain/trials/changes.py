@@ -12,7 +12,7 @@ from spectrain.network import Network
 from spectrain.trials.setup import SetUp, Stepper
 
 QUERY_KEY = (Role.ATTENTION_Q, Role.ATTENTION_K)
-ATTENTION = (*QUERY_KEY, Role.ATTENTION_V, Role.ATTENTION_QKV)
+RECURRENT = (Role.RECURRENT_INPUT, Role.RECURRENT_HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Change:
         touches: names of the parameters that it concerns.
         carries: whether a short branch tells of the long run. That of a rate does not: short
             horizons favour rates that are too small for a long training.
+        alone: tried on the base alone, in an arm of its own: it leaves other changes nothing to
+            alter, so that a design cannot tell its effect from theirs.
         why: what speaks for trying it.
     """
 
@@ -32,6 +34,7 @@ class Change:
     alter: Callable[[SetUp], SetUp]
     touches: tuple[str, ...]
     carries: bool = True
+    alone: bool = False
     why: str = ""
 
     def __call__(self, setup: SetUp) -> SetUp:
@@ -56,14 +59,18 @@ def matching(setup: SetUp, patterns: Sequence[str]) -> tuple[str, ...]:
     return found
 
 
-def to_muon(setup: SetUp, *patterns: str, rate: float = 1.0, name: str | None = None) -> Change:
+def to_muon(
+    setup: SetUp, *patterns: str, rate: float = 1.0, parts: int = 1, name: str | None = None
+) -> Change:
     """Parameters to Muon, with steps as long as AdamW's (so that AdamW's rate stays right).
+
+    Each is orthogonalized in ``parts`` equal parts along its first dimension.
 
     Source:
         Liu et al. 2025, arXiv:2502.16982, §2.2: 0.2·√max(m, n) matches AdamW's RMS.
     """
     names = matching(setup, patterns)
-    fields = {"rule": Stepper.MUON, "length": "match_rms_adamw", "rate": rate}
+    fields = {"rule": Stepper.MUON, "length": "match_rms_adamw", "rate": rate, "cut": parts}
     return Change(
         name or f"{', '.join(patterns)} to Muon{_times(rate)}",
         lambda base: base.altered(names, **fields),
@@ -72,14 +79,24 @@ def to_muon(setup: SetUp, *patterns: str, rate: float = 1.0, name: str | None = 
     )
 
 
-def to_adamw(setup: SetUp, *patterns: str, rate: float = 1.0, name: str | None = None) -> Change:
+def to_adamw(
+    setup: SetUp,
+    *patterns: str,
+    rate: float = 1.0,
+    name: str | None = None,
+    alone: bool = False,
+    why: str = "queries and keys gain least from Muon (arXiv:2509.26030)",
+) -> Change:
     """Parameters to AdamW at its rate."""
     names = matching(setup, patterns)
     return Change(
         name or f"{', '.join(patterns)} to AdamW{_times(rate)}",
-        lambda base: base.altered(names, rule=Stepper.ADAMW, rate=rate, cut=1, exponent=0.0),
+        lambda base: base.altered(
+            names, rule=Stepper.ADAMW, rate=rate, cut=1, exponent=0.0, rows_beta=0.0
+        ),
         names,
-        why="queries and keys gain least from Muon (arXiv:2509.26030)",
+        alone=alone,
+        why=why,
     )
 
 
@@ -106,6 +123,21 @@ def exponent(setup: SetUp, power: float, *patterns: str, name: str | None = None
         lambda base: base.altered(names, exponent=power),
         names,
         why="between Muon (0) and normalised momentum (1)",
+    )
+
+
+def even_rows(setup: SetUp, *patterns: str, beta: float = 0.95, name: str | None = None) -> Change:
+    """Muon's rows over the root of their running mean square, so that neurons step alike.
+
+    Source:
+        Li et al. 2025 (NorMuon), arXiv:2510.05491.
+    """
+    names = matching(setup, patterns)
+    return Change(
+        name or f"{', '.join(patterns)} with even rows",
+        lambda base: base.altered(names, rows_beta=beta),
+        names,
+        why="NorMuon's gain over Muon",
     )
 
 
@@ -142,9 +174,10 @@ def rate(setup: SetUp, factor: float, *patterns: str, name: str | None = None) -
 def candidates(setup: SetUp, network: Network) -> tuple[Change, ...]:
     """The changes of routing and granularity that people argue about, for this network.
 
-    Head to Muon, embedding to Muon, queries and keys to AdamW, attention per head, fused
-    projections apart, convolutions to AdamW: each only where the network has such parameters, and
-    where the set-up does not already say so.
+    Recurrent matrices to Muon gate by gate, even rows, head to Muon, embedding to Muon, all to
+    AdamW, queries and keys to AdamW, convolutions to AdamW, attention per head, fused projections
+    apart: each only where the network has such parameters, and where the set-up does not already
+    say so. What is most often worth its price comes first.
 
     Args:
         setup: the base that is to be changed.
@@ -155,6 +188,7 @@ def candidates(setup: SetUp, network: Network) -> tuple[Change, ...]:
 
 def _candidates(setup: SetUp, network: Network) -> Iterator[Change]:
     ruled = {rule: {n for n, a in setup.assignments.items() if a.rule is rule} for rule in Stepper}
+    muon = sorted(ruled[Stepper.MUON])
 
     def of(rule: Stepper, *roles: Role) -> list[str]:
         by_role: dict[str, set[Role]] = {}
@@ -162,18 +196,33 @@ def _candidates(setup: SetUp, network: Network) -> Iterator[Change]:
             by_role.setdefault(block.parameter, set()).add(block.role)
         return [n for n, r in by_role.items() if n in ruled[rule] and r <= set(roles)]
 
+    recurrent = set(of(Stepper.ADAMW, *RECURRENT))
+    for parts, those in sorted(_cuts(network, recurrent, per_head=False).items()):
+        yield to_muon(setup, *those, parts=parts, name=f"recurrent to Muon in {parts} gates")
+    if muon:
+        yield even_rows(setup, *muon, name="even rows")
     if names := of(Stepper.ADAMW, Role.HEAD):
         yield to_muon(setup, *names, name="head to Muon")
-    if names := of(Stepper.ADAMW, Role.EMBEDDING):
+    if names := [n for n in of(Stepper.ADAMW, Role.EMBEDDING) if n in _matrices(network)]:
         yield to_muon(setup, *names, name="embedding to Muon")
+    if muon:
+        why = "where Muon gains nothing, one rule for all is simpler"
+        yield to_adamw(setup, *muon, name="all to AdamW", alone=True, why=why)
     if names := of(Stepper.MUON, *QUERY_KEY):
         yield to_adamw(setup, *names, name="queries and keys to AdamW")
-    if names := of(Stepper.MUON, Role.CONV):
-        yield to_adamw(setup, *names, name="convolutions to AdamW")
+    convolutions = of(Stepper.MUON, Role.CONV)
+    if convolutions and set(convolutions) < set(muon):
+        why = "a kernel is flattened to a matrix, for want of a better reading"
+        yield to_adamw(setup, *convolutions, name="convolutions to AdamW", why=why)
     for parts, those in sorted(_cuts(network, ruled[Stepper.MUON], per_head=True).items()):
-        yield cut(setup, parts, *those, name=f"attention in {parts} heads")
+        yield cut(setup, parts, *those, name=f"attention per head, {parts} parts")
     for parts, those in sorted(_cuts(network, ruled[Stepper.MUON], per_head=False).items()):
         yield cut(setup, parts, *those, name=f"fused projections in {parts} parts")
+
+
+def _matrices(network: Network) -> set[str]:
+    """Parameters that are one matrix as they stand."""
+    return {b.parameter for b in network.blocks if b.view.index is None and not b.view.rows}
 
 
 def _cuts(network: Network, chosen: set[str], *, per_head: bool) -> dict[int, list[str]]:

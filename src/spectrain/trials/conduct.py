@@ -10,40 +10,46 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import reduce
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from spectrain.core import InputError
 from spectrain.monitor.progress import bar
 from spectrain.network import find_blocks
-from spectrain.sweeps import Task, run_tasks
-from spectrain.trials.arm import ArmOutcome, Window, run_arm, train_step
+from spectrain.trials.bench import Bench
 from spectrain.trials.budget import (
     LOOKS,
-    PER_SNAPSHOT,
-    RATES,
     Budget,
+    fresh_windows,
     plan_budget,
+    screening_windows,
+    snapshot_steps,
+    too_short,
     verification_runs,
 )
 from spectrain.trials.changes import Change, candidates
-from spectrain.trials.design import screening
-from spectrain.trials.effects import LEVEL, Effect, main_effects, paired
+from spectrain.trials.effects import Effect
+from spectrain.trials.horizon import told
 from spectrain.trials.result import ChangeEffect, TrialResult, Verification
+from spectrain.trials.screen import applied, arms_of, screen
 from spectrain.trials.setup import SetUp, usual_setup
 from spectrain.trials.snapshot import Snapshot
 from spectrain.trials.source import Loss, Source
+from spectrain.trials.trunk import snapshots_of
+from spectrain.trials.verify import verify
 
 PROMISING = 0.25
 """Changes whose probability of harm in the screening lies below this are verified."""
+
+STEPS = 1000
+"""Length of a run of which nothing is said."""
 
 Changes = Sequence[Change] | Callable[[SetUp], Sequence[Change]]
 
@@ -55,7 +61,7 @@ def trial(
     held_out: Iterable[Any],
     changes: Changes | None = None,
     *,
-    steps: int,
+    steps: int = STEPS,
     base: SetUp | None = None,
     share: float | None = None,
     seed: int = 0,
@@ -68,6 +74,11 @@ def trial(
 
     The model is copied and left as it was, as is the state of the random numbers.
 
+    What a short branch shows is carried to the end of the run by what whole trainings showed of it,
+    see :mod:`spectrain.trials.horizon`: branches of an eighth of the run and less told nothing of
+    its end, so that within the default ``share`` effects are shown and no change is adopted.
+    A ``share`` of several runs buys branches that can tell; the result says how much.
+
     Args:
         model: as the run will start with it, or a function that makes it (for several processes one
             that can be pickled).
@@ -77,18 +88,20 @@ def trial(
         held_out: batches that losses are compared on; a few hundred examples in all do.
         changes: to be tried, or a function of the base that makes them; by default
             :func:`~spectrain.trials.candidates`.
-        steps: length of the run that is to be advised; sets the budget.
+        steps: length of the run that is to be advised; sets the budget. Where it does not suffice
+            for a trial, none is made, and the result is no change.
         base: the set-up to improve, with its rates tuned; by default the usual routing.
         share: of the run that the trial may cost: 15 % by default, 40 % below 2,000 steps.
         seed: of dropout.
         folder: where outcomes are kept, so that an interrupted trial goes on; nowhere by default.
         workers: processes.
         backend: ``"loky"``, ``"ray"`` or ``"dask"``, see :func:`spectrain.sweeps.run_tasks`.
-        progress: show a bar on standard error, if that is a terminal.
+        progress: say on standard error what the trial will cost, and show a bar, if that is a
+            terminal.
 
     Raises:
-        InputError: the budget is too small, the model cannot be copied, the batches end, the loss
-            cannot be repeated, the base diverges, or two changes have one name.
+        InputError: the model cannot be copied, the batches end, loss or batches cannot be repeated,
+            the base diverges, or two changes have one name.
 
     Source:
         “Information Flow & Gradient Quality Hypothesis”, Experiment 3; Davis & Drusvyatskiy, §1.2.
@@ -109,24 +122,124 @@ def trial(
     source = Source.of(model, loss_fn, batches, held_out, seed=seed)
     fresh = source.make()
     setup = usual_setup(fresh, find_blocks(fresh)) if base is None else base
-    tried = _changes(changes, setup, fresh)
-    if not tried:
-        return TrialResult(setup, setup, (), (), 0, 0.0, 0, (0,), ("no change applies",))
-    tried, budget, left_out = _affordable(tried, steps, share, len(source.held_out))
+    tried = changes_for(changes, setup, fresh)
+    at = snapshot_steps(steps)
+
+    def trunk(advance: Callable[[], None]) -> list[Snapshot]:
+        return snapshots_of(source, setup, at, advance=advance)
+
+    with kept_in(folder) as place:
+        return conduct(
+            source,
+            setup,
+            tried,
+            trunk,
+            at=at,
+            trunk_passes=at[-1],
+            steps=steps,
+            share=share,
+            place=place,
+            workers=workers,
+            backend=backend,
+            progress=progress,
+        )
+
+
+@contextmanager
+def kept_in(folder: Path | str | None) -> Iterator[Path]:
+    """The folder of the outcomes; one that is gone afterwards where none is given."""
+    if folder is not None:
+        yield Path(folder)
+        return
     with TemporaryDirectory() as scratch:
-        place = Path(scratch if folder is None else folder)
-        with bar("trial", budget.passes, shown=progress) as advance:
-            bench = _Bench(source, setup, budget, place, workers, backend, advance)
-            return _conduct(bench, tried, left_out, steps)
+        yield Path(scratch)
+
+
+def conduct(
+    source: Source,
+    base: SetUp,
+    tried: Sequence[Change],
+    trunk: Callable[[Callable[[], None]], list[Snapshot]],
+    *,
+    at: Sequence[int],
+    trunk_passes: int,
+    steps: int,
+    share: float | None,
+    place: Path,
+    workers: int,
+    backend: str,
+    progress: bool,
+) -> TrialResult:
+    """Plan the budget, screen, verify, decide.
+
+    Args:
+        source: model, loss and data.
+        base: the set-up that is to be improved.
+        tried: the changes.
+        trunk: makes the snapshots, calling its argument after each pass.
+        at: steps of the snapshots.
+        trunk_passes: what the trunk costs.
+        steps: length of the run that is to be advised.
+        share: of the run that the trial may cost.
+        place: folder of the outcomes.
+        workers: processes.
+        backend: of :func:`spectrain.sweeps.run_tasks`.
+        progress: whether to say what it costs and to show a bar.
+    """
+    if not tried:
+        return _no_trial(base, "no change applies")
+    try:
+        tried, budget, left_out = _affordable(
+            tried, steps, share, len(source.held_out), at, trunk_passes
+        )
+    except InputError as error:
+        return _no_trial(base, str(error))
+    mark = _mark(source, steps)
+    with bar("trial", budget.passes, shown=progress) as advance:
+        bench = Bench(source, base, budget, place, workers, backend, advance, mark)
+        start = perf_counter()
+        snapshots = trunk(advance)
+        bench.passes += trunk_passes
+        bench.seconds += perf_counter() - start
+        if progress and sys.stderr.isatty():
+            each = bench.seconds / trunk_passes if trunk_passes else None
+            print(budget.told(steps, each), file=sys.stderr)
+        return _decide(bench, tried, left_out, snapshots, steps)
+
+
+def _no_trial(base: SetUp, why: str) -> TrialResult:
+    return TrialResult(base, base, (), (), 0, 0.0, 0, (), (why,))
+
+
+def _mark(source: Source, steps: int) -> str:
+    """What tells a trial from another in the same folder: its model's losses at the start."""
+    told = [steps, source.seed, *source.evaluate(source.make())]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def _affordable(
-    tried: tuple[Change, ...], steps: int, share: float | None, held_out: int
-) -> tuple[tuple[Change, ...], Budget, tuple[Change, ...]]:
-    """As many changes as the budget allows, the first ones first, and those left out."""
+    tried: Sequence[Change],
+    steps: int,
+    share: float | None,
+    held_out: int,
+    at: Sequence[int],
+    trunk: int,
+) -> tuple[Sequence[Change], Budget, Sequence[Change]]:
+    """As many changes as the budget allows, the first ones first, and those left out.
+
+    Raises:
+        InputError: not even one.
+    """
     for count in range(len(tried), 0, -1):
         try:
-            budget = plan_budget(steps, len(screening(count)), share=share, held_out=held_out)
+            budget = plan_budget(
+                steps,
+                arms_of(tried[:count]),
+                share=share,
+                held_out=held_out,
+                snapshots=at,
+                trunk=trunk,
+            )
         except InputError:
             if count == 1:
                 raise
@@ -135,187 +248,90 @@ def _affordable(
     raise AssertionError("unreachable")
 
 
-@dataclass(slots=True)
-class _Bench:
-    """Runs arms and keeps account."""
-
-    source: Source
-    base: SetUp
-    budget: Budget
-    place: Path
-    workers: int
-    backend: str
-    advance: Callable[[], None]
-    passes: int = 0
-
-    def trunk(self) -> list[Snapshot]:
-        """Snapshots of a training of the base at constant rates."""
-        model = self.source.make()
-        model.train()
-        optimizers = self.base.optimizers(model)
-        found = []
-        last = self.budget.snapshots[-1]
-        for step in range(last + 1):
-            if step in self.budget.snapshots:
-                found.append(Snapshot.take(step, model, optimizers))
-            if step < last:
-                rise = min(1.0, (step + 1) / self.budget.snapshots[0])
-                loss = train_step(self.source, model, optimizers, step, rise)
-                if not np.isfinite(loss):
-                    raise InputError(
-                        f"the base diverges: its loss is {loss} at step {step}",
-                        remedy="lower its rates: base=usual_setup(model, network, muon_lr=…)",
-                    )
-                self.passes += 1
-                self.advance()
-        return found
-
-    def window(self, snapshot: Snapshot, number: int) -> Window:
-        """The number-th window of a snapshot: its batches follow those of the one before."""
-        return Window(snapshot, snapshot.step + number * self.budget.branch, self.budget.branch)
-
-    def run(self, arms: Sequence[tuple[SetUp, Window, float]]) -> list[ArmOutcome]:
-        """Outcomes of arms, those on disk included."""
-        tasks = [
-            Task(_attempt, (self.source, *arm), self.place / f"{_digest(*arm)}.npz") for arm in arms
-        ]
-        found = []
-        done = run_tasks(tasks, workers=self.workers, backend=self.backend)
-        for one in done:
-            if one.outcome is None:
-                nothing = tuple(float("nan") for _ in self.source.held_out)
-                found.append(ArmOutcome(nothing, 0, one.problem))
-                continue
-            losses = tuple(np.atleast_1d(one.outcome["losses"]).tolist())
-            outcome = ArmOutcome(
-                losses, int(one.outcome["passes"]), str(one.outcome["problem"]) or None
-            )
-            found.append(outcome)
-            self.passes += outcome.passes + len(losses) // 3
-            for _ in range(outcome.passes):
-                self.advance()
-        return found
-
-
-def _conduct(
-    bench: _Bench, tried: Sequence[Change], left_out: Sequence[Change], steps: int
+def _decide(
+    bench: Bench,
+    tried: Sequence[Change],
+    left_out: Sequence[Change],
+    snapshots: Sequence[Snapshot],
+    steps: int,
 ) -> TrialResult:
-    snapshots = bench.trunk()
-    design = screening(len(tried))
-    notes = [f"{change.name}: not tried, the budget does not suffice" for change in left_out]
-    effects = _screen(bench, tried, design, snapshots, notes)
-    order = sorted(range(len(tried)), key=lambda j: effects[j].value)
-    promising = [j for j in order if tried[j].carries and effects[j].harm < PROMISING]
+    tells = told(bench.budget.branch / steps) > 0
+    notes = [] if tells else [too_short(bench.budget, steps)]
+    notes += [f"{change.name}: not tried, the budget does not suffice" for change in left_out]
+    effects = screen(bench, tried, snapshots, notes)
+    values = [float("inf") if effect is None else effect.value for effect in effects]
+    order = sorted(range(len(tried)), key=lambda j: values[j])
     looks: list[Verification] = []
-    adopted: list[int] = []
+    adopted: tuple[int, ...] = ()
     price = verification_runs(len(snapshots)) * bench.budget.branch
-    for chosen in _sets(promising):
+    for chosen in _sets(tried, effects, order) if tells else ():
         if looks and bench.passes + price > bench.budget.allowed:
             notes.append("no budget was left to verify the best change alone")
             break
-        first = 1 + PER_SNAPSHOT * len(looks)
-        look = _verify(bench, [tried[j] for j in chosen], snapshots, first, notes)
+        first = screening_windows(len(snapshots)) + fresh_windows(len(snapshots)) * len(looks)
+        look = verify(bench, [tried[j] for j in chosen], snapshots, first, steps, notes)
         looks.append(look)
-        if look.effect.gains:
-            adopted = list(chosen)
+        if look.expected.gains:
+            adopted = chosen
             break
-    final = reduce(lambda setup, j: tried[j](setup), adopted, bench.base)
-    told = tuple(
-        ChangeEffect(tried[j], effects[j], j in adopted, _note(tried[j], effects[j], j, adopted))
+    shown = tuple(
+        ChangeEffect(
+            tried[j],
+            effects[j],
+            j in adopted,
+            "" if j in adopted else _note(tried[j], effects[j], tells=tells),
+        )
         for j in order
     )
     return TrialResult(
         base=bench.base,
-        setup=final,
-        effects=told,
+        setup=applied([tried[j] for j in adopted], bench.base),
+        effects=shown,
         verifications=tuple(looks),
-        passes=bench.passes,
+        passes=round(bench.passes),
         share=bench.passes / steps,
         branch=bench.budget.branch,
-        snapshots=bench.budget.snapshots,
+        snapshots=tuple(bench.budget.snapshots),
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _screen(
-    bench: _Bench,
-    tried: Sequence[Change],
-    design: NDArray[np.int8],
-    snapshots: Sequence[Snapshot],
-    notes: list[str],
-) -> list[Effect]:
-    windows = [bench.window(snapshot, 0) for snapshot in snapshots]
-    setups = [
-        reduce(lambda setup, j: tried[j](setup), np.flatnonzero(row).tolist(), bench.base)
-        for row in design
+def _sets(
+    tried: Sequence[Change], effects: Sequence[Effect | None], order: Sequence[int]
+) -> list[tuple[int, ...]]:
+    """What is verified, in this order: all that go together, then the most promising alone."""
+    promising = [
+        j
+        for j in order
+        if tried[j].carries and (effect := effects[j]) is not None and effect.harm < PROMISING
     ]
-    outcomes = bench.run([(setup, window, 1.0) for setup in setups for window in windows])
-    for number, outcome in enumerate(outcomes):
-        if outcome.problem:
-            held = [tried[j].name for j in np.flatnonzero(design[number // len(windows)]).tolist()]
-            notes.append(f"the arm with {', '.join(held) or 'no change'}: {outcome.problem}")
-    losses = np.array([outcome.loss for outcome in outcomes]).reshape(len(design), len(windows))
-    return main_effects(design, losses)
+    together = tuple(sorted(j for j in promising if not tried[j].alone))
+    sets = [together] if together else []
+    sets += [(j,) for j in promising[:1] if (j,) != together]
+    if promising and tried[promising[0]].alone:  # it rules out the others: the larger gain first
+        sets.reverse()
+    return sets[:LOOKS]
 
 
-def _sets(promising: Sequence[int]) -> list[tuple[int, ...]]:
-    """What is verified, in this order: all together, then the most promising alone."""
-    if not promising:
-        return []
-    sets = [tuple(promising), (promising[0],)]
-    return sets[: min(LOOKS, len(promising))]
-
-
-def _verify(
-    bench: _Bench,
-    chosen: Sequence[Change],
-    snapshots: Sequence[Snapshot],
-    first: int,
-    notes: list[str],
-) -> Verification:
-    changed = reduce(lambda setup, change: change(setup), chosen, bench.base)
-    sides = (bench.base, changed)
-    tuning = bench.window(snapshots[-1], 0)
-    tuned = bench.run([(side, tuning, rate) for side in sides for rate in RATES])
-    best = [_best(tuned[: len(RATES)]), _best(tuned[len(RATES) :])]
-    for name, rate in zip(("the base", "the changed set-up"), best, strict=True):
-        if rate == RATES[-1]:
-            notes.append(f"{name} does best at {rate:g} times its rates: tune them upwards first")
-    windows = [
-        bench.window(snapshot, first + number)
-        for snapshot in snapshots
-        for number in range(PER_SNAPSHOT)
-    ]
-    arms = [(side, w, rate) for side, rate in zip(sides, best, strict=True) for w in windows]
-    outcomes = bench.run(arms)
-    base, other = outcomes[: len(windows)], outcomes[len(windows) :]
-    notes += [f"{one.problem} in the verification" for one in outcomes if one.problem]
-    differences = np.array([o.loss - b.loss for b, o in zip(base, other, strict=True)])
-    level = 1 - (1 - LEVEL) / LOOKS
-    effect = (
-        paired(differences, level=level)
-        if np.isfinite(differences).all()
-        else Effect(float("inf"), float("inf"), 0, float("-inf"), float("inf"), 1.0)
-    )
-    return Verification(tuple(c.name for c in chosen), effect, level, (best[0], best[1]))
-
-
-def _best(outcomes: Sequence[ArmOutcome]) -> float:
-    losses = np.array([outcome.loss for outcome in outcomes])
-    return RATES[int(np.nanargmin(losses))] if np.isfinite(losses).any() else 1.0
-
-
-def _note(change: Change, effect: Effect, number: int, adopted: Sequence[int]) -> str:
-    if number in adopted:
-        return ""
+def _note(change: Change, effect: Effect | None, *, tells: bool) -> str:
+    """Why a change is not adopted."""
+    if effect is None:
+        return "its arms diverged, or too few were left to tell it from others"
     if not change.carries:
         return "a short branch does not tell of the long run here: not adopted"
+    if effect.harm < PROMISING and not tells:
+        return "a gain on branches that are too short to tell of the end"
     if effect.harm < PROMISING:
         return "looked like a gain, and did not stand the verification"
     return "no gain in the screening"
 
 
-def _changes(changes: Changes | None, setup: SetUp, model: nn.Module) -> tuple[Change, ...]:
+def changes_for(changes: Changes | None, setup: SetUp, model: nn.Module) -> tuple[Change, ...]:
+    """The changes that were asked for; the usual candidates where none were.
+
+    Raises:
+        InputError: two have one name.
+    """
     if changes is None:
         found = candidates(setup, find_blocks(model, heads=True))
     else:
@@ -325,24 +341,3 @@ def _changes(changes: Changes | None, setup: SetUp, model: nn.Module) -> tuple[C
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"two changes are called {twice!r}", remedy="give each a name of its own")
     return found
-
-
-def _attempt(case: tuple[Source, SetUp, Window, float]) -> dict[str, Any]:
-    source, setup, window, rate = case
-    outcome = run_arm(source, setup, window, rate=rate)
-    return {
-        "losses": np.array(outcome.losses),
-        "passes": outcome.passes,
-        "problem": outcome.problem or "",
-    }
-
-
-def _digest(setup: SetUp, window: Window, rate: float) -> str:
-    told = {
-        "setup": setup.to_dict(),
-        "snapshot": window.snapshot.step,
-        "first": window.first,
-        "steps": window.steps,
-        "rate": rate,
-    }
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:20]

@@ -21,8 +21,9 @@ def screening(changes: int) -> NDArray[np.int8]:
     """A two-level orthogonal array in the fewest arms: every change is in half of them.
 
     Columns are orthogonal, so that the effect of a change is the mean of the arms with it less that
-    of the arms without, and each uses all arms. Row 0 is the base. The array is of strength 2: an
-    effect is mixed with interactions of two others, so that what it finds has to be verified.
+    of the arms without, and each uses all arms. Row 0 is the base. Where the number of arms is a
+    power of two and twice that of the changes or more, no effect is mixed with interactions of two
+    others; else it is, so that what the screening finds has to be verified.
 
     Args:
         changes: number of columns, from 1 to 31.
@@ -41,8 +42,19 @@ def screening(changes: int) -> NDArray[np.int8]:
     if not 1 <= changes <= 31:
         raise InputError(f"{changes} changes", remedy="screen 1 to 31 at a time")
     size = next(n for n in (2, 4, 8, 12, 16, 20, 24, 32) if n > changes)
-    held = _signs(size)[:, 1 : changes + 1] > 0
+    held = _signs(size)[:, _columns(size)[:changes]] > 0
     return (held ^ held[0]).astype(np.int8)
+
+
+def _columns(size: int) -> list[int]:
+    """Columns of a Hadamard matrix in the order in which they are given to changes.
+
+    In Sylvester's construction the product of columns i and j is column i XOR j: those whose number
+    has an odd sum of bits are no product of two others of the kind.
+    """
+    if not math.log2(size).is_integer():
+        return list(range(1, size))
+    return sorted(range(1, size), key=lambda j: (j.bit_count() % 2 == 0, j.bit_count(), j))
 
 
 def _signs(size: int) -> NDArray[np.int8]:

@@ -39,6 +39,10 @@ class Effect:
         return self.high < 0
 
 
+NEVER = Effect(float("inf"), float("inf"), 0, float("-inf"), float("inf"), 1.0)
+"""The effect of what diverges."""
+
+
 def effect_of(value: float, error: float, degrees: int, *, level: float = LEVEL) -> Effect:
     """An effect from an estimate with a t distribution.
 
@@ -118,7 +122,6 @@ def main_effects(
         )
     inverse = np.linalg.inv(x.T @ x)
     each = inverse @ x.T @ y  # changes × windows
-    beta = each.mean(axis=1)
     rest = y - x @ each
     degrees = (arms - 1 - changes) * windows
     pooled = np.sqrt((rest**2).sum() / max(degrees, 1) * inverse.diagonal() / windows)
@@ -131,5 +134,5 @@ def main_effects(
             windows - 1 if other >= one and windows > 1 else max(degrees, 1),
             level=level,
         )
-        for value, one, other in zip(beta, pooled, between, strict=True)
+        for value, one, other in zip(each.mean(axis=1), pooled, between, strict=True)
     ]

@@ -45,15 +45,21 @@ class Verification:
 
     Attributes:
         changes: names of the changes together.
-        effect: on the held-out loss, each side at its own best rate.
+        effect: on the held-out loss of branches, each side at its own best rate.
+        expected: at the end of the run, see :func:`~spectrain.trials.horizon.carried`; decides.
         level: coverage of its interval, so that all looks together keep 95 %.
         rates: best factors on the rates of base and changed set-up.
+        windows: snapshot and difference of the held-out losses of every window.
+        courses: training losses of base and changed arm in every window.
     """
 
     changes: tuple[str, ...]
     effect: Effect
+    expected: Effect
     level: float
     rates: tuple[float, float]
+    windows: tuple[tuple[int, float], ...]
+    courses: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +96,22 @@ class TrialResult:
     @property
     def statement(self) -> str:
         """The outcome in one sentence."""
-        horizon = f"after {self.branch} steps from step {self.snapshots[-1]:,} at the latest"
+        if not self.branch:
+            return f"No change: {'; '.join(self.notes)}."
         for look in self.verifications:
-            if self.adopted and look.changes == self.adopted:
-                gain, low, high = -look.effect.value, -look.effect.high, -look.effect.low
+            if self.adopted and set(look.changes) == set(self.adopted):
+                seen, end = look.effect, look.expected
                 return (
-                    f"Adopt {', '.join(self.adopted)}: held-out loss lower by {gain:.3g} "
-                    f"({low:.3g} to {high:.3g}) {horizon}."
+                    f"Adopt {', '.join(self.adopted)}: held-out loss lower by {-seen.value:.3g} "
+                    f"after {self.branch} steps from step {self.snapshots[-1]:,} at the latest; at "
+                    f"the end of the run {-end.value:.3g} ({-end.high:.3g} to {-end.low:.3g}) are "
+                    "expected."
                 )
-        return f"No change: none gains for sure {horizon}."
+        blind = "; ".join(note for note in self.notes if note.startswith("branches of"))
+        return (
+            f"No change: none gains for sure, by branches of {self.branch} steps from step "
+            f"{self.snapshots[-1]:,} at the latest{f' ({blind})' if blind else ''}."
+        )
 
     def __repr__(self) -> str:
         return f"TrialResult({self.statement})"

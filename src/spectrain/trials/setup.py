@@ -33,6 +33,7 @@ class Assignment:
         decay: decoupled weight decay.
         cut: equal parts along the first dimension that Muon takes each for itself.
         exponent: p of Muon's step U Σᵖ Vᵀ.
+        rows_beta: β₂ of the running mean by whose root Muon's rows are divided; 0 for none.
         length: Muon's factor for the shape; ``"match_rms_adamw"`` makes its steps as long as
             AdamW's, and its rate is then AdamW's.
     """
@@ -42,6 +43,7 @@ class Assignment:
     decay: float = 0.0
     cut: int = 1
     exponent: float = 0.0
+    rows_beta: float = 0.0
     length: str = "original"
 
     @property
@@ -80,6 +82,10 @@ class SetUp:
         changed = {name: replace(self.assignments[name], **fields) for name in names}
         return replace(self, assignments={**self.assignments, **changed})
 
+    def faster(self, factor: float) -> SetUp:
+        """The same set-up with all learning rates times a factor."""
+        return replace(self, muon_lr=self.muon_lr * factor, adamw_lr=self.adamw_lr * factor)
+
     def optimizers(self, model: nn.Module) -> list[Optimizer]:
         """Muon and AdamW for a model, each group with its peak rate as ``"initial_lr"``.
 
@@ -115,6 +121,7 @@ class SetUp:
             "weight_decay": assignment.decay,
             "cut": assignment.cut,
             "exponent": assignment.exponent,
+            "rows_beta": assignment.rows_beta,
             "adjust_lr_fn": assignment.length,
         }
 
@@ -136,6 +143,7 @@ class SetUp:
                     "decay": one.decay,
                     "cut": one.cut,
                     "exponent": one.exponent,
+                    "rows_beta": one.rows_beta,
                     "length": one.length,
                 }
                 for name, one in self.assignments.items()

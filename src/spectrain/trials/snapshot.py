@@ -26,17 +26,33 @@ class Snapshot:
 
     Attributes:
         step: optimizer steps done.
+        first: number of the batch that comes next.
         tensors: parameters and buffers by name, also those that no state_dict holds.
         states: the optimizer's tensors by parameter.
     """
 
     step: int
+    first: int
     tensors: Mapping[str, Tensor]
     states: Mapping[str, State]
 
     @classmethod
-    def take(cls, step: int, model: nn.Module, optimizers: Iterable[Optimizer]) -> Snapshot:
-        """Copy what a model and its optimizers hold."""
+    def take(
+        cls,
+        step: int,
+        model: nn.Module,
+        optimizers: Iterable[Optimizer],
+        *,
+        first: int | None = None,
+    ) -> Snapshot:
+        """Copy what a model and its optimizers hold.
+
+        Args:
+            step: optimizer steps done.
+            model: the model.
+            optimizers: which of their states belongs to which parameter is told by identity.
+            first: number of the batch that comes next; ``step`` if not given.
+        """
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         states = {
             names[id(parameter)]: {
@@ -48,7 +64,8 @@ class Snapshot:
             for parameter, state in optimizer.state.items()
             if id(parameter) in names
         }
-        return cls(step, {n: t.detach().clone() for n, t in _tensors(model)}, states)
+        tensors = {name: tensor.detach().clone() for name, tensor in _tensors(model)}
+        return cls(step, step if first is None else first, tensors, states)
 
     def restore(self, model: nn.Module) -> None:
         """Put the tensors into a model of the same kind."""
@@ -62,7 +79,9 @@ class Snapshot:
         """Give optimizers their past where the snapshot has it, and rebuild what it lacks.
 
         The average of the gradients is Muon's and Adam's alike. A second moment that is missing is
-        estimated out of the squares of :data:`REBUILT` gradients at the snapshot, without a step.
+        estimated out of the squares of :data:`REBUILT` gradients at the snapshot, without a step;
+        it is no smaller than the square of the average, so that an entry whose gradient was zero in
+        all of them does not leap.
 
         Returns:
             The forward and backward passes that this took.
@@ -101,7 +120,7 @@ class Snapshot:
             optimizer.state[parameter] = {
                 "step": torch.tensor(1e4),  # averages that need no correction
                 "exp_avg": average.clone(),
-                "exp_avg_sq": squares[id(parameter)] / REBUILT,
+                "exp_avg_sq": torch.maximum(squares[id(parameter)] / REBUILT, average.square()),
             }
         return REBUILT
 

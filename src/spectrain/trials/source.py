@@ -6,12 +6,14 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from spectrain.core import InputError
+from spectrain.trials.copying import copied
 
 Loss = Callable[[nn.Module, Any], Tensor]
 """(model, batch) ↦ mean loss over the batch's examples."""
@@ -21,8 +23,8 @@ class Batches:
     """Training batches by step, each the same however often it is asked for.
 
     Args:
-        given: a function of the step, a sequence (taken in turn), or an iterable, of which what was
-            drawn is kept in memory.
+        given: a function of the step, a sequence or whatever can be iterated over again, such as a
+            data loader (taken in turn; what was drawn is kept in memory), or an iterator.
 
     Example:
         >>> batches = Batches(iter([10, 11, 12]))
@@ -31,15 +33,19 @@ class Batches:
     """
 
     def __init__(self, given: Callable[[int], Any] | Iterable[Any]) -> None:
-        self._call = given if callable(given) else None
+        self._call = given if callable(given) and not isinstance(given, Iterable) else None
         self._drawn: list[Any] = []
         self._rest: Iterator[Any] = iter(())
-        self._wraps = isinstance(given, Sequence | Tensor)
-        if not callable(given):
-            if self._wraps:
-                self._drawn = list(given)
-            else:
-                self._rest = iter(given)
+        self._wraps = self._call is None and not isinstance(given, Iterator)
+        if isinstance(given, Sequence | Tensor):
+            self._drawn = list(given)
+        elif self._call is None:
+            self._rest = iter(given)  # type: ignore[arg-type]
+
+    @property
+    def computed(self) -> bool:
+        """Whether batches come from a function, which may give others when it is asked again."""
+        return self._call is not None
 
     def __getitem__(self, step: int) -> Any:
         """The batch of a step.
@@ -49,12 +55,12 @@ class Batches:
         """
         if self._call is not None:
             return self._call(step)
-        if self._wraps and self._drawn:
-            return self._drawn[step % len(self._drawn)]
         while len(self._drawn) <= step:
             try:
                 self._drawn.append(next(self._rest))
             except StopIteration:
+                if self._wraps and self._drawn:
+                    return self._drawn[step % len(self._drawn)]
                 raise InputError(
                     f"the batches end after {len(self._drawn)}, and the trial asks for {step + 1}",
                     remedy="pass a function of the step, a list, or an iterator that goes on",
@@ -106,10 +112,12 @@ class Source:
 
     def evaluate(self, model: nn.Module) -> list[float]:
         """Loss of every held-out batch, in evaluation mode and without gradients."""
+        modes = {module: module.training for module in model.modules()}
         model.eval()
         with torch.no_grad(), self.drawn_alike(model, -1):
             found = [float(self.loss(model, batch)) for batch in self.held_out]
-        model.train()
+        for module, mode in modes.items():
+            module.training = mode
         return found
 
     @contextmanager
@@ -121,22 +129,41 @@ class Source:
             yield
 
     def _check(self) -> None:
-        with torch.random.fork_rng(devices=[]):
-            model = self.make()
-            first, again = self.evaluate(model), self.evaluate(model)
-        if first != again and not all(a != a for a in first):
+        model = self.make()
+        with torch.no_grad(), self.drawn_alike(model, -1):
+            one = self.loss(model, self.held_out[0])
+        if not isinstance(one, Tensor) or one.numel() != 1:
+            told = tuple(one.shape) if isinstance(one, Tensor) else type(one).__name__
             raise InputError(
-                f"the loss of the same held-out batch is {first[0]:.6g} and then {again[0]:.6g}",
-                remedy="make the loss a function of model and batch alone (no state, no sampling)",
+                f"the loss is no single number but {told}", remedy="return the mean over the batch"
+            )
+        model = self.make()
+        self._alike(
+            "held-out batch", lambda: self.evaluate(model)[0], "the loss", "model and batch"
+        )
+        if self.batches.computed:
+            self._alike("step", lambda: self._first(model), "batches(0)", "the step")
+
+    def _first(self, model: nn.Module) -> float:
+        model.eval()
+        with torch.no_grad(), self.drawn_alike(model, 0):
+            return float(self.loss(model, self.batches[0]))
+
+    def _alike(self, where: str, loss: Callable[[], float], what: str, of: str) -> None:
+        first, again = loss(), loss()
+        if first != again and (first == first or again == again):
+            raise InputError(
+                f"the loss of the same {where} is {first:.6g} and then {again:.6g}",
+                remedy=f"make {what} a function of {of} alone (no state, no sampling)",
             )
 
 
 def _copier(model: nn.Module) -> Callable[[], nn.Module]:
     try:
-        kept = copy.deepcopy(model)
+        kept = copied(model)
     except Exception as error:
         raise InputError(
             f"the model cannot be copied: {type(error).__name__}: {error}",
             remedy="pass a function that makes it",
         ) from error
-    return lambda: copy.deepcopy(kept)
+    return partial(copy.deepcopy, kept)

@@ -61,6 +61,21 @@ def test_the_ratio_is_that_of_the_criterion(tmp_path):
     assert (row.samples, row.window) == (60, (40, 59))
 
 
+def test_a_ratio_takes_the_stable_rank_of_the_nearest_step(tmp_path):
+    """What feeds a block is read with every third gradient."""
+    block = make_block("w", Role.MLP_IN, 0, (16, 16))
+    writer = RunWriter(tmp_path / "run", manifest={"blocks": [block.to_dict()], "config": {}})
+    stable = {0: 2.0, 30: 4.0, 60: 8.0}
+    for step in range(0, 70, 10):
+        writer.write([Record(step, "w", Source.GRADIENT, "nuclear_rank", 8.0)])
+        if step in stable:
+            writer.write([Record(step, "w", Source.INPUT, "stable_rank", stable[step], count=64)])
+    writer.close({})
+    ratios = read_ratios(open_run(tmp_path / "run"))
+    assert ratios["step"].to_list() == list(range(0, 70, 10))
+    assert ratios["ratio"].to_list() == [4, 4, 2, 2, 2, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [(2, 9, "spectral"), (1.99, 9, "open"), (0.1, 0.5, "euclidean"), (0.1, 0.51, "open")],

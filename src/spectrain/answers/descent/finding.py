@@ -95,10 +95,11 @@ def descent(
 
 
 def read_ratios(run: Run, blocks: Sequence[Block] | None = None) -> pl.DataFrame:
-    """The ratio nr(G)/st(A) of every block at every step where both are positive.
+    """The ratio nr(G)/st(A) of every block at every step where its gradient's spectrum was read.
 
-    A is the activation of the criterion where that differs from the block's literal input. Where
-    replicas tell the noise of the gradient, G is its signal
+    The stable rank is that of the nearest step where what feeds the block was read: it changes
+    more slowly, and is read less often. A is the activation of the criterion where that differs
+    from the block's literal input. Where replicas tell the noise of the gradient, G is its signal
     (:func:`spectrain.answers.denoised.read_denoised`), else what the optimizer was given, whose
     nuclear rank sampling noise raises.
 
@@ -115,8 +116,16 @@ def read_ratios(run: Run, blocks: Sequence[Block] | None = None) -> pl.DataFrame
     ).rename({"value": "stable_rank", "count": "columns"})
     return (
         _nuclear_ranks(run, run.blocks if blocks is None else blocks)
-        .join(fed, on=["block", "step"])
-        .filter(pl.col("nuclear_rank") > 0, pl.col("stable_rank") > 0)
+        .filter(pl.col("nuclear_rank") > 0)
+        .sort("step")
+        .join_asof(
+            fed.filter(pl.col("stable_rank") > 0).sort("step"),
+            on="step",
+            by="block",
+            strategy="nearest",
+            check_sortedness=False,
+        )
+        .drop_nulls("stable_rank")
         .with_columns(ratio=pl.col("nuclear_rank") / pl.col("stable_rank"))
         .sort("step")
     )

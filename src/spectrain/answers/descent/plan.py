@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from spectrain.answers.descent.prior import prior
 from spectrain.answers.descent.row import DescentRow
 from spectrain.answers.finding import Finding
 from spectrain.core import InputError, Plan, Step, usual_step
@@ -33,7 +34,7 @@ class Tried:
 def plan_of(
     finding: Finding[DescentRow, Any], *, evidence: Mapping[str, Tried] | None = None
 ) -> Plan:
-    """Usual routing, but where trials speak for another step.
+    """Usual routing, but where trials speak for another step; each line says by ``basis`` why.
 
     Args:
         finding: of :func:`~spectrain.answers.descent`: its blocks, and the diagnostic that is kept
@@ -76,7 +77,9 @@ def plan_of(
             for row in finding.rows
         },
         {
-            row.block: _diagnostic(row) | dict(tried[row.block].found if row.block in tried else {})
+            row.block: {"basis": prior(row.role)}
+            | _diagnostic(row)
+            | dict(tried[row.block].found if row.block in tried else {})
             for row in finding.rows
         },
     )

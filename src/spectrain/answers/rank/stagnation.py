@@ -105,8 +105,8 @@ def _fluctuates(differences: Series) -> bool:
     return bool(scale) and float(differences[1:] @ differences[:-1]) < JAGGED
 
 
-def _correlations(x: Float64[np.ndarray, "*batch n"], y: Series) -> Float64[np.ndarray, ...]:
-    """One a lag: x at t with y at t + lag, about 0."""
+def _correlations(x: Float64[np.ndarray, "*batch n"], y: Series) -> Float64[np.ndarray, "*shape"]:
+    """One a lag, along the first dimension: x at t with y at t + lag, about 0."""
     n = len(y)
     found = []
     for lag in LAGS:

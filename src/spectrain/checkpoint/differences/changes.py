@@ -75,16 +75,19 @@ def change_of(
     view: View,
     *,
     directions: int = 0,
+    last: bool = False,
 ) -> Change:
     """The change of a pair that was loaded, through a view.
 
-    Beside W₀ and W₁ there is one more matrix in memory, when their overlaps are known.
+    Beside W₀ and W₁ there is one more matrix in memory, when their overlaps are known; none where
+    the change may take the place of W₁.
 
     Args:
         pair: how the two are stored.
         loaded: what they are.
         view: of a block.
         directions: how many leading singular directions of the two are compared.
+        last: W₁ is needed no more, and may be overwritten.
 
     Raises:
         InputError: a weight in factors stands against a dense one that is no change of it.
@@ -120,7 +123,8 @@ def change_of(
         rounding = 0.0 if exact else rounding_floor(norm, (a.shape[0], a.shape[1]), stored)
         b = b.to(a.dtype)
         overlaps = _overlaps(a, b, norm, directions)
-        return Change(b - a, norm, rounding, overlaps)
+        delta = b.sub_(a) if last and b.is_contiguous() else b - a
+        return Change(delta, norm, rounding, overlaps)
     raise InputError("a factored matrix and a dense one", remedy="merge the adapter first")
 
 
@@ -133,10 +137,13 @@ def _overlaps(a: Tensor, b: Tensor, norm: float, count: int) -> tuple[float, flo
 
 
 def _norm(matrix: Tensor) -> float:
-    """‖W‖_F, in float64 panel by panel: torch would widen the whole."""
+    """‖W‖_F, in float64 panel by panel: torch would widen the whole.
+
+    As numbers and not as tensors: small tensors that stay keep the panels' memory in pieces.
+    """
     height = max(1, PANEL // max(matrix[:1].numel(), 1))
-    parts = [torch.linalg.vector_norm(p, dtype=torch.float64) for p in matrix.split(height)]
-    return float(torch.linalg.vector_norm(torch.stack(parts))) if parts else 0.0
+    panels = matrix.split(height)
+    return math.hypot(*(torch.linalg.vector_norm(p, dtype=torch.float64).item() for p in panels))
 
 
 def as_matrix(whole: Tensor, view: View) -> Tensor:

@@ -182,8 +182,9 @@ def _compare(
     for block in blocks:
         try:
             assert loaded is not None
-            change = change_of(pair, loaded, block.view, directions=DIRECTIONS)
-            if block is blocks[-1]:
+            last = block is blocks[-1]
+            change = change_of(pair, loaded, block.view, directions=DIRECTIONS, last=last)
+            if last:
                 loaded = None  # the change alone is needed now
             _add_change(result, change, block, step, share, method, module)
         except Exception as error:

@@ -16,7 +16,7 @@ from spectrain.rmt import count_spikes
 DIRECTIONS = 10
 """So many leading singular directions are compared."""
 
-PANEL = 1 << 19
+PANEL = 1 << 17
 """Entries that are in float64 at a time."""
 
 RESOLVED = 10.0

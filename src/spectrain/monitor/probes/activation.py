@@ -20,7 +20,7 @@ from spectrain.core.torch_private import backward_pass
 from spectrain.matrix import MEASURES, REASONS, SpectrumStatus
 from spectrain.monitor import taps
 from spectrain.monitor.activations import ActivationNorms, ActivationStore
-from spectrain.monitor.plan import SamplePlan
+from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import NOT_FINITE, Sample, on_host
 from spectrain.monitor.taps import compiled_names
@@ -34,11 +34,13 @@ from spectrain.stability import STABILITY_MEASURES
 class ActivationProbe(Probe):
     """Stable rank of what feeds each block, from hooks that keep no activation.
 
-    A forward pass that activation checkpointing repeats during the backward pass counts once. Hooks
+    It changes slowly, and reading it is most of the price of a sample: hence every third time. A
+    forward pass that activation checkpointing repeats during the backward pass counts once. Hooks
     on compiled modules stay in place, for one that comes later would not be seen.
     """
 
     name = "activation"
+    cadence = Cadence.SELDOM
     records = (
         *(
             quantity
@@ -92,7 +94,10 @@ class ActivationProbe(Probe):
     def begin(self, plan: SamplePlan) -> None:
         turn = plan.turn(self.cadence)
         self._wanted = {feed for block, _, feed in self._readers if block.name in turn}
-        self._store, self._on = self._empty(), True
+        self._store = self._empty()
+        if not self._wanted:
+            return
+        self._on = True
         taps.set_sampling(True)
         self._handles = [
             self._hooked(name)

@@ -15,7 +15,7 @@ class OpenMuon(Muon):
     """η·s·U Σᵖ Vᵀ of the average, part by part; orthogonal where p = 0."""
 
     def isometric(self, shape: tuple[int, ...]) -> bool:
-        return self.number("exponent") == 0.0
+        return self.number("exponent") == 0.0 and self.number("rows_beta") == 0.0
 
     def parts(self, shape: tuple[int, ...]) -> int:
         return int(self.number("cut", 1.0))
@@ -24,7 +24,7 @@ class OpenMuon(Muon):
         return super().intended(shape) if self.parts(shape) == 1 else Length(None, PARTS_DIFFER)
 
     def noise(self, shape: tuple[int, ...], variance: float | None = None) -> Response | None:
-        """As Muon's, where a parameter is orthogonalized whole; not known for other powers."""
-        if self.number("exponent") or self.parts(shape) != 1:
+        """As Muon's, where a parameter is orthogonalized whole; not known for others."""
+        if not self.isometric(shape) or self.parts(shape) != 1:
             return None
         return super().noise(shape, variance)

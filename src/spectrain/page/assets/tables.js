@@ -26,14 +26,18 @@ function tableRows(table) {
   return [[...table.tHead.rows[0].cells].map((cell) => cell.innerText.trim()), ...shown.map((row) => [...row.cells].map(read))];
 }
 
-function filterTable(table, words, grave, told) {
-  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+// Rows that hold the phrase as it is typed; where there is none, those that hold each of its words.
+function filterTable(table, typed, grave, told) {
+  const phrase = typed.trim().toLowerCase(), words = phrase.split(/\s+/);
+  const rows = [...table.tBodies[0].rows];
+  const contents = rows.map((row) => `${row.textContent} ${row.cells[0].dataset.block ?? ""}`.toLowerCase());
+  const whole = contents.some((content) => content.includes(phrase));
   let count = 0;
-  for (const row of table.tBodies[0].rows) {
-    const content = `${row.textContent} ${row.cells[0].dataset.block ?? ""}`.toLowerCase();
-    row.hidden = !wanted.every((word) => content.includes(word)) || (grave && !row.querySelector(".concern"));
+  rows.forEach((row, at) => {
+    const found = whole ? contents[at].includes(phrase) : words.every((word) => contents[at].includes(word));
+    row.hidden = !found || (grave && !row.querySelector(".concern"));
     count += !row.hidden;
-  }
+  });
   table.dispatchEvent(new Event("filtered", { bubbles: true }));
   told.textContent = count === table.tBodies[0].rows.length ? "" : `${count.toLocaleString("en")} of ${table.tBodies[0].rows.length.toLocaleString("en")} rows`;
 }
