@@ -20,7 +20,9 @@ from spectrain_studies.frame.document import (
     read_document,
 )
 
-DOCUMENTS = {name: read_document(name) for name in STUDIES}
+DOCUMENTED = ("descent", "noise", "randomness", "rank", "regime")
+"""Studies of a document; others are our own."""
+DOCUMENTS = {name: read_document(name) for name in DOCUMENTED}
 CLAIMS = {claim.id: claim for name in STUDIES for claim in load_study(name).claims.values()}
 
 
@@ -32,7 +34,7 @@ def patterns(name: str) -> Iterator[tuple[str, Statement | None]]:
 def named() -> dict[str, list[tuple[str, Statement | None]]]:
     """Who names each claim: the study of the document, and the statement if it is one."""
     found: dict[str, list[tuple[str, Statement | None]]] = {}
-    for name in STUDIES:
+    for name in DOCUMENTED:
         for pattern, statement in patterns(name):
             for claim in matching([pattern], name, CLAIMS)[pattern]:
                 found.setdefault(claim, []).append((name, statement))
@@ -42,14 +44,14 @@ def named() -> dict[str, list[tuple[str, Statement | None]]]:
 NAMED = named()
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", DOCUMENTED)
 def test_every_pattern_means_a_claim(name: str) -> None:
     for pattern, _ in patterns(name):
         assert matching([pattern], name, CLAIMS)[pattern], pattern
 
 
 def test_every_claim_stands_in_a_list() -> None:
-    assert set(CLAIMS) == set(NAMED)
+    assert {name for name in CLAIMS if name.split("/")[0] in DOCUMENTED} <= set(NAMED)
 
 
 def test_a_claim_cites_a_place_that_names_it() -> None:
@@ -124,7 +126,7 @@ def test_every_prediction_of_the_noise_model_is_listed() -> None:
     assert predictions <= DOCUMENTS["noise"].places
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", DOCUMENTED)
 def test_what_is_left_open_says_why(name: str) -> None:
     for statement in DOCUMENTS[name].stated:
         assert statement.none is not Untested.OPEN or len(statement.why) > 40, statement.place
@@ -134,6 +136,7 @@ def test_a_list_that_cannot_be_read_is_told(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(module, "__file__", str(tmp_path / "frame" / "document.py"))
     (tmp_path / "toy").mkdir()
     file = tmp_path / "toy" / "document.yaml"
+    assert read_document("toy") == Document((), ())
     file.write_text("stated: [{place: §1, says: a, none: lazy}]", "utf-8")
     with pytest.raises(InputError, match=r"cannot be read at '§1'.*DEFINITION"):
         read_document("toy")

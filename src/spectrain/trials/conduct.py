@@ -255,7 +255,8 @@ def _decide(
     snapshots: Sequence[Snapshot],
     steps: int,
 ) -> TrialResult:
-    notes = [] if told(bench.budget.branch / steps) else [too_short(bench.budget, steps)]
+    tells = told(bench.budget.branch / steps) > 0
+    notes = [] if tells else [too_short(bench.budget, steps)]
     notes += [f"{change.name}: not tried, the budget does not suffice" for change in left_out]
     effects = screen(bench, tried, snapshots, notes)
     values = [float("inf") if effect is None else effect.value for effect in effects]
@@ -263,7 +264,7 @@ def _decide(
     looks: list[Verification] = []
     adopted: tuple[int, ...] = ()
     price = verification_runs(len(snapshots)) * bench.budget.branch
-    for chosen in _sets(tried, effects, order):
+    for chosen in _sets(tried, effects, order) if tells else ():
         if looks and bench.passes + price > bench.budget.allowed:
             notes.append("no budget was left to verify the best change alone")
             break
@@ -274,7 +275,12 @@ def _decide(
             adopted = chosen
             break
     shown = tuple(
-        ChangeEffect(tried[j], effects[j], j in adopted, _note(tried[j], effects[j], j, adopted))
+        ChangeEffect(
+            tried[j],
+            effects[j],
+            j in adopted,
+            "" if j in adopted else _note(tried[j], effects[j], tells=tells),
+        )
         for j in order
     )
     return TrialResult(
@@ -307,13 +313,14 @@ def _sets(
     return sets[:LOOKS]
 
 
-def _note(change: Change, effect: Effect | None, number: int, adopted: Sequence[int]) -> str:
-    if number in adopted:
-        return ""
+def _note(change: Change, effect: Effect | None, *, tells: bool) -> str:
+    """Why a change is not adopted."""
     if effect is None:
         return "its arms diverged, or too few were left to tell it from others"
     if not change.carries:
         return "a short branch does not tell of the long run here: not adopted"
+    if effect.harm < PROMISING and not tells:
+        return "a gain on branches that are too short to tell of the end"
     if effect.harm < PROMISING:
         return "looked like a gain, and did not stand the verification"
     return "no gain in the screening"

@@ -49,4 +49,4 @@ def copied(model: nn.Module) -> nn.Module:
 def _ours(hook: Any) -> bool:
     while isinstance(hook, partial):
         hook = hook.func
-    return str(getattr(hook, "__module__", "")).startswith("spectrain.")
+    return str(getattr(hook, "__module__", "")).startswith("spectrain.monitor.")

@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
-from spectrain_studies.frame import Experiment, Planted, Results, Within
+from spectrain_studies.frame import Experiment, Planted, Within
+from spectrain_studies.frame.planted import World
+from spectrain_studies.frame.planted import planted as worlds
 
 NOISE = 1e-3
 """Relative spread of made-up numbers over seeds; means of two seeds must still decide."""
@@ -21,18 +23,17 @@ Made = Callable[[Any, float], dict[str, Any]]
 
 def planted(needs: Sequence[Experiment[Any]], true: Told, false: Told) -> Planted:
     """Both worlds over the cases of the experiments that a claim reads."""
+    return worlds(needs, _lucky(true), _lucky(false))
 
-    def world(told: Told) -> Callable[[Any, torch.Generator], list[Results]]:
-        def made(config: Any, generator: torch.Generator) -> list[Results]:
-            def outcome(case: Any) -> dict[str, Any]:
-                drawn = NOISE * torch.randn((), generator=generator, dtype=torch.float64)
-                return told(case, float(drawn.exp()))
 
-            return [Results.made(need.cases(config), outcome) for need in needs]
+def _lucky(told: Told) -> World:
+    """Outcomes out of the case and a factor that is drawn for it."""
 
-        return made
+    def world(case: Any, generator: torch.Generator) -> dict[str, Any]:
+        drawn = NOISE * torch.randn((), generator=generator, dtype=torch.float64)
+        return told(case, float(drawn.exp()))
 
-    return Planted(world(true), world(false))
+    return world
 
 
 def ends(criterion: Within) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from spectrain_studies.frame.document import Document, Statement, Untested, matching
-from spectrain_studies.frame.ledger import safe, tally
+from spectrain_studies.frame.ledger import cell, safe, tally
 from spectrain_studies.frame.study import Study
 
 NOT_RUN = "not run"
@@ -56,13 +56,12 @@ def coverage_section(
     def tested(statement: Statement) -> str:
         if statement.none is None:
             return told(statement.claims)
-        return f"*{statement.none}*" + (f": {safe(statement.why)}" if statement.why else "")
+        return f"*{statement.none}*" + (f": {cell(statement.why)}" if statement.why else "")
 
     lines = [f"## {study.name}\n", f"{study.document}.\n", "| place | it says | tested by |"]
     lines.append("| --- | --- | --- |")
     lines += [
-        f"| {safe(each.place)} | {safe(each.says)} | {tested(each)} |".replace("\n", " ")
-        for each in document.stated
+        f"| {cell(each.place)} | {cell(each.says)} | {tested(each)} |" for each in document.stated
     ]
     lines += ["", "Claims on what the document does not say:\n"]
     lines += [f"- {safe(each.why)}: {told(each.claims)}." for each in document.beyond]

@@ -72,7 +72,7 @@ class Document:
 
 
 def read_document(study: str) -> Document:
-    """What the document of a study states.
+    """What the document of a study states; nothing of a study of our own, which has no such file.
 
     Raises:
         InputError: the file lacks a field, has one that is not known, or tells of a statement
@@ -83,6 +83,8 @@ def read_document(study: str) -> Document:
         ['The update of AdamW.']
     """
     file = Path(__file__).parents[1] / study / FILE
+    if not file.is_file():
+        return Document((), ())
     rows = yaml.safe_load(file.read_text("utf-8"))
     return Document(
         tuple(_statement(row, file) for row in rows["stated"]),

@@ -165,7 +165,7 @@ def _table(rows: Sequence[Row]) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        words = (safe(row[key]).replace("|", r"\|") for key in ("reading", "statistic"))
+        words = (cell(row[key]) for key in ("reading", "statistic"))
         tail = f"{measured(row)} | {safe(row['criterion'])} | `{row['id']}`"
         lines.append(f"| **{row['verdict']}** | {' | '.join(words)} | {tail} |")
     notes = dict.fromkeys(safe(row["note"]) for row in rows if row["note"])
@@ -202,3 +202,8 @@ def safe(text: str) -> str:
     for mark in "\\*_`[]<>$":
         text = text.replace(mark, f"\\{mark}")
     return " ".join(text.split()).removesuffix(".")
+
+
+def cell(text: str) -> str:
+    """The same in a cell of a table."""
+    return safe(text).replace("|", r"\|")

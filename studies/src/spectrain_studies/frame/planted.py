@@ -1,8 +1,8 @@
-"""Made-up worlds in a line: an experiment whose outcomes have known levels."""
+"""Made-up worlds in a line: experiments whose outcomes have known levels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,21 +42,24 @@ def near(*, spread: float = 1e-3, **levels: Any) -> World:
     return world
 
 
-def planted(experiment: Experiment[Any], true: World, false: World) -> Planted:
-    """Worlds of a claim that reads one experiment.
+def planted(
+    needs: Experiment[Any] | Sequence[Experiment[Any]], true: World, false: World
+) -> Planted:
+    """Worlds of a claim.
 
     Args:
-        experiment: whose cases are taken.
+        needs: the experiment or experiments that it reads; their cases are taken.
         true: outcomes in which the claim must hold.
         false: outcomes in which it must fail.
     """
+    experiments = [needs] if isinstance(needs, Experiment) else needs
 
     def of(world: World) -> Callable[[Any, torch.Generator], list[Results]]:
         def made(config: Any, generator: torch.Generator) -> list[Results]:
             def outcome(case: Any) -> dict[str, Any]:
                 return dict(world(case, generator))
 
-            return [Results.made(experiment.cases(config), outcome)]
+            return [Results.made(need.cases(config), outcome) for need in experiments]
 
         return made
 

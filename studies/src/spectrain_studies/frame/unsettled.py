@@ -12,7 +12,7 @@ import yaml
 
 from spectrain_studies.frame.document import matching
 from spectrain_studies.frame.judgement import Verdict
-from spectrain_studies.frame.ledger import measured, safe
+from spectrain_studies.frame.ledger import cell, measured
 
 FILE = "unsettled.yaml"
 """Beside the ``study.py`` of every study."""
@@ -35,14 +35,14 @@ class Unsettled:
 
 
 def read_unsettled(study: str) -> tuple[Unsettled, ...]:
-    """What would settle the open claims of a study.
+    """What would settle the open claims of a study; nothing where no file tells.
 
     Example:
         >>> all(each.minutes > 0 for each in read_unsettled("noise"))
         True
     """
     file = Path(__file__).parents[1] / study / FILE
-    rows = yaml.safe_load(file.read_text("utf-8")) or ()
+    rows = (yaml.safe_load(file.read_text("utf-8")) or ()) if file.is_file() else ()
     return tuple(Unsettled(tuple(row["claims"]), row["by"], row["minutes"]) for row in rows)
 
 
@@ -77,5 +77,5 @@ def unsettled_table(
         for name in dict.fromkeys(chain(*matching(each.claims, study, left).values())):
             row = left[name]
             now = NOT_RUN if row is None else f"{row['verdict']}: {measured(row)}"
-            lines.append(f"| `{name}` | {safe(now)} | {safe(each.by)} | {each.minutes:g} |")
+            lines.append(f"| `{name}` | {cell(now)} | {cell(each.by)} | {each.minutes:g} |")
     return "\n".join([*lines, ""])

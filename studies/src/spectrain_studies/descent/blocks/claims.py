@@ -296,3 +296,44 @@ def corollary_2_15_depth(config: Config, found: Results) -> Found:
         for k, kind in enumerate(INPUTS)
         for name in ("rms", "mlp_rms")
     }
+
+
+def _of_last(case: Blocks, state: float, represented: float) -> dict[str, Any]:
+    course = np.arange(1, case.layers + 1)
+    ranks = np.ones((case.layers, len(MATRICES)))
+    ranks[:, MATRICES.index("output")] = (course + 1.0) ** state
+    ranks[:, MATRICES.index("rms")] = course**represented
+    return {"ranks": ranks}
+
+
+@STUDY.claim(
+    "corollary-2-15-last-state",
+    source="Corollary 2.15",
+    statement="The last hidden state's stable rank is of order 1 + L at most, and that of the "
+    "representation that the head reads of order (1 + L)²",
+    statistic="exponents in 1 + L of both, L from 1 on",
+    criterion=AllOf(
+        {
+            **{f"hidden state, {kind}": Below(1) for kind in INPUTS},
+            **{f"representation, {kind}": Below(2) for kind in INPUTS},
+        }
+    ),
+    needs=[BLOCKS],
+    planted=planted(
+        [BLOCKS],
+        lambda case, noise: _of_last(case, 0.5 * noise, 1.0 * noise),
+        lambda case, noise: _of_last(case, 0.5 * noise, 3.0 * noise),
+    ),
+)
+def corollary_2_15_last_state(config: Config, found: Results) -> Found:
+    """RMSNorm(X^(L)) is what the next block would read, so that deeper stacks hold it."""
+    ranks = _stacks(found, config, "ranks")
+    followed = {
+        "hidden state": ranks[..., MATRICES.index("output")],
+        "representation": ranks[:, :, 1:, MATRICES.index("rms")],
+    }
+    return {
+        f"{name}, {kind}": power((np.arange(values.shape[2]) + 2).tolist(), values[:, k].T)
+        for name, values in followed.items()
+        for k, kind in enumerate(INPUTS)
+    }

@@ -12,7 +12,9 @@ from spectrain_studies.descent.config import Config
 from spectrain_studies.descent.feedforward.moments import NOISE_TO_SIGNAL, PARTS
 from spectrain_studies.descent.planted import Told, planted
 from spectrain_studies.descent.sampling.experiment import DEVIATIONS, PATHS, Law
+from spectrain_studies.descent.sampling.lipschitz import LIPSCHITZ
 from spectrain_studies.descent.sampling.small_ball import SMALL_BALL
+from spectrain_studies.descent.stated import claim_of_ratio
 from spectrain_studies.descent.statistics import BOUNDED, RATE, power
 from spectrain_studies.descent.study import STUDY
 from spectrain_studies.frame import (
@@ -214,3 +216,13 @@ def _in_form(found: Results) -> Measured:
 )
 def lemma_2_5(config: Config, found: Results) -> Found:
     return {name: in_samples(found, name, found[0].case.samples) for name in PARTS}
+
+
+claim_of_ratio(
+    "example-2-1",
+    "Example 2.1",
+    "Lipschitz features of Gaussian inputs are sub-Gaussian at the scale Lip(σ)·‖W‖_op",
+    "largest variance along a direction over ‖W‖², and share beyond t‖W‖ over 2·exp(−t²/2), t = 1, "
+    "2, 3; six kinds of W, three activations",
+    *(LIPSCHITZ, "variance", "tail"),
+)

@@ -13,11 +13,28 @@ import numpy as np
 from spectrain_studies.descent.config import Config
 from spectrain_studies.descent.nuclear_ranks.experiment import MODELS
 from spectrain_studies.descent.planted import Made, planted, powers
-from spectrain_studies.descent.spiked.experiment import ACCURACIES, ONE_STEP, SPIKED, SpikedCase
+from spectrain_studies.descent.spiked.experiment import (
+    ACCURACIES,
+    CROSSED,
+    CROSSED_EXPONENTS,
+    ONE_STEP,
+    SPIKED,
+    SpikedCase,
+)
 from spectrain_studies.descent.stated import claim_of_exponent
 from spectrain_studies.descent.statistics import BOUNDED, KEPT, LINEAR, by_size, exponent, sizes_of
 from spectrain_studies.descent.study import STUDY
-from spectrain_studies.frame import Above, Found, Measured, Near, OnEvery, Result, Results, Within
+from spectrain_studies.frame import (
+    Above,
+    Below,
+    Found,
+    Measured,
+    Near,
+    OnEvery,
+    Result,
+    Results,
+    Within,
+)
 from spectrain_studies.frame.statistics import over_seeds
 
 
@@ -136,6 +153,30 @@ for _model, _theorem, _corollary, _remark, _name in (
         *(_model, _in_d(lambda result: result["lasting"][0] / scale(result.case))),
         lambda case, share: {"lasting": [share * scale(case), 0]},
     )
+
+
+@STUDY.claim(
+    "corollary-3-12-condition",
+    source="Corollary 3.12",
+    statement="The condition u − ℓ < ½ cannot be dropped: beyond it nr(∇L) in the window is no "
+    "longer linear in d",
+    statistic="exponent in d of the smallest nr in the window, teacher–student model, per (ℓ, u)",
+    criterion=OnEvery("(ℓ, u)", Below(LINEAR.low)),
+    needs=[CROSSED],
+    planted=powers(
+        CROSSED,
+        "dimension",
+        Below(LINEAR.low),
+        lambda case, rank: {"nuclear": np.array([rank**0.5]), "frobenius": 1.0},
+    ),
+)
+def corollary_312_condition(config: Config, crossed: Results) -> Found:
+    return {
+        f"ℓ = {lower:g}, u = {upper:g}": exponent(
+            crossed.where(lower=lower, upper=upper), "dimension", window_rank
+        )
+        for lower, upper in CROSSED_EXPONENTS
+    }
 
 
 def _unit(case: SpikedCase) -> float:

@@ -190,6 +190,20 @@ def _cases(config: Config) -> list[SpikedCase]:
     ]
 
 
+CROSSED_EXPONENTS = ((0.75, 1.5), (1.0, 1.75))
+"""(ℓ, u) with u − ℓ above the ½ of Corollary 3.12, and a window that is not empty at small d."""
+
+
+def _crossed_cases(config: Config) -> list[SpikedCase]:
+    setup = config.dynamics.spiked
+    return [
+        SpikedCase("teacher", dimension, lower, upper, setup.spikes, seed)
+        for lower, upper in CROSSED_EXPONENTS
+        for dimension in setup.dimensions[:3]
+        for seed in range(setup.seeds)
+    ]
+
+
 def _one_step_cases(config: Config) -> list[SpikedCase]:
     setup = config.dynamics.spiked
     return [
@@ -201,4 +215,5 @@ def _one_step_cases(config: Config) -> list[SpikedCase]:
 
 
 SPIKED: Experiment[Config] = Experiment("spiked", run_spiked, _cases)
+CROSSED: Experiment[Config] = Experiment("spiked-crossed", run_spiked, _crossed_cases)
 ONE_STEP: Experiment[Config] = Experiment("spiked-one-step", run_one_step, _one_step_cases)
