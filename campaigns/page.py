@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import binomtest
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -63,11 +65,14 @@ def hardships(found: Mapping[str, Any]) -> list[str]:
 def mutants(found: Mapping[str, Any]) -> list[str]:
     """The score and its parts, and every change that was not noticed."""
     judged = sum(one["outcome"] not in ("unsound", "too slow") for one in found["all"])
+    killed = sum(one["outcome"] == "killed" for one in found["all"])
+    low, high = binomtest(killed, judged).proportion_ci(method="wilson")
     rows = [(name, one["run"], f"{one['score']:.0%}") for name, one in found["packages"].items()]
     lived = [(f"`{m['file']}:{m['line']}`", f"`{_short(m['change'])}`") for m in found["lived"]]
     return [
         f"{judged} of the {found['drawn']} that were drawn have been judged, each against the fast "
-        f"tests of the files that mirror it: **{found['score']:.0%}** were noticed.",
+        f"tests of the files that mirror it: **{found['score']:.0%}** were noticed (95 % interval "
+        f"{low:.0%} to {high:.0%}). The aim is 85 % of 300.",
         "",
         *_table(("package", "mutants", "noticed"), rows),
         "",
