@@ -56,6 +56,30 @@ def compiles_its_call(module: nn.Module) -> bool:
     return module._compiled_call_impl is not None
 
 
+def redirected_call(
+    module: nn.Module, taken: Callable[[tuple[Any, ...], dict[str, Any]], None]
+) -> Callable[[], None] | None:
+    """Tell the arguments of each call where ``module.compile()`` was called, outside its graph.
+
+    Returns what puts the call back; ``None`` of other modules. A public hook becomes part of the
+    graph.
+    """
+    call = module._compiled_call_impl
+    if call is None:
+        return None
+
+    def told(*args: Any, **kwargs: Any) -> Any:
+        taken(args, kwargs)
+        return call(*args, **kwargs)
+
+    def back() -> None:
+        if module._compiled_call_impl is told:  # it was not compiled anew
+            module._compiled_call_impl = call
+
+    module._compiled_call_impl = told
+    return back
+
+
 def padding_of(convolution: Any) -> list[int]:
     """Padding before and after, last axis first, also for ``"same"``, which stays a word publicly.
 

@@ -4,6 +4,7 @@ from spectrain.stability.channels import STABILITY_MEASURES, channel_kurtosis, t
 from spectrain.stability.gain import rms_gain, sampled_gain, second_moment_energy
 from spectrain.stability.largest import Followed, first_frame, follow_largest
 from spectrain.stability.logits import logit_bound
+from spectrain.stability.propagation import propagating_gain, propagating_sums
 
 __all__ = [
     "STABILITY_MEASURES",
@@ -12,6 +13,8 @@ __all__ = [
     "first_frame",
     "follow_largest",
     "logit_bound",
+    "propagating_gain",
+    "propagating_sums",
     "rms_gain",
     "sampled_gain",
     "second_moment_energy",

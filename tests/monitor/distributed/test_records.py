@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import spectrain
+from spectrain.monitor.probes.propagating import PropagatingProbe
 from support.distributed import (
     MODES,
     Job,
@@ -90,6 +91,22 @@ def test_the_largest_singular_value_is_followed_alike(tmp_path: Path, processes:
     """Beside the spectra of the same steps: products are summed over shards."""
     modes = ["ddp", "fsdp2", "tensor parallel", *(["hsdp"] if processes == 4 else [])]
     check_modes(tmp_path, processes, modes, options=(("probes", (Followed,)),))
+
+
+def test_what_a_changed_input_changes_is_alike(tmp_path: Path) -> None:
+    """Each process replays its part; parameters are gathered where the forward pass has them."""
+    options = (("probes", (PropagatingProbe,)), ("measures", ("*/propagating_gain",)))
+    check_modes(tmp_path, 2, ["ddp", "fsdp2"], options=options)
+    found = numbers(tmp_path / "fsdp2")
+    assert found["value"].is_not_null().all()
+    assert (found["value"] > 0).sum() > 10
+
+
+@pytest.mark.slow
+def test_what_a_changed_input_changes_is_alike_in_further_modes(tmp_path: Path) -> None:
+    options = (("probes", (PropagatingProbe,)), ("measures", ("*/propagating_gain",)))
+    modes = ["ddp compiled", "fsdp2 compiled", "fsdp2 unsharded between", "fsdp2 offload"]
+    check_modes(tmp_path, 2, [*modes, "tensor parallel"], options=options)
 
 
 def test_a_mesh_of_two_by_two(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from spectrain.core import Block, InputError, Quantity, Source
 from spectrain.monitor import BrokenPromiseError, check_probe, contract
 from spectrain.monitor.contract import PROMISES, Promise, Trainings, trainings_of
 from spectrain.monitor.probes import PROBES, Probe, register
+from spectrain.monitor.probes.propagating import PropagatingProbe
 from spectrain.monitor.sample import Sample
 
 COMPILED = pytest.param(contract.reads_compiled_models, marks=pytest.mark.slow)
@@ -38,13 +39,13 @@ class Agreement(Probe):
             sample.number(block, Source.GRADIENT, "agreement", value)
 
 
-ALL = [*PROBES.values(), Agreement]
+ALL = [*PROBES.values(), PropagatingProbe, Agreement]
 
 
 @pytest.fixture(scope="module")
 def trainings() -> Trainings:
     """Every probe at once: a training of each manner for all of them."""
-    return Trainings([Agreement])
+    return Trainings([PropagatingProbe, Agreement])
 
 
 @pytest.mark.parametrize("promise", PARAMETERS, ids=lambda p: p.__name__)
