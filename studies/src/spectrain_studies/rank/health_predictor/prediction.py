@@ -128,7 +128,9 @@ def _best_penalty(x: Design, y: Column, kinds: np.ndarray) -> float:
     return PENALTIES[int(np.argmin(errors))]
 
 
-def _fitted(x: Design, y: Column, new: Design, penalty: float) -> Column:
+def _fitted(
+    x: Design, y: Column, new: Float64[np.ndarray, "new features"], penalty: float
+) -> Float64[np.ndarray, " new"]:
     """The prediction for new rows of a regression on features standardized by these."""
     centre, spread = x.mean(0), x.std(0)
     spread = np.where(spread > 0, spread, 1.0)
