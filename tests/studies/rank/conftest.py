@@ -37,7 +37,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def tasks(images: str) -> dict[str, Task]:
-    pictures = {"images": images, "examples": 300}
+    pictures = {"images": images, "examples": 75}
     return {
         "gpt": Task("gpt", layers=1, width=8, batch=2, context=8, characters=4_000),
         "mlp": Task("mlp", layers=2, width=12, batch=16, **pictures),

@@ -118,7 +118,9 @@ def _skills(errors: Float64[np.ndarray, " 3"]) -> Float64[np.ndarray, " 2"]:
 
 
 def _best_penalty(x: Design, y: Column, kinds: np.ndarray) -> float:
-    """The penalty of least squared error on kinds left out."""
+    """The penalty of least squared error on kinds left out; the largest where there is one kind."""
+    if len(np.unique(kinds)) < 2:
+        return PENALTIES[-1]
     errors = np.zeros(len(PENALTIES))
     for kind in np.unique(kinds):
         out = kinds == kind
