@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ from torch.utils.checkpoint import checkpoint
 
 import spectrain
 
+PRELOADED = ["torch.distributed.fsdp", "torch.distributed.tensor.parallel", "spectrain.monitor"]
 VOCABULARY, WIDTH, LENGTH, EXAMPLES = 11, 8, 4, 12
 
 
@@ -287,9 +289,13 @@ def result(folder: Path, number: int, rank: int) -> tuple[list[float], list[Tens
 
 
 def call(function: Callable[..., None], processes: int, folder: Path, arguments: Any) -> None:
-    """Call a function in so many processes that form a gloo group."""
+    """Call a function in so many processes that form a gloo group.
+
+    They are forks of a server that has imported torch and spectrain once.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
     mp.start_processes(
-        _start, (processes, str(folder), function, arguments), processes, start_method="spawn"
+        _start, (processes, str(folder), function, arguments), processes, start_method="forkserver"
     )
 
 

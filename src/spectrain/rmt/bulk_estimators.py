@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.integrate import trapezoid
 
-from spectrain.rmt.law import Array, Numbers, QuantileLaw, Values, bisect
+from spectrain.rmt.law import Array, Numbers, QuantileLaw, bisect
 
 CENSORED = (0.1, 0.9)  # quantiles outside which a level only counts: edges and spikes live there
 WIDEST = 0.5  # largest |log scale| that is looked for around the mean of the levels
@@ -81,12 +81,12 @@ def likelihood_scale(parts: Sequence[Part]) -> Scale:
     likelihoods = [_CensoredLikelihood(part, centred) for part in parts]
     low = max(likelihood.lowest for likelihood in likelihoods)
     high = min(likelihood.highest for likelihood in likelihoods)
-
-    def falling(log_scale: Values) -> Values:
-        scores = [each.score(np.asarray(log_scale)) for each in likelihoods]
-        return np.asarray(-np.sum(scores, axis=0))
-
-    log = bisect(falling, low, high, centred.shape)
+    log = bisect(
+        lambda scale: -np.sum([each.score(np.asarray(scale)) for each in likelihoods], axis=0),
+        low,
+        high,
+        centred.shape,
+    )
     below = np.sum([each.below for each in likelihoods], axis=0)
     expected = np.sum([each.expected_below(log) for each in likelihoods], axis=0)
     return Scale(centred + log, below / expected)

@@ -128,12 +128,16 @@ def bisect(
     c, f_c = a, f_a
     below, above = f_a <= 0, f_b >= 0
     if a.size == 1 and not below.any() and not above.any():
-
-        def one(x: float) -> float:
-            return float(np.asarray(rising(np.full(shape, x))).item())
-
         xtol = max(float((high - low).item()) * 2.0**-52, np.finfo(np.float64).tiny)
-        return np.full(shape, brentq(one, b.item(), a.item(), xtol=xtol, rtol=_RTOL))
+        root = brentq(
+            lambda x: np.asarray(rising(np.full(shape, x))).item(),
+            b.item(),
+            a.item(),
+            (),
+            xtol,
+            _RTOL,
+        )
+        return np.full(shape, root)
     done = below | above
     finest = (high - low) * 2.0**-52
     part = np.full(shape, 0.5)

@@ -198,23 +198,28 @@ def _edges(rows: int, columns: int, outliers: Float[Array, " k"]) -> tuple[float
     """
     if outliers.size == 0:
         return MarchenkoPastur(columns / rows).edges
-
-    def lower_edge(b: float) -> float:
-        def force(a: float) -> float:
-            widths = np.sqrt((outliers - a) * (outliers - b))
-            return float(np.sqrt(a * b) * (rows + (1 / widths).sum())) - rows + columns
-
-        if rows == columns:
-            return 0.0
-        return b if force(b) <= 0 else float(brentq(force, 0.0, b, xtol=1e-15 * b))
-
-    def mass(b: float) -> float:
-        a = lower_edge(b)
-        widths = np.sqrt((outliers - a) * (outliers - b))
-        pull = (outliers / widths).sum()
-        return float((a + b) * rows / 2 + pull - rows - columns + outliers.size)
-
     nearest = outliers.min()
     lowest = 1e-9 * min(nearest, 1.0)
-    upper = float(brentq(mass, lowest, nearest * (1 - 1e-12), xtol=1e-3 * lowest, rtol=1e-14))
-    return lower_edge(upper), upper
+    ends, given = (lowest, nearest * (1 - 1e-12)), (rows, columns, outliers)
+    upper = float(brentq(_excess, *ends, args=given, xtol=1e-3 * lowest, rtol=1e-14))
+    return _lower_edge(upper, *given), upper
+
+
+def _lower_edge(b: float, rows: int, columns: int, outliers: Float[Array, " k"]) -> float:
+    """The a at which, with this b, the forces at 0 balance."""
+    if rows == columns:
+        return 0.0
+    given = (b, rows, columns, outliers)
+    return b if _force(b, *given) <= 0 else float(brentq(_force, 0.0, b, given, xtol=1e-15 * b))
+
+
+def _force(a: float, b: float, rows: int, columns: int, outliers: Float[Array, " k"]) -> float:
+    widths = np.sqrt((outliers - a) * (outliers - b))
+    return float(np.sqrt(a * b) * (rows + (1 / widths).sum())) - rows + columns
+
+
+def _excess(b: float, rows: int, columns: int, outliers: Float[Array, " k"]) -> float:
+    """Mass of a bulk that ends at b, less that of its eigenvalues."""
+    a = _lower_edge(b, rows, columns, outliers)
+    pull = (outliers / np.sqrt((outliers - a) * (outliers - b))).sum()
+    return float((a + b) * rows / 2 + pull - rows - columns + outliers.size)

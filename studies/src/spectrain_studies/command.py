@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from spectrain.cli.terminal import console, plain, table, verdict
+from spectrain.cli.terminal import console, plain, table, verdict, working
 from spectrain.core import InputError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ INCOMPLETE = 1
 
 
 def run(
-    action: Annotated[Literal["list", "run"], tyro.conf.Positional],
-    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[STUDY]")] = None,
+    action: Annotated[Literal["list", "run", "fetch"], tyro.conf.Positional],
+    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None,
     *,
     scale: str = "quick",
     claim: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ID ...")] = (),
@@ -36,8 +36,9 @@ def run(
     What a run has computed stays on disk: an interrupted run goes on where it stopped.
 
     Args:
-        action: `list` the claims, or `run` a study.
-        name: the study; `list` without one lists all.
+        action: `list` the claims, `run` a study, or `fetch` public data, with their digests
+            checked.
+        name: the study (`list` without one lists all), or the data: `mnist`, `fashion-mnist`.
         scale: `quick` or `paper`.
         claim: run only what these claims need, and judge only them.
         set_: other settings than those of the scale, such as `fig3.steps=2000`.
@@ -52,6 +53,8 @@ def run(
 
     if action == "list":
         return _list(STUDIES if name is None else (name,), json=json)
+    if action == "fetch":
+        return _fetch(name)
     if name is None:
         raise InputError("no study is named", remedy=f"choose among: {', '.join(STUDIES)}")
     study = load_study(name)
@@ -70,6 +73,17 @@ def run(
     else:
         _show(result)
     return INCOMPLETE if result.problems else 0
+
+
+def _fetch(name: str | None) -> int:
+    from spectrain_studies.models.public_files import PUBLIC, fetch
+
+    if name is None:
+        raise InputError("no data are named", remedy=f"choose among: {', '.join(PUBLIC)}")
+    with working(f"fetching {name}"):
+        folder = fetch(name)
+    console().print(plain(f"{name} lies in {folder}"))
+    return 0
 
 
 def _list(names: tuple[str, ...], *, json: bool) -> int:

@@ -20,7 +20,7 @@ from spectrain_studies.stability.divergence.setups import DRIVES, SETUPS, Drive
 from spectrain_studies.stability.transfer.claims import names
 from spectrain_studies.stability.transfer.experiment import TransferCase, run_transfer
 
-PLAN = Transfer(plants=4, steps=24)
+PLAN = Transfer(plants=4, steps=48)
 
 
 def made(score, *, every=4, steps=200, losses=()):

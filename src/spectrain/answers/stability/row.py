@@ -143,12 +143,19 @@ class Spike(Group):
         height: loss there over the median before.
         moved: block and measure that left its course first; ``None`` where none did.
         moved_at: step of that sample.
+        chance: share of the earlier steps at which something had left its course as well.
     """
 
     step: int
     height: float
     moved: str | None = None
     moved_at: int | None = None
+    chance: float | None = None
+
+    @property
+    def lead(self) -> int | None:
+        """Steps from there to the spike."""
+        return None if self.moved_at is None else self.step - self.moved_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

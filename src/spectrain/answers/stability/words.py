@@ -12,6 +12,7 @@ from spectrain.answers.phrases import among, join, missing_data, plural
 from spectrain.answers.stability.pace import FACTOR
 from spectrain.answers.stability.row import Course, Indicator, Pace, Spike, StabilityRow, Verdict
 from spectrain.answers.trend import ENOUGH
+from spectrain.page.format import percent
 from spectrain.records import NotFinite
 
 Rows = Sequence[StabilityRow]
@@ -220,8 +221,12 @@ def passing(course: Course | None) -> str:
 def _spike(spike: Spike) -> str:
     told = f"The loss rose to {spike.height:.3g} times its median at step {spike.step:,}"
     if spike.moved is None:
-        return f"{told}; nothing that is recorded left its course before."
-    return f"{told}; first to leave its course was {spike.moved}, at step {spike.moved_at:,}."
+        return f"{told}; nothing that is recorded left its course before, but as chance has it."
+    chance = percent(spike.chance)
+    return (
+        f"{told}; first to leave its course was {spike.moved}, {plural(spike.lead or 0, 'step')} "
+        f"before, at step {spike.moved_at:,} (at {chance} of the earlier steps something had)."
+    )
 
 
 def _worst(rows: Rows) -> str:

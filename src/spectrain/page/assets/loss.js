@@ -23,7 +23,7 @@ function drawLoss() {
       ...(log ? { dtick: 1, exponentformat: "power" } : { tickformat: i && high < 1e-2 ? ".1~e" : "" }),
     };
     annotations.push({
-      text: title, x: 0, xref: "paper", xanchor: "left", xshift: 4, y: top - (i ? gap : 0), yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 12, color: color("ink") },
+      text: title, x: 0, xref: "paper", xanchor: "left", xshift: 14, y: top - (i ? gap : 0), yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 12, color: color("ink") },
     });
     top = bottom;
   });

@@ -121,7 +121,7 @@ class Dial:
         heights: λ.
         steps: of each course.
         columns: of random features.
-        seeds: repetitions.
+        seeds: repetitions; of the columns ``column_seeds``.
     """
 
     size: int = 100
@@ -129,6 +129,7 @@ class Dial:
     steps: int = 100
     columns: tuple[int, ...] = (50, 100, 200, 400, 800, 1600)
     seeds: int = 5
+    column_seeds: int = 60
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,14 @@ QUICK = replace(
     ranks=Ranks(widths=(32, 64, 128), steps=512, dense=4, sparse=15, seeds=3, identity_steps=50),
     spiked=Spiked(dimensions=(64, 128, 256), seeds=3),
     kernel=Kernel(dimensions=(50, 100, 200), seeds=3, samples=200_000),
-    dial=Dial(size=50, heights=(0.0, 0.03, 0.12), steps=50, columns=(50, 200, 800), seeds=3),
+    dial=Dial(
+        size=50,
+        heights=(0.0, 0.03, 0.12),
+        steps=50,
+        columns=(50, 200, 800),
+        seeds=3,
+        column_seeds=3,
+    ),
 )
 
 THINNED = {

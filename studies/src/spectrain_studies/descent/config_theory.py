@@ -124,7 +124,7 @@ class Spike:
     """
 
     widths: tuple[int, ...] = (64, 128, 256, 512)
-    seeds: int = 5
+    seeds: int = 12
 
 
 @dataclass(frozen=True)

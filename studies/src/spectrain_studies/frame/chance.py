@@ -8,9 +8,11 @@ from functools import cache
 from math import inf
 from typing import Any
 
+import numpy as np
 import torch
 
 from spectrain.core.student import t_quantile
+from spectrain.rmt.law import Array, numpy_generator
 from spectrain_studies.frame.conjunction import AllOf, OnEvery
 from spectrain_studies.frame.criteria import (
     Above,
@@ -140,11 +142,18 @@ def _rates(leaf: Simple, seeds: int, parts: int, level: float) -> tuple[float, f
 def _intervals(
     truth: float, noise: float, seeds: int, level: float
 ) -> tuple[tuple[float, float], ...]:
-    generator = torch.Generator().manual_seed(0)
-    drawn = torch.randn(REPETITIONS, seeds, generator=generator, dtype=torch.float64)
-    means, errors = truth + noise * drawn.mean(1), noise * drawn.std(1) / seeds**0.5
-    reach = t_quantile(level, seeds - 1) * errors
-    return tuple(zip((means - reach).tolist(), (means + reach).tolist(), strict=True))
+    means, deviations = _samples(seeds)
+    centre = truth + noise * means
+    reach = t_quantile(level, seeds - 1) * noise * deviations / seeds**0.5
+    return tuple(zip((centre - reach).tolist(), (centre + reach).tolist(), strict=True))
+
+
+@cache
+def _samples(seeds: int) -> tuple[Array, Array]:
+    """Means and standard deviations of normal samples, which are independent of one another."""
+    generator = numpy_generator(torch.Generator().manual_seed(0))
+    means = generator.standard_normal(REPETITIONS) / seeds**0.5
+    return means, np.sqrt(generator.chisquare(seeds - 1, REPETITIONS) / (seeds - 1))
 
 
 def chance_table(claims: Sequence[Claim], rows: Mapping[str, Mapping[str, Any]]) -> str:

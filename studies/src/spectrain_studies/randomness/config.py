@@ -181,7 +181,7 @@ DOCUMENT = Config()
 PAPER = Config(
     machine=replace(
         DOCUMENT.machine,
-        runs=150,
+        runs=750,
         rates=(0.02, 0.04, 0.06, 0.08, 0.1),
         settle=100.0,
         snapshots=4,
@@ -192,8 +192,8 @@ PAPER = Config(
         noise_runs=10_000,
     ),
     mode=replace(DOCUMENT.mode, runs=8000),
-    linear=replace(DOCUMENT.linear, settle=12.0, updates=0),
-    image=replace(DOCUMENT.image, updates=100),
+    linear=replace(DOCUMENT.linear, runs=12_000, settle=12.0, updates=0),
+    image=replace(DOCUMENT.image, updates=100, masses=(*DOCUMENT.image.masses, 1e10, 1e12)),
     transformer=replace(
         DOCUMENT.transformer,
         seeds=3,
@@ -244,7 +244,7 @@ QUICK = Config(
 
 THINNED = {
     "paper": (
-        "RBM: 150 runs read four times instead of 7,500 read once; five learning rates instead of "
+        "RBM: 750 runs read four times instead of 7,500 read once; five learning rates instead of "
         "six; from 100/α updates on (five relaxation times of the slowest pair) and a start at the "
         "target, instead of after 100,000; stationarity is measured. Undo: machine.runs, "
         "machine.rates, machine.settle=0.",

@@ -66,7 +66,7 @@ QUICK = Config(
     divergence=Divergence(
         setups=(("mlp-sgd", False, 1), ("residual-adamw", True, 1)), healthy=2, steps=160
     ),
-    transfer=Transfer(plants=6),
+    transfer=Transfer(plants=40),
 )
 
 THINNED = {

@@ -96,7 +96,7 @@ def _column_cases(config: Config) -> list[ColumnsCase]:
         ColumnsCase(activation, setup.size, setup.size // 2, columns, seed)
         for activation in ("relu", "swiglu")
         for columns in setup.columns
-        for seed in range(setup.seeds)
+        for seed in range(setup.column_seeds)
     ]
 
 
