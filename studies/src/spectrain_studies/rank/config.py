@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from spectrain_studies.rank.health_predictor.plan import HealthPlan
 
 
 @dataclass(frozen=True)
@@ -10,7 +12,8 @@ class Task:
     """A model and the data that it learns.
 
     Attributes:
-        kind: ``gpt``, ``mlp`` or ``conv``.
+        kind: ``gpt``, ``lstm`` or ``ngram`` on text; ``mlp``, ``conv``, ``gated`` or ``mixer`` on
+            images; ``teacher``, a tanh network that learns another from fresh draws.
         layers: transformer blocks, hidden layers or convolutions.
         width: features of the residual stream, of a hidden layer, or channels.
         batch: sequences or images a step.
@@ -102,6 +105,7 @@ class RankConfig:
     Attributes:
         models: names of the models that are trained, of the three below.
         deep: the GPT on which trends with depth are sought.
+        health: set-ups of many kinds, on which AdamW and Muon are compared.
     """
 
     models: tuple[str, ...] = ("gpt", "mlp", "conv")
@@ -112,6 +116,7 @@ class RankConfig:
     training: Training = Training()
     interventions: Interventions = Interventions()
     probing: Probing = Probing()
+    health: HealthPlan = field(default_factory=HealthPlan)
 
     def tasks(self) -> list[Task]:
         """The models' tasks."""
@@ -130,6 +135,9 @@ QUICK = RankConfig(
         steps=30, samples=10, seeds=3, tuning_seeds=1, sizes=(1e-3, 3e-3, 1e-2, 3e-2)
     ),
     probing=Probing(seeds=3, steps=30, stages=(0.1, 1.0), iterations=(1, 5, 10), lengths=8),
+    health=HealthPlan(
+        shapes=((1, 24, 16), (2, 16, 32)), steps=40, sizes=(3e-3, 1e-2, 3e-2, 1e-1), seeds=2
+    ),
 )
 
 THINNED = {
