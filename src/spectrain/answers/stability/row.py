@@ -147,7 +147,7 @@ class Spike(Group):
         height: loss there over the median before.
         moved: block and measure that left its course first; ``None`` where none did.
         moved_at: step of that sample.
-        chance: share of the earlier steps at which something had left its course as well.
+        chance: that something has left its course at a step, by the earlier ones.
     """
 
     step: int

@@ -226,10 +226,9 @@ def _spike(spike: Spike) -> str:
     told = f"The loss rose to {spike.height:.3g} times its median at step {spike.step:,}"
     if spike.moved is None:
         return f"{told}; nothing that is recorded left its course before, but as chance has it."
-    chance = percent(spike.chance)
     return (
         f"{told}; first to leave its course was {spike.moved}, {plural(spike.lead or 0, 'step')} "
-        f"before, at step {spike.moved_at:,} (at {chance} of the earlier steps something had)."
+        f"before, at step {spike.moved_at:,} (by chance at {percent(spike.chance)} of the steps)."
     )
 
 
