@@ -273,8 +273,8 @@ def _stability(result: Result) -> str:
         f"between two readings, of {result['tokens']:,} tokens and "
         f"{result['step_operations']:.3g} operations each, counted. What every run reads takes "
         f"{100 * shares['registered']:.3f} % of the training, of "
-        f"{100 * result['limit']:.1f} % that it may; with larger batches less, in proportion. Logits that are seen are "
-        f"{result['entries_of_scores']:.3g} entries that are compared once a reading.\n\n"
+        f"{100 * result['limit']:.1f} % that it may; with larger batches less, in proportion. "
+        f"Logits that are seen are {result['entries_of_scores']:.3g} entries that are compared once a reading.\n\n"
         + table(["reading", "operations", "steps between, at least", "share"], rows)
         + "\n"
         + _where(result)
