@@ -274,7 +274,8 @@ def _stability(result: Result) -> str:
         f"{result['step_operations']:.3g} operations each, counted. What every run reads takes "
         f"{100 * shares['registered']:.3f} % of the training, of "
         f"{100 * result['limit']:.1f} % that it may; with larger batches less, in proportion. "
-        f"Logits that are seen are {result['entries_of_scores']:.3g} entries that are compared once a reading.\n\n"
+        f"Logits that are seen are {result['entries_of_scores']:.3g} entries that are "
+        "compared once a reading.\n\n"
         + table(["reading", "operations", "steps between, at least", "share"], rows)
         + "\n"
         + _where(result)
