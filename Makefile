@@ -48,7 +48,7 @@ test-packages: setup  ## build wheels and sdists, install and try them in empty 
 	$(BIN)/python -m campaigns.packages
 
 mutants: setup  ## do the tests notice 300 changes of the code? campaigns/results/mutants.json
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt cosmic-ray
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt cosmic-ray pytest-cov
 	$(BIN)/python -m campaigns.mutants --count 300
 
 campaign: setup  ## kills, full disks, clock jumps and the like: campaigns/results/hardships.json

@@ -2,10 +2,11 @@
 
     python -m campaigns.mutants --count 300 --seconds 3600
 
-A mutant is the program with one operator, number, comparison or branch changed (by Cosmic Ray).
-Places are drawn uniformly among all in the packages of :data:`MIRRORS`, then one change of each.
-Every mutant meets the fast tests of the files that mirror it and the examples of its docstrings, no
-others; the first failure kills it. So the score is a lower bound of what all tests notice.
+A mutant is the program with one operator, number, comparison or branch changed (by Cosmic Ray), not
+in a type or a decorator. Places are drawn uniformly among all in :data:`PACKAGES`, then one change
+of each. Every mutant meets the quickest fast tests that run its line (some 15 seconds of them, see
+:mod:`campaigns.covering`; measured once and kept in build/covering.json), no others; the first
+failure kills it. So the score is a lower bound of what all tests notice.
 
 Everything happens in a copy of the tree. Each mutant has a process of its own, forked from one that
 has imported the libraries; it is stopped after :data:`LIMIT` seconds, and then counts neither way.
@@ -21,7 +22,6 @@ import difflib
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -37,36 +37,26 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
+from campaigns.covering import Covering, measure
+
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results/mutants.json"
 
-MIRRORS = {
-    "src/spectrain/monitor": "tests/monitor",
-    "src/spectrain/answers": "tests/answers",
-    "src/spectrain/matrix": "tests/matrix",
-    "studies/src/spectrain_studies/frame": "tests/studies/frame",
-}
-"""Where mutants are made, and the tests that have to notice them."""
+COVERING = ROOT / "build/covering.json"
+
+PACKAGES = (
+    "src/spectrain/monitor",
+    "src/spectrain/answers",
+    "src/spectrain/matrix",
+    "studies/src/spectrain_studies/frame",
+)
+"""Where mutants are made."""
 
 UNDECIDED = ("unsound", "too slow")
 """Outcomes that say nothing: the tests fail without the change, too, or the machine was busy."""
 
 LIMIT = 600
 """Seconds that a mutant has, many times what the slowest set of tests takes on a free machine."""
-
-GENERIC = {"finding", "words", "row", "columns", "page", "calibration", "judge", "__init__"}
-"""Files that every question has: the tests of its folder are theirs."""
-
-WHOLE = {
-    "src/spectrain/monitor": "test_watch.py",
-    "src/spectrain/answers": "test_diagnose.py",
-    "src/spectrain/matrix": "test_backends.py",
-    "studies/src/spectrain_studies/frame": "test_execute.py",
-}
-"""The tests that go through the whole of a package."""
-
-NEAREST = 2
-"""So many test files are run for a file without one of its own."""
 
 LIBRARIES = ("torch", "scipy.stats", "scipy.optimize", "polars", "matplotlib.pyplot")
 
@@ -92,11 +82,13 @@ class Place:
     changes: tuple[tuple[str, int], ...]
 
 
-def annotations(source: str) -> set[tuple[int, int]]:
-    """Lines and columns that only say a type: a change there changes nothing that runs."""
+def silent_spots(source: str) -> set[tuple[int, int]]:
+    """Lines and columns of types and decorators: changed, they change next to nothing that runs."""
     spots: set[tuple[int, int]] = set()
     for node in ast.walk(ast.parse(source)):
-        for child in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+        decorators = getattr(node, "decorator_list", [])
+        types = (getattr(node, "annotation", None), getattr(node, "returns", None))
+        for child in (*types, *decorators):
             for part in ast.walk(child) if child is not None else ():
                 if isinstance(part, ast.expr):
                     lines = range(part.lineno, (part.end_lineno or part.lineno) + 1)
@@ -118,7 +110,7 @@ def same_places() -> list[list[str]]:
 def places(file: Path) -> Iterator[Place]:
     """Every spot of a file where something can be changed."""
     source = file.read_text("utf-8")
-    silent = annotations(source)
+    silent = silent_spots(source)
     nodes = list(ast_nodes(get_ast(source)))
     found: dict[tuple[int, int, str], list[tuple[str, int]]] = {}
     for names in same_places():
@@ -135,7 +127,7 @@ def places(file: Path) -> Iterator[Place]:
 
 def sample(count: int, seed: int) -> list[tuple[Place, tuple[str, int]]]:
     """Places and a change for each, in a random order that only the seed decides."""
-    every = [p for base in MIRRORS for f in sorted((ROOT / base).rglob("*.py")) for p in places(f)]
+    every = [p for base in PACKAGES for f in sorted((ROOT / base).rglob("*.py")) for p in places(f)]
     draw = random.Random(seed)
     chosen = draw.sample(every, min(count, len(every)))
     return [(place, draw.choice(place.changes)) for place in chosen]
@@ -165,39 +157,6 @@ def environment(tree: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
 
 
-def tests_of(tree: Path, file: str) -> tuple[str, ...]:
-    """The tests that mirror a file: of its name, else the :data:`NEAREST` that name it most.
-
-    Where none names it, those of the whole package. Its own examples come last.
-    """
-    base = next(base for base in MIRRORS if file.startswith(base))
-    mirror = tree / MIRRORS[base]
-    inner = Path(file).relative_to(base)
-    every = sorted(mirror.rglob("test_*.py"))
-    own = [test for test in every if test.name == f"test_{inner.stem}.py"]
-    if inner.stem in GENERIC:
-        own = sorted((mirror / inner.parent).glob("test_*.py"))
-    names = [f"{'.'.join(inner.with_suffix('').parts)} import", *_defined(tree / file)]
-    named = re.compile(rf"\b({'|'.join(names)})\b")
-    counts = {test: len(named.findall(test.read_text("utf-8"))) for test in every}
-    nearest = sorted((t for t in every if counts[t]), key=lambda test: -counts[test])[:NEAREST]
-    examples = [file] if ">>>" in (tree / file).read_text("utf-8") else []
-    chosen = own or nearest or [mirror / WHOLE[base]]
-    return (*(str(test.relative_to(tree)) for test in chosen), *examples)
-
-
-def _defined(file: Path) -> list[str]:
-    """Names of the functions, classes and constants of a module that others may use."""
-    found = []
-    for node in ast.parse(file.read_text("utf-8")).body:
-        match node:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                found.append(name)
-            case ast.Assign(targets=[ast.Name(id=name)]):
-                found.append(name)
-    return [name for name in found if not name.startswith("_")]
-
-
 def changed(tree: Path, place: Place, change: tuple[str, int]) -> tuple[str, str]:
     """The file as it is after a change, and the change in words."""
     before = (tree / place.file).read_text("utf-8")
@@ -212,6 +171,8 @@ def changed(tree: Path, place: Place, change: tuple[str, int]) -> tuple[str, str
 
 def try_mutant(tree: Path, place: Place, change: tuple[str, int], tests: tuple[str, ...]) -> Mutant:
     """Change the copy, run the tests in a fork of this process, put the copy back."""
+    if not tests:
+        return Mutant(place.file, place.line, changed(tree, place, change)[1], "no tests", 0, 0.0)
     file = tree / place.file
     before, stamp = file.read_text("utf-8"), file.stat()
     after, words = changed(tree, place, change)
@@ -274,7 +235,7 @@ def report(mutants: Sequence[Mutant], *, drawn: int, seed: int) -> dict[str, obj
     """The score, by package and whole, and every mutant that lived."""
     packages: dict[str, list[Mutant]] = {}
     for mutant in mutants:
-        base = next(base for base in MIRRORS if mutant.file.startswith(base))
+        base = next(base for base in PACKAGES if mutant.file.startswith(base))
         packages.setdefault(base.rpartition("/")[2], []).append(mutant)
     lived = [mutant for mutant in mutants if mutant.outcome in ("survived", "no tests")]
     return {
@@ -298,6 +259,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--count", type=int, default=300, help="how many mutants")
     parser.add_argument("--seconds", type=float, default=3600.0, help="stop after so long")
+    parser.add_argument("--workers", type=int, default=2, help="processes of the coverage run")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, default=RESULT, help="where the score is stored")
     options = parser.parse_args()
@@ -305,17 +267,21 @@ def main() -> None:
     for name in LIBRARIES:
         import_module(name)
     chosen = sample(options.count, options.seed)
+    if not COVERING.exists():
+        COVERING.parent.mkdir(exist_ok=True)
+        measure(ROOT, PACKAGES, workers=options.workers).save(COVERING)
+    covering = Covering.load(COVERING)
     done = known(options.json, options.seed)
     before = {(mutant.file, mutant.line, mutant.change) for mutant in done}
     sound: set[tuple[str, ...]] = set()  # sets of tests that pass where nothing is changed
     with copied_tree() as tree:
-        _in_a_fork(tree, ["--collect-only", *MIRRORS.values(), *MIRRORS])  # compiles all once
+        _in_a_fork(tree, ["--collect-only", "tests"])  # compiles all once
         for place, change in chosen:
             if time.monotonic() > end:
                 break
             if (place.file, place.line, changed(tree, place, change)[1]) in before:
                 continue
-            tests = tests_of(tree, place.file)
+            tests = covering.tests(place.file, place.line)
             mutant = try_mutant(tree, place, change, tests)
             if mutant.outcome == "killed" and tests not in sound and _in_a_fork(tree, tests):
                 mutant = replace(mutant, outcome="unsound")

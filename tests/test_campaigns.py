@@ -33,11 +33,24 @@ def test_the_scale_sets_how_often_and_never_to_none(tmp_path: Path) -> None:
 
 def test_what_only_says_a_type_is_not_changed() -> None:
     pytest.importorskip("cosmic_ray")
-    from campaigns.mutants import annotations
+    from campaigns.mutants import silent_spots
 
-    spots = annotations("def f(x: int | None) -> int | None:\n    return 1 | x\n")
+    spots = silent_spots("def f(x: int | None) -> int | None:\n    return 1 | x\n")
     assert {(1, 9), (1, 24)} <= spots
     assert not any(line == 2 for line, _ in spots)
+
+
+def test_a_line_meets_the_quickest_tests_that_run_it(tmp_path: Path) -> None:
+    pytest.importorskip("coverage")
+    from campaigns.covering import SECONDS, Covering
+
+    seconds = {"quick": 0.1, "slower": SECONDS, "slowest": 4 * SECONDS}
+    found = Covering(seconds, {"a.py": {0: ("quick", "slower"), 3: ("slowest",), 4: ()}})
+    found.save(tmp_path / "covering.json")
+    again = Covering.load(tmp_path / "covering.json")
+    assert again.tests("a.py", 3) == ("slowest",)
+    assert again.tests("a.py", 4) == again.tests("a.py", 9) == ("quick",)
+    assert again.tests("b.py", 1) == ()
 
 
 def test_the_lowest_constraints_are_the_bounds() -> None:

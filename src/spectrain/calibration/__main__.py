@@ -15,6 +15,7 @@ from spectrain.calibration.table import table, write
 def run(
     questions: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
     *,
+    only: str = "*",
     runs: int = 200,
     out: Path = Path("docs/calibration.json"),
     seed: int = 0,
@@ -23,12 +24,13 @@ def run(
 
     Args:
         questions: to calibrate; all if none is given.
+        only: pattern of the names of the kinds of runs.
         runs: of each kind of which the claim is false; a quarter of that of the others.
         out: file of rates; those of other questions in it are kept.
         seed: of the first run; the others follow.
     """
     for question in questions or tuple(QUESTIONS):
-        for found in calibrate(question, runs, seed=seed):
+        for found in calibrate(question, runs, seed=seed, only=only):
             write([found], out)
             print(table([found]).splitlines()[-1], flush=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -137,10 +138,15 @@ def rates(question: str, kind: Sequence[PlantedRun], runs: int, *, seed: int = 0
         yield Rate(question, planted.name, planted.claim, planted.true, count, times)
 
 
-def calibrate(question: str, runs: int, *, seed: int = 0) -> Iterator[Rate]:
-    """Every kind of run that the question plants; a quarter of the runs where the claim is true."""
+def calibrate(question: str, runs: int, *, seed: int = 0, only: str = "*") -> Iterator[Rate]:
+    """Every kind of run that the question plants; a quarter of the runs where the claim is true.
+
+    ``only`` is a pattern of their names.
+    """
     kinds: dict[str, list[PlantedRun]] = {}
     for planted in planted_of(question):
+        if not fnmatchcase(planted.name, only):
+            continue
         kinds.setdefault(planted.name, []).append(planted)
     for kind in kinds.values():
         yield from rates(question, kind, runs, seed=seed)

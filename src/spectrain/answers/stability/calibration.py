@@ -27,6 +27,7 @@ from spectrain.answers.stability.row import (
 _SHAPES = dict.fromkeys("abcd", (12, 10))
 _STEPS = 60
 _LOSSES = 200
+_LEAD = 8
 
 Found = Finding[StabilityRow, Grouped]
 Sizes = Callable[[Generator], Tensor]
@@ -145,6 +146,34 @@ def _loss(height: float = 0.0, rise: float = 0.0) -> Callable[[Generator], Scrip
     return script
 
 
+def _spiked(lead: int | None) -> Callable[[Generator], Script]:
+    """A loss that rises by 12 deviations, and gradients whose norms wander by 30 %.
+
+    From ``lead`` steps before until the end of the rise those of the first block are tenfold; where
+    it is ``None``, nothing moves.
+    """
+
+    def script(generator: Generator) -> Script:
+        losses = 2 + 0.05 * autocorrelated(generator, _LOSSES)
+        at = int(torch.randint(_LOSSES * 6 // 10, _LOSSES - 10, (1,), generator=generator))
+        losses[at : at + 5] += 0.05 * 12
+        sizes = {
+            name: torch.exp(0.3 * autocorrelated(generator, _LOSSES)).tolist() for name in _SHAPES
+        }
+        if lead is not None:
+            sizes["a"][at - lead : at + 5] = [10 * s for s in sizes["a"][at - lead : at + 5]]
+
+        def gradients(step: int) -> dict[str, Tensor]:
+            return {
+                name: 1e-3 * sizes[name][step] * torch.randn(shape, generator=generator)
+                for name, shape in _SHAPES.items()
+            }
+
+        return Script(gradients, losses.tolist())
+
+    return script
+
+
 def _grows(finding: Found) -> bool:
     return any(row.verdict in (Verdict.GROWING, Verdict.ALARM) for row in finding.rows)
 
@@ -161,13 +190,29 @@ def _spikes(finding: Found) -> bool:
     return any(isinstance(group, Spike) for group in finding.groups)
 
 
+def _led(finding: Found) -> bool:
+    return any(isinstance(g, Spike) and g.moved is not None for g in finding.groups)
+
+
+def _led_by_a(finding: Found) -> bool:
+    """Named with a lead of at most the planted one and a sample before."""
+    return any(
+        isinstance(g, Spike)
+        and g.moved == "gradient/frobenius_norm of a.weight"
+        and (g.lead or 0) <= _LEAD + 1
+        for g in finding.groups
+    )
+
+
 def _rises(finding: Found) -> bool:
     trends = [group.course for group in finding.groups if isinstance(group, LossTrend)]
     return any(course.direction is Direction.RISING for course in trends)
 
 
 _GROWS, _PACE = "a block grows towards its limit", "paces are uneven"
+_FIRST = "something left its course before a spike"
 _SPIKE, _RISES = "the loss spikes", "the loss rises over the second half"
+_LEADING = ("gradient/frobenius_norm", "weight/operator_norm", "update/rms_gain")
 _WEIGHT, _MOVED = ("weight/operator_norm",), ("update/rms_gain", "input/frobenius_norm")
 
 
@@ -179,6 +224,7 @@ def _planted(
     said: Callable[[Found], bool],
     measures: Sequence[str],
     steps: int = _STEPS,
+    every: int = 1,
 ) -> PlantedRun:
     return PlantedRun(
         name=name,
@@ -188,6 +234,7 @@ def _planted(
         draw=draw,
         said=said,
         steps=steps,
+        every=every,
         optimizer=_by_one,
         measures=tuple(measures),
     )
@@ -240,4 +287,24 @@ PLANTED = (
         "a loss that rises by 8 deviations", _RISES, True, _loss(rise=8.0), _rises, (), _LOSSES
     ),
     _planted("a rise by 12 deviations", _SPIKE, True, _loss(12.0), _spikes, (), _LOSSES),
+    _planted(
+        "a spike before which nothing moves",
+        _FIRST,
+        False,
+        _spiked(None),
+        _led,
+        _LEADING,
+        _LOSSES,
+        every=2,
+    ),
+    _planted(
+        f"a spike that one block's gradient leads by {_LEAD} steps",
+        _FIRST,
+        True,
+        _spiked(_LEAD),
+        _led_by_a,
+        _LEADING,
+        _LOSSES,
+        every=2,
+    ),
 )

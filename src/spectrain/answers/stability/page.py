@@ -44,7 +44,8 @@ _COLUMNS = (
 
 _DEPTHS = (
     ("Layer", "counted from 0"),
-    ("Logits", "largest bound of attention logits, late in the run"),
+    ("Logits, bound", "largest that inputs of the mean square can make, late in the run"),
+    ("Logits, seen", "largest on the steps' batches, late in the run; of eager attention alone"),
     ("Stream", "root mean square of what its norms read, late in the run"),
     ("Blocks", "that are steady, growing, alarming, or not judged"),
 )
@@ -143,6 +144,7 @@ def _depth(group: StabilityGroup) -> Html:
         "tr",
         element("th", str(group.depth), scope="row"),
         _number(number(group.logits)),
+        _number(number(group.seen)),
         _number(number(group.stream_rms)),
         _number(told),
     )

@@ -32,11 +32,13 @@ class Indicator(StrEnum):
     """What is watched for growth.
 
     ``GAIN``: ‖W‖_op. ``LOGITS``: the bound of the attention logits at the mean square of the
-    inputs. ``RANGE``: the largest input over the largest number of its precision.
+    inputs. ``SEEN``: the largest attention logit of the step's batch. ``RANGE``: the largest input
+    over the largest number of its precision.
     """
 
     GAIN = "largest singular value"
     LOGITS = "bound of the logits"
+    SEEN = "largest logit"
     RANGE = "input over the range of its precision"
 
 
@@ -94,7 +96,7 @@ class StabilityRow(Row):
         parameter: that holds it.
         verdict: where what grows stands.
         course: the indicator that decides it; the one nearest to its limit where all are steady.
-        head: that has the largest bound of logits, from 1.
+        head: that has the largest logit, or bound of logits, from 1.
         pace: of learning, for its shape.
         pace_ratio: ‖ΔW x‖_rms/‖x‖_rms over that of the median block, after the first third.
         pace_low: end of its 95 % interval.
@@ -125,11 +127,13 @@ class StabilityGroup(Group):
 
     Attributes:
         logits: largest bound of attention logits late in the run.
+        seen: largest attention logit that was seen, late in the run.
         stream_rms: root mean square of what its norms read, late in the run.
         verdicts: number of blocks of each verdict.
     """
 
     logits: float | None = None
+    seen: float | None = None
     stream_rms: float | None = None
     verdicts: Mapping[str, int]
 
@@ -143,12 +147,19 @@ class Spike(Group):
         height: loss there over the median before.
         moved: block and measure that left its course first; ``None`` where none did.
         moved_at: step of that sample.
+        chance: that something has left its course at a step, by the earlier ones.
     """
 
     step: int
     height: float
     moved: str | None = None
     moved_at: int | None = None
+    chance: float | None = None
+
+    @property
+    def lead(self) -> int | None:
+        """Steps from there to the spike."""
+        return None if self.moved_at is None else self.step - self.moved_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

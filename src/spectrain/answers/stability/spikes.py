@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ from jaxtyping import Float64
 
 from spectrain.answers.series import read_series
 from spectrain.answers.stability.indicators import SOURCES, Samples
+from spectrain.answers.stability.moved import Series, first_moved
 from spectrain.answers.stability.row import Spike
 from spectrain.core import Block, Source
 from spectrain.records import Run
@@ -22,8 +24,6 @@ BEFORE = 32
 STANDS_OUT = 6.0
 """Robust standard deviations by which two successive losses exceed the median before them."""
 
-SAMPLES, MOVES = 12, 8.0
-"""Samples before a spike that say what is usual of a measure, and standard deviations beyond."""
 
 MOST = 3
 """Spikes that are told."""
@@ -38,11 +38,15 @@ def spikes(run: Run, blocks: Sequence[Block], series: Mapping[str, Samples]) -> 
     """The first spikes of the logged loss: two successive values far above those before them."""
     losses = read_series(run, Source.TRAINING, "loss")
     steps, values = losses["step"].to_numpy(), losses["value"].to_numpy()
-    found = []
+    found: list[Spike] = []
+    told = list(_recorded(blocks, series))
     for at, height in spike_places(values):
-        moved = _first_moved(int(steps[at]), blocks, series)
-        name, when = moved or (None, None)
-        found.append(Spike(blocks=0, step=int(steps[at]), height=height, moved=name, moved_at=when))
+        step = int(steps[at])
+        moved = first_moved(step, told)
+        spike = Spike(blocks=0, step=step, height=height)
+        if moved is not None:
+            spike = replace(spike, moved=moved.name, moved_at=moved.step, chance=moved.chance)
+        found.append(spike)
         if len(found) == MOST:
             break
     return tuple(found)
@@ -73,38 +77,13 @@ def _usual(values: Values) -> tuple[float, float]:
     return median, max(spread, 1e-3 * abs(median))
 
 
-def _first_moved(
-    step: int, blocks: Sequence[Block], series: Mapping[str, Samples]
-) -> tuple[str, int] | None:
-    """The block and measure whose sample left its course first, from the samples before a spike.
-
-    A sample counts from where all later ones before the spike stand out as well.
-    """
-    found: list[tuple[int, float, str]] = []
+def _recorded(blocks: Sequence[Block], series: Mapping[str, Samples]) -> Iterator[Series]:
+    """What may move before a spike, on a logarithmic scale."""
     for key in MOVING:
         label = "weight/logit_bound" if key == "logits" else "/".join(SOURCES[key])
         for block in blocks:
             samples = series[key].get(block.name)
-            if samples is None:
-                continue
-            past = samples.filter(pl.col("step") <= step, pl.col("value") > 0)
-            moved = _left(past["step"].to_numpy(), np.log(past["value"].to_numpy()))
-            if moved is not None:
-                found.append((moved[0], -moved[1], f"{label} of {block.name}"))
-    if not found:
-        return None
-    at, _, name = min(found)
-    return name, at
-
-
-def _left(steps: np.ndarray, logs: Values) -> tuple[int, float] | None:
-    """Where the last stretch that stands out from the samples before it begins, and by how much."""
-    best = None
-    for at in range(len(logs) - 1, SAMPLES - 1, -1):
-        median, spread = _usual(logs[at - SAMPLES : at])
-        above = float(logs[at:].min() - median) / spread
-        if above > MOVES:
-            best = int(steps[at]), above
-        elif best is not None or at < len(logs) - SAMPLES:
-            break
-    return best
+            if samples is not None:
+                kept = samples.filter(pl.col("value") > 0)
+                logs = np.log(kept["value"].to_numpy())
+                yield Series(f"{label} of {block.name}", kept["step"].to_numpy(), logs)

@@ -12,16 +12,20 @@ from spectrain.answers.phrases import among, join, missing_data, plural
 from spectrain.answers.stability.pace import FACTOR
 from spectrain.answers.stability.row import Course, Indicator, Pace, Spike, StabilityRow, Verdict
 from spectrain.answers.trend import ENOUGH
+from spectrain.page.format import percent
 from spectrain.records import NotFinite
 
 Rows = Sequence[StabilityRow]
 Spikes = Sequence[Spike]
 
+_OF_LOGITS = (
+    "normalise queries and keys (QK norm, arXiv:2302.05442) or clip their weights (QK-Clip, "
+    "arXiv:2507.20534), or lower the rate or lengthen warm-up (arXiv:2309.14322)"
+)
+
 REMEDIES = {
-    Indicator.LOGITS: (
-        "normalise queries and keys (QK norm, arXiv:2302.05442) or clip their weights (QK-Clip, "
-        "arXiv:2507.20534), or lower the rate or lengthen warm-up (arXiv:2309.14322)"
-    ),
+    Indicator.SEEN: _OF_LOGITS,
+    Indicator.LOGITS: _OF_LOGITS,
     Indicator.GAIN: (
         "lower the rate of these blocks or raise their weight decay, which bounds the norm that "
         "steps can reach (arXiv:2305.17212); of a head, z-loss holds the logits (arXiv:2204.02311)"
@@ -191,7 +195,8 @@ def limits(rows: Rows) -> Iterator[str]:
     if any(row.course and row.course.indicator is Indicator.LOGITS for row in rows):
         yield (
             "Logits are those that inputs of the mean square can make at distance 0, without "
-            "biases, divided by √d: an upper bound on such inputs, and no maximum that was seen."
+            "biases, divided by √d: an upper bound on such inputs, and no maximum that was seen. "
+            "Where attention is eager and not compiled, its logits are recorded themselves."
         )
     if any(row.pace for row in rows):
         yield (
@@ -220,8 +225,11 @@ def passing(course: Course | None) -> str:
 def _spike(spike: Spike) -> str:
     told = f"The loss rose to {spike.height:.3g} times its median at step {spike.step:,}"
     if spike.moved is None:
-        return f"{told}; nothing that is recorded left its course before."
-    return f"{told}; first to leave its course was {spike.moved}, at step {spike.moved_at:,}."
+        return f"{told}; nothing that is recorded left its course before, but as chance has it."
+    return (
+        f"{told}; first to leave its course was {spike.moved}, {plural(spike.lead or 0, 'step')} "
+        f"before, at step {spike.moved_at:,} (by chance at {percent(spike.chance)} of the steps)."
+    )
 
 
 def _worst(rows: Rows) -> str:
@@ -240,7 +248,8 @@ def _soonest(rows: Rows) -> str:
 
 
 def _head(row: StabilityRow) -> str:
-    named = row.course is not None and row.course.indicator is Indicator.LOGITS and row.head
+    logits = (Indicator.LOGITS, Indicator.SEEN)
+    named = row.course is not None and row.course.indicator in logits and row.head
     return f" (head {row.head})" if named else ""
 
 

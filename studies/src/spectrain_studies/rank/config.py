@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+from spectrain_studies.rank.health_predictor.plan import HealthPlan
 
 
 @dataclass(frozen=True)
@@ -10,7 +12,8 @@ class Task:
     """A model and the data that it learns.
 
     Attributes:
-        kind: ``gpt``, ``mlp`` or ``conv``.
+        kind: ``gpt``, ``lstm`` or ``ngram`` on text; ``mlp``, ``conv``, ``gated`` or ``mixer`` on
+            images; ``teacher``, a tanh network that learns another from fresh draws.
         layers: transformer blocks, hidden layers or convolutions.
         width: features of the residual stream, of a hidden layer, or channels.
         batch: sequences or images a step.
@@ -104,6 +107,7 @@ class RankConfig:
         deep: the GPT on which trends with depth are sought.
         image_seeds: runs that are compared on the models that learn images, whose differences are
             a tenth of the GPT's; there ``training.seeds``.
+        health: set-ups of many kinds, on which AdamW and Muon are compared.
     """
 
     models: tuple[str, ...] = ("gpt", "mlp", "conv")
@@ -115,6 +119,7 @@ class RankConfig:
     interventions: Interventions = Interventions()
     probing: Probing = Probing()
     image_seeds: int = 64
+    health: HealthPlan = field(default_factory=HealthPlan)
 
     def tasks(self) -> list[Task]:
         """The models' tasks."""
@@ -140,6 +145,9 @@ QUICK = RankConfig(
     ),
     image_seeds=3,
     probing=Probing(seeds=3, steps=30, stages=(0.1, 1.0), iterations=(1, 5, 10), lengths=8),
+    health=HealthPlan(
+        shapes=((1, 24, 16), (2, 16, 32)), steps=40, sizes=(3e-3, 1e-2, 3e-2, 1e-1), seeds=2
+    ),
 )
 
 THINNED = {
