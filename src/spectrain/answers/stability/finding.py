@@ -163,6 +163,7 @@ def _sizes(block: Block, series: Mapping[str, Samples]) -> dict[str, float]:
     found = {}
     for key, name in (
         ("gain", "gain"),
+        ("seen", "largest_logit"),
         ("kurtosis", "channel_kurtosis"),
         ("share", "top_channel_share"),
     ):

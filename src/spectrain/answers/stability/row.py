@@ -102,6 +102,7 @@ class StabilityRow(Row):
         pace_low: end of its 95 % interval.
         pace_high: the other end.
         gain: ‖W x‖_rms/‖x‖_rms, late in the run.
+        largest_logit: of its heads that was seen, late in the run, where attention is eager.
         channel_kurtosis: of its input, late in the run.
         top_channel_share: of its input's energy, late in the run.
         overflow_margin: of its input, in bits, the least late in the run.
@@ -116,6 +117,7 @@ class StabilityRow(Row):
     pace_low: float | None = None
     pace_high: float | None = None
     gain: float | None = None
+    largest_logit: float | None = None
     channel_kurtosis: float | None = None
     top_channel_share: float | None = None
     overflow_margin: float | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from spectrain.answers.finding import Sign
 from spectrain.answers.loss import Direction, LossCourse
 from spectrain.answers.phrases import among, join, missing_data, plural
+from spectrain.answers.stability.indicators import LOGITS
 from spectrain.answers.stability.pace import FACTOR
 from spectrain.answers.stability.row import Course, Indicator, Pace, Spike, StabilityRow, Verdict
 from spectrain.answers.trend import ENOUGH
@@ -106,6 +107,13 @@ def statement(rows: Rows, spikes: Spikes, training: Training = NOTHING) -> str:
         if those := [row for row in rows if row.pace is pace]:
             parts.append(f"Learning too {_adverb(pace)} for their shape: {_named(those, rows)}.")
     parts += map(_spike, spikes)
+    if seen := [row for row in rows if row.largest_logit is not None]:
+        row = max(seen, key=lambda row: row.largest_logit or 0.0)
+        parts.append(
+            "The largest attention logit that was seen late in the run is "
+            f"{row.largest_logit:.3g}, in {row.block}; beyond {LOGITS:,.0f} training was seen to "
+            "diverge."
+        )
     return " ".join(parts)
 
 
@@ -225,7 +233,7 @@ def passing(course: Course | None) -> str:
 def _spike(spike: Spike) -> str:
     told = f"The loss rose to {spike.height:.3g} times its median at step {spike.step:,}"
     if spike.moved is None:
-        return f"{told}; nothing that is recorded left its course before, but as chance has it."
+        return f"{told}; nothing that is recorded left its course before it, beyond chance."
     return (
         f"{told}; first to leave its course was {spike.moved}, {plural(spike.lead or 0, 'step')} "
         f"before, at step {spike.moved_at:,} (by chance at {percent(spike.chance)} of the steps)."
