@@ -74,6 +74,10 @@ def _cadence(result: Mapping[str, Any]) -> Ratios:
     return {name: float(row["processor_ratio"][0]) for name, row in result["recipes"].items()}
 
 
+def _stability(result: Mapping[str, Any]) -> Ratios:
+    return {f"{name} over unwatched": 1 + float(one) for name, one in result["share"].items()}
+
+
 def _overhead_of(width: int) -> Benchmark:
     shape = ("--width", str(width), "--every", "1")
     return Benchmark(
@@ -127,6 +131,7 @@ CATALOGUE = (
         ("--recipe", "mlp", "--steps", "500"),
         falls=False,
     ),
+    Benchmark("stability_cost", "stability_cost", _stability, falls=False),
     Benchmark(
         "replica_alignment", "replica_alignment", medians("times_faster"), (), ("--rounds", "1")
     ),

@@ -251,6 +251,37 @@ def _cadence(result: Result) -> str:
     )
 
 
+def _stability(result: Result) -> str:
+    shares, between = result["share"], result["steps_between"]
+    rows = [
+        [name, f"{result['reading_operations'][name]:.3g}", str(between["registered"]), percent]
+        for name, share in result["share_by_measure"].items()
+        for percent in [f"{100 * share:.3f} %"]
+    ]
+    own = f"{100 * shares['propagating']:.3f} %"
+    rows.append(
+        [
+            "propagating, where it is asked for",
+            f"{result['reading_operations']['propagating']:.3g}",
+            str(between["propagating"]),
+            own,
+        ]
+    )
+    return (
+        "## What the question of stability costs\n\n"
+        "Operations of one reading of every block of GPT-2 small against those of the steps "
+        f"between two readings, of {result['tokens']:,} tokens and "
+        f"{result['step_operations']:.3g} operations each, counted. What every run reads takes "
+        f"{100 * shares['registered']:.3f} % of the training, of "
+        f"{100 * result['limit']:.1f} % that it may; with larger batches less, in proportion. "
+        f"Logits that are seen are {result['entries_of_scores']:.3g} entries that are "
+        "compared once a reading.\n\n"
+        + table(["reading", "operations", "steps between, at least", "share"], rows)
+        + "\n"
+        + _where(result)
+    )
+
+
 def _plain(title: str) -> Callable[[Result], str]:
     def section(result: Result) -> str:
         rows = _ratios(result["times_faster"], "times faster")
@@ -299,6 +330,7 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
     "monitor_overhead": _overhead,
     "modes_overhead": _modes,
     "cadence": _cadence,
+    "stability_cost": _stability,
     "replica_alignment": _plain("Alignment of 16 replicas of 768×3072 against full SVDs"),
     "rbm_ensemble": _plain("An ensemble of Gaussian RBMs against a loop"),
     "minimal_model_ensemble": _ensemble,

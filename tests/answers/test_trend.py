@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from spectrain.answers.trend import ENOUGH, median_interval, resample, shift_interval, trend
+from spectrain.answers.trend import (
+    ENOUGH,
+    _block,
+    _taken,
+    median_interval,
+    resample,
+    shift_interval,
+    trend,
+)
 from spectrain.core import InputError
 
 
@@ -47,6 +55,17 @@ def test_false_positives_are_about_nominal(phi, size):
 def test_false_positives_over_many_series(size, phi, most):
     generator = np.random.default_rng(2)
     assert rejections(autoregressive(phi, size, 2000, generator), generator) <= most
+
+
+@pytest.mark.parametrize("size", [8, 24, 60, 200])
+def test_what_the_fitted_line_takes_from_neighbours(size):
+    """Covariance I − H of residuals, in stretches. Measured: 11 % at 8, 0.7 % at 60."""
+    line = np.stack([np.ones(size), np.arange(size)], axis=1)
+    left = np.eye(size) - line @ np.linalg.pinv(line)
+    length = _block(size)
+    sums = [left[k : k + length, k : k + length].sum() for k in range(size - length + 1)]
+    share = np.mean(sums) / length / (np.trace(left) / size)
+    assert _taken(size) ** -2 == pytest.approx(share, rel=0.12 if size < 20 else 0.03)
 
 
 def test_a_test_for_independent_noise_would_not_do():

@@ -22,6 +22,7 @@ collect_ignore = (
     if find_spec("playwright")
     else [
         "test_browser.py",
+        "test_comparison_in_browser.py",
         "test_page_in_browser.py",
         "test_many.py",
         "serve/test_live_browser.py",

@@ -210,6 +210,25 @@ def test_axe_finds_no_violation(page, scheme):
     page.emulate_media(color_scheme="light")
 
 
+HANGING = """
+() => [...document.querySelectorAll(".js-plotly-plot")].filter((chart) => {
+  const drawn = chart.querySelector(".main-svg");
+  const height = drawn ? drawn.getBoundingClientRect().height : 0;
+  return chart.offsetParent && height > chart.offsetHeight + 2;
+}).map((chart) => chart.id)
+"""
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+def test_no_chart_hangs_over_what_is_below_it(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.click("#unfold")
+    page.locator("#stability-chart").scroll_into_view_if_needed()
+    page.wait_for_selector("#stability-chart .main-svg")
+    assert page.evaluate(HANGING) == []
+    page.set_viewport_size({"width": 1400, "height": 900})
+
+
 OVERFLOWING = """
 (width) => [...document.querySelectorAll("main *, header *")].filter((element) => {
   const box = element.getBoundingClientRect();

@@ -36,8 +36,9 @@ VOCABULARY, WIDTH, LENGTH, EXAMPLES = 11, 8, 4, 12
 
 
 class Layer(nn.Module):
-    def __init__(self, reentrant: bool | None) -> None:
+    def __init__(self, reentrant: bool | None, eager: bool = False) -> None:
         super().__init__()
+        self.eager = eager
         self.norm = nn.LayerNorm(WIDTH)
         self.q_proj = nn.Linear(WIDTH, WIDTH, bias=False)
         self.k_proj = nn.Linear(WIDTH, WIDTH, bias=False)
@@ -56,17 +57,23 @@ class Layer(nn.Module):
     def compute(self, x: Tensor) -> Tensor:
         y = self.norm(x)
         q, k, v = self.q_proj(y), self.k_proj(y), self.v_proj(y)
-        x = x + self.o_proj(F.scaled_dot_product_attention(q, k, v))
+        if self.eager:
+            scores = (q @ k.mT / WIDTH**0.5).unsqueeze(1)  # one head
+            x = x + self.o_proj(torch.softmax(scores, -1).squeeze(1) @ v)
+        else:
+            x = x + self.o_proj(F.scaled_dot_product_attention(q, k, v))
         return x + self.down(self.up(self.mlp_norm(x)).relu())
 
 
 class Model(nn.Module):
     """With frozen ends every gradient comes from inside the layers, as in adapter training."""
 
-    def __init__(self, reentrant: bool | None = None, frozen_ends: bool = False) -> None:
+    def __init__(
+        self, reentrant: bool | None = None, frozen_ends: bool = False, eager: bool = False
+    ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(VOCABULARY, WIDTH)
-        self.layers = nn.ModuleList([Layer(reentrant), Layer(reentrant)])
+        self.layers = nn.ModuleList([Layer(reentrant, eager), Layer(reentrant, eager)])
         self.head = nn.Linear(WIDTH, VOCABULARY, bias=False)
         self.frozen_ends = frozen_ends
         for end in (self.embedding, self.head):
@@ -92,10 +99,13 @@ class Placed:
 
 
 def make_model(
-    dtype: torch.dtype = torch.float64, reentrant: bool | None = None, frozen_ends: bool = False
+    dtype: torch.dtype = torch.float64,
+    reentrant: bool | None = None,
+    frozen_ends: bool = False,
+    eager: bool = False,
 ) -> Model:
     torch.manual_seed(3)
-    return Model(reentrant, frozen_ends).to(dtype)
+    return Model(reentrant, frozen_ends, eager).to(dtype)
 
 
 def alone(model: nn.Module) -> Placed:
@@ -199,6 +209,7 @@ class Job:
     dtype: torch.dtype = torch.float64
     reentrant: bool | None = None
     frozen_ends: bool = False
+    eager: bool = False
     options: tuple[tuple[str, Any], ...] = ()
 
 
@@ -214,7 +225,9 @@ def batches(job: Job, placed: Placed) -> Iterator[tuple[int, list[tuple[Tensor, 
 
 def train(job: Job) -> tuple[list[float], list[Tensor]]:
     """Train, watched if the job names a folder; returns losses and the weights that are here."""
-    placed = (MODES | ROUGH)[job.mode](make_model(job.dtype, job.reentrant, job.frozen_ends))
+    placed = (MODES | ROUGH)[job.mode](
+        make_model(job.dtype, job.reentrant, job.frozen_ends, job.eager)
+    )
     model = placed.model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1)
     options = {"every": 1, "strict": True} | dict(job.options)

@@ -59,10 +59,11 @@ def test_what_stands_out_now_and_then_is_no_sign() -> None:
     logs = np.random.default_rng(0).normal(size=100)
     logs[[30, 40, 50, 60, 75, 99]] += 40
     assert first_moved(100, [Series("x", np.arange(100), logs)]) is None  # 5 of 87 before
-    logs[[30, 40, 50]] -= 40
+    logs[[30, 40, 50]] -= 40  # 2 of 87: a chance of 3 of 88
     found = first_moved(100, [Series("x", np.arange(100), logs)])
     assert found is not None
-    assert 0 < found.chance <= CHANCE
+    assert found.chance == pytest.approx(3 / 88)
+    assert found.chance <= CHANCE
 
 
 def test_too_short_a_past_tells_no_chance() -> None:

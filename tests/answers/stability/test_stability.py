@@ -227,3 +227,40 @@ def test_samples_of_what_can_grow_are_counted_and_no_others(tmp_path):
     writer.close({})
     row = by_name(stability(open_run(tmp_path / "run")))[name]
     assert row.reason == "3 samples, 8 are needed"
+
+
+def test_logits_that_were_seen_count_in_place_of_their_bound(tmp_path):
+    """The bound is past the limit, and what was seen grows towards it."""
+    name = QUERY.format(1)
+    series = gains() | {
+        (name, "weight", "logit_bound"): level(1e4),
+        (name, "input", "frobenius_norm"): level(80.0),
+        (name, "input", "max_logit"): lambda s: 10 * np.exp(0.02 * s),
+    }
+    finding = stability(write(tmp_path / "run", series))
+    row = by_name(finding)[name]
+    assert (row.verdict, row.course.indicator) == ("growing", Indicator.SEEN)
+    assert "largest logit" in finding.sentence
+    assert "QK norm" in next(iter(finding.advice))
+    layers = {group.depth: group for group in finding.groups if hasattr(group, "depth")}
+    assert layers[1].seen > 1000
+    assert layers[1].logits > layers[1].seen
+
+
+def test_spikes_and_logits_that_were_seen_are_on_the_page_and_in_words(tmp_path):
+    loss = 2 + 0.05 * np.random.default_rng(1).standard_normal(300)
+    loss[250:256] += 1.5
+    name = QUERY.format(1)
+    series = gains() | {
+        (name, "gradient", "frobenius_norm"): lambda s: 1.0 if s < 235 else 30.0,
+        (name, "input", "max_logit"): level(7.5),
+    }
+    run = write(tmp_path / "run", series, loss)
+    finding = stability(run)
+    assert "15 steps before, at step 235" in finding.statement
+    assert "attention logit that was seen late in the run is 7" in finding.statement
+    shown = "".join(map(str, part(run, run.blocks, finding).body))
+    spikes = shown[shown.index('id="loss-spikes"') :]
+    for told in ("250", "gradient/frobenius_norm of", "235", "15"):
+        assert told in spikes
+    assert "Logits, seen" in shown

@@ -102,6 +102,12 @@ def test_what_a_changed_input_changes_is_alike(tmp_path: Path) -> None:
     assert (found["value"] > 0).sum() > 10
 
 
+def test_logits_that_are_seen_are_the_largest_of_all_processes(tmp_path: Path) -> None:
+    options = (("measures", ("*/max_logit",)),)
+    check_modes(tmp_path, 2, ["ddp", "fsdp2"], options=options, eager=True)
+    assert numbers(tmp_path / "ddp")["value"].is_not_null().all()
+
+
 @pytest.mark.slow
 def test_what_a_changed_input_changes_is_alike_in_further_modes(tmp_path: Path) -> None:
     options = (("probes", (PropagatingProbe,)), ("measures", ("*/propagating_gain",)))

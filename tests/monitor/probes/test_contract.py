@@ -62,7 +62,7 @@ def test_there_is_something_to_compare(trainings: Trainings) -> None:
     There is no attention, no Muon and nothing infinite.
     """
     silent = {p.name for p in ALL if not trainings.rows(p, contract.ACCUMULATED)}
-    assert silent == {"granularity", "intended", "logits", "not_finite"}
+    assert silent == {"granularity", "intended", "logits", "not_finite", "scores"}
     composed = trainings.frame(contract.ACCUMULATED).filter(block="second.weight")
     assert set(composed["source"]) == {"weight", "update"}
 

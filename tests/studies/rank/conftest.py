@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spectrain_studies.rank.config import Probing, RankConfig, Task, Training
+from spectrain_studies.rank.health_predictor.plan import HealthPlan
 
 SIDE = 28
 
@@ -36,11 +37,16 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def tasks(images: str) -> dict[str, Task]:
-    pictures = {"images": images, "examples": 300}
+    pictures = {"images": images, "examples": 75}
     return {
         "gpt": Task("gpt", layers=1, width=8, batch=2, context=8, characters=4_000),
         "mlp": Task("mlp", layers=2, width=12, batch=16, **pictures),
         "conv": Task("conv", layers=2, width=4, batch=16, **pictures),
+        "gated": Task("gated", layers=2, width=8, batch=16, **pictures),
+        "mixer": Task("mixer", layers=2, width=8, batch=4, **pictures),
+        "teacher": Task("teacher", layers=2, width=8, batch=16),
+        "lstm": Task("lstm", layers=2, width=8, batch=2, context=8, characters=4_000),
+        "ngram": Task("ngram", layers=2, width=8, batch=2, context=8, characters=4_000),
     }
 
 
@@ -48,9 +54,21 @@ def tasks(images: str) -> dict[str, Task]:
 def tiny(tasks: dict[str, Task]) -> RankConfig:
     """All experiments, in seconds."""
     return RankConfig(
-        **tasks,
+        **{name: tasks[name] for name in ("gpt", "mlp", "conv")},
+        health=HealthPlan(
+            kinds=("mlp", "gated", "teacher", "ngram", "conv"),
+            shapes=((1, 8, 8), (2, 8, 8)),
+            steps=12,
+            early=0.5,
+            samples=2,
+            seeds=2,
+            sizes=(1e-3, 1e-2, 1e-1),
+            held_out=1,
+            draws=50,
+        ),
         deep=replace(tasks["gpt"], layers=3),
         training=Training(steps=6, samples=6, seeds=2, tuning_seeds=1, sizes=(1e-3, 1e-2)),
+        image_seeds=2,
         probing=Probing(
             seeds=2,
             steps=4,

@@ -16,7 +16,10 @@ from spectrain_studies.rank.train import rates_of_sizes, train
 SETTINGS = Interventions()
 
 
-@pytest.mark.parametrize("kind", ["gpt", "mlp", "conv"])
+KINDS = ["gpt", "mlp", "conv", "gated", "mixer", "teacher", "lstm", "ngram"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_losses_of_a_stack_are_those_of_its_copies(tasks, kind) -> None:
     """Measured: 2e-7."""
     stack = Stack(tasks[kind], [3, 4])

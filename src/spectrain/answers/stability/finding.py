@@ -37,6 +37,9 @@ from spectrain.answers.trend import ENOUGH, LEVEL
 from spectrain.core import Block
 from spectrain.records import Run, first_not_finite
 
+HEADS = {Indicator.LOGITS: "logits", Indicator.SEEN: "seen"}
+"""Series that hold one value a head."""
+
 QUESTION = "Does something grow towards trouble, and do the layers learn at the same pace?"
 
 
@@ -131,8 +134,8 @@ def _row(
     if decided is None:
         return StabilityRow(**known, reason=_missing(block, series))
     verdict, decisive = decided
-    if decisive.indicator is Indicator.LOGITS:
-        known["head"] = series["logits"][block.name]["index"][-1]
+    if (key := HEADS.get(decisive.indicator)) is not None:
+        known["head"] = series[key][block.name]["index"][-1]
     return StabilityRow(**known, verdict=verdict, course=decisive)
 
 
@@ -160,6 +163,7 @@ def _sizes(block: Block, series: Mapping[str, Samples]) -> dict[str, float]:
     found = {}
     for key, name in (
         ("gain", "gain"),
+        ("seen", "largest_logit"),
         ("kurtosis", "channel_kurtosis"),
         ("share", "top_channel_share"),
     ):
@@ -180,7 +184,10 @@ def _by_depth(
     groups = []
     for depth in sorted({block.depth for block in blocks if block.depth is not None}):
         members = [(b, row) for b, row in zip(blocks, rows, strict=True) if b.depth == depth]
-        logits = [_late_logits(block, series) for block, _ in members]
+        logits, seen = (
+            [_late_logits(block, series, which) for block, _ in members]
+            for which in (Indicator.LOGITS, Indicator.SEEN)
+        )
         streams = [
             float(np.median(late(series["stream"][b.name]["value"].to_numpy())))
             for b, _ in members
@@ -191,6 +198,7 @@ def _by_depth(
                 depth=depth,
                 blocks=len(members),
                 logits=max((one for one in logits if one is not None), default=None),
+                seen=max((one for one in seen if one is not None), default=None),
                 stream_rms=max(streams, default=None),
                 verdicts={str(v): n for v, n in Counter(r.verdict for _, r in members).items()},
             )
@@ -198,8 +206,9 @@ def _by_depth(
     return groups
 
 
-def _late_logits(block: Block, series: Mapping[str, Samples]) -> float | None:
-    for one in watched(block, series):
-        if one.indicator is Indicator.LOGITS and len(one.values):
+def _late_logits(block: Block, series: Mapping[str, Samples], which: Indicator) -> float | None:
+    hidden: dict[str, Samples] = {"seen": {}} if which is Indicator.LOGITS else {}
+    for one in watched(block, {**series, **hidden}):
+        if one.indicator is which and len(one.values):
             return float(np.median(late(one.values)))
     return None

@@ -56,7 +56,10 @@ def read_indicators(run: Run) -> dict[str, Samples]:
         key: by_block(read_series(run, *name).filter(pl.col("block").is_not_null()))
         for key, name in SOURCES.items()
     }
-    return found | {"logits": by_block(_largest_heads(run))}
+    return found | {
+        "logits": by_block(_largest_heads(run, Source.WEIGHT, "logit_bound")),
+        "seen": by_block(_largest_heads(run, Source.INPUT, "max_logit")),
+    }
 
 
 def watched(block: Block, series: Mapping[str, Samples]) -> Iterator[Watched]:
@@ -64,7 +67,8 @@ def watched(block: Block, series: Mapping[str, Samples]) -> Iterator[Watched]:
 
     ‖W‖_op may rise tenfold from where it started, or from √(m/n) where it started below: there the
     spectral condition holds it. Logits are bounded by those of inputs with the mean square that was
-    measured, of queries and keys alike; a longer input makes larger ones.
+    measured, of queries and keys alike; a longer input makes larger ones. Where attention is eager
+    the largest logits were seen, and count in place of their bound.
     """
     weight = series["weight"].get(block.name)
     if weight is not None and not block.view.diagonal:
@@ -73,8 +77,11 @@ def watched(block: Block, series: Mapping[str, Samples]) -> Iterator[Watched]:
             start = float(np.median(values[: max(len(values) // 4, 1)]))
             limit = RISE * max(start, sqrt(block.shape[0] / block.shape[1]))
             yield Watched(Indicator.GAIN, steps, values, limit)
+    seen = series["seen"].get(block.name)
+    if seen is not None:
+        yield Watched(Indicator.SEEN, *_positive(seen), LOGITS)
     bounds, fed = series["logits"].get(block.name), series["fed"].get(block.name)
-    if bounds is not None and fed is not None:
+    if bounds is not None and fed is not None and seen is None:
         squares = pl.col("value_fed") ** 2 / pl.col("count")
         joined = bounds.join(fed, on="step", suffix="_fed").sort("step")
         steps, values = _positive(joined.with_columns(value=pl.col("value") * squares))
@@ -90,9 +97,9 @@ def _positive(frame: pl.DataFrame) -> tuple[Values, Values]:
     return kept["step"].cast(pl.Float64).to_numpy(), kept["value"].to_numpy()
 
 
-def _largest_heads(run: Run) -> pl.DataFrame:
-    """The largest bound of each block and step, with the head that has it."""
-    rows = run.metrics(source=Source.WEIGHT, measure="logit_bound")
+def _largest_heads(run: Run, source: Source, measure: str) -> pl.DataFrame:
+    """The largest value of each block and step, with the head that has it."""
+    rows = run.metrics(source=source, measure=measure)
     return (
         rows.filter(pl.col("value").is_finite())
         .sort("value")

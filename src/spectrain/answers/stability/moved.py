@@ -22,7 +22,7 @@ PLACEBOS = 20
 """Earlier steps that are needed to tell a chance of one in twenty."""
 
 CHANCE = 0.05
-"""Share of the earlier steps at which something stands out as well, up to which it is told."""
+"""Chance, told by the earlier steps, up to which what stands out is told."""
 
 FINEST = 1e-3
 """Standard deviation of a logarithm, 0.1 %, that is reckoned with at least."""
@@ -52,7 +52,7 @@ class Moved:
     Attributes:
         name: of the series.
         step: of the first sample beyond.
-        chance: share of the earlier steps at which some series stood out as well.
+        chance: that some series stands out at a step, by the earlier ones.
     """
 
     name: str
@@ -66,8 +66,13 @@ def first_moved(step: int, series: Sequence[Series]) -> Moved | None:
     A series is outside where all samples from some one on lie more than :data:`MOVES` robust
     standard deviations above the median of the :data:`SAMPLES` before that one. Among many series
     some one always is, sooner or later. How often tells the same run: whether any series was
-    outside at each step that was sampled before the one found. Nothing is told where that share
-    exceeds :data:`CHANCE`, or of fewer than :data:`PLACEBOS` such steps.
+    outside at each of the n steps that were sampled before the one found. With h such steps the
+    chance is (h + 1)/(n + 1), that of a test by placebos. Nothing is told where it exceeds
+    :data:`CHANCE`, or of fewer than :data:`PLACEBOS` such steps.
+
+    Source:
+        Davison & Hinkley 1997, Bootstrap Methods and their Application, §4.2 (the chance of a
+        Monte Carlo test).
 
     Example:
         >>> steps = np.arange(60)
@@ -76,8 +81,8 @@ def first_moved(step: int, series: Sequence[Series]) -> Moved | None:
         >>> first_moved(60, [Series("calm", steps, calm)]) is None
         True
         >>> found = first_moved(60, [Series("calm", steps, calm), Series("moved", steps, moved)])
-        >>> found.name, found.step, found.chance
-        ('moved', 55, 0.0)
+        >>> found.name, found.step, round(found.chance, 3)
+        ('moved', 55, 0.023)
     """
     outside: list[tuple[int, float, str]] = []
     marks = [(one, *_outside(one, step)) for one in series]
@@ -120,7 +125,7 @@ def _outside(one: Series, step: int) -> tuple[Int[np.ndarray, " m"], Float64[np.
 def _chance(
     before: int, marks: Sequence[tuple[Series, Int[np.ndarray, " m"], Float64[np.ndarray, " m"]]]
 ) -> float | None:
-    """Share of the steps sampled before at which a series stood outside; ``None`` of too few."""
+    """(h + 1)/(n + 1), a series outside at h of the n steps before; ``None`` of too few."""
     known = [(one.steps[: len(since)], since) for one, since, _ in marks if len(since) > SAMPLES]
     if not known:
         return None
@@ -132,4 +137,4 @@ def _chance(
     for steps, since in known:
         last = np.searchsorted(steps, placebos, side="right") - 1
         stood |= (last >= 0) & (since[np.maximum(last, 0)] >= 0)
-    return float(stood.mean())
+    return float((stood.sum() + 1) / (len(stood) + 1))

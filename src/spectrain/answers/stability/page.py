@@ -15,6 +15,7 @@ from spectrain.answers.stability.indicators import read_indicators, watched
 from spectrain.answers.stability.row import (
     VERDICTS,
     Grouped,
+    Spike,
     StabilityGroup,
     StabilityRow,
     Verdict,
@@ -44,9 +45,19 @@ _COLUMNS = (
 
 _DEPTHS = (
     ("Layer", "counted from 0"),
-    ("Logits", "largest bound of attention logits, late in the run"),
+    ("Logits, bound", "largest that inputs of the mean square can make, late in the run"),
+    ("Logits, seen", "largest on the steps' batches, late in the run; of eager attention alone"),
     ("Stream", "root mean square of what its norms read, late in the run"),
     ("Blocks", "that are steady, growing, alarming, or not judged"),
+)
+
+_SPIKES = (
+    ("Spike at step", "where two successive losses first stand out from those before"),
+    ("Loss", "times the median of the 32 losses before"),
+    ("First to leave its course", "measure and block, before the spike and until then"),
+    ("At step", "of the first sample outside its band"),
+    ("Lead", "steps from there to the spike"),
+    ("By chance", "that something is outside its band at a step, by the steps before"),
 )
 
 
@@ -70,6 +81,7 @@ def part(run: Run, blocks: Sequence[Block], finding: Finding[StabilityRow, Group
         return Part(title, (missing(finding.statement),))
     data = [asdict(one) for one in read_courses(run, blocks, nearest)]
     depths = [group for group in finding.groups if isinstance(group, StabilityGroup)]
+    spikes = [group for group in finding.groups if isinstance(group, Spike)]
     note = (
         "Logarithmic, over the limit: 1 is the limit itself. What is nearest to it is drawn first."
     )
@@ -94,6 +106,9 @@ def part(run: Run, blocks: Sequence[Block], finding: Finding[StabilityRow, Group
         sortable(_COLUMNS, map(_row, nearest), id="stabilities", label="stability of the blocks"),
         sortable(_DEPTHS, map(_depth, depths), id="depths", label="stability by layer")
         if depths
+        else "",
+        sortable(_SPIKES, map(_spike, spikes), id="loss-spikes", label="spikes of the loss")
+        if spikes
         else "",
     )
     return Part(title, tuple(filter(None, body)), data, over_steps=True)
@@ -143,8 +158,21 @@ def _depth(group: StabilityGroup) -> Html:
         "tr",
         element("th", str(group.depth), scope="row"),
         _number(number(group.logits)),
+        _number(number(group.seen)),
         _number(number(group.stream_rms)),
         _number(told),
+    )
+
+
+def _spike(spike: Spike) -> Html:
+    return element(
+        "tr",
+        element("th", f"{spike.step:,}", scope="row", data_sort=spike.step),
+        _number(number(spike.height)),
+        element("td", "nothing, beyond chance" if spike.moved is None else name(spike.moved)),
+        _number(MISSING if spike.moved_at is None else f"{spike.moved_at:,}"),
+        _number(MISSING if spike.lead is None else f"{spike.lead:,}"),
+        _number(percent(spike.chance)),
     )
 
 

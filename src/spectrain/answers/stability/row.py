@@ -32,11 +32,13 @@ class Indicator(StrEnum):
     """What is watched for growth.
 
     ``GAIN``: ‖W‖_op. ``LOGITS``: the bound of the attention logits at the mean square of the
-    inputs. ``RANGE``: the largest input over the largest number of its precision.
+    inputs. ``SEEN``: the largest attention logit of the step's batch. ``RANGE``: the largest input
+    over the largest number of its precision.
     """
 
     GAIN = "largest singular value"
     LOGITS = "bound of the logits"
+    SEEN = "largest logit"
     RANGE = "input over the range of its precision"
 
 
@@ -94,12 +96,13 @@ class StabilityRow(Row):
         parameter: that holds it.
         verdict: where what grows stands.
         course: the indicator that decides it; the one nearest to its limit where all are steady.
-        head: that has the largest bound of logits, from 1.
+        head: that has the largest logit, or bound of logits, from 1.
         pace: of learning, for its shape.
         pace_ratio: ‖ΔW x‖_rms/‖x‖_rms over that of the median block, after the first third.
         pace_low: end of its 95 % interval.
         pace_high: the other end.
         gain: ‖W x‖_rms/‖x‖_rms, late in the run.
+        largest_logit: of its heads that was seen, late in the run, where attention is eager.
         channel_kurtosis: of its input, late in the run.
         top_channel_share: of its input's energy, late in the run.
         overflow_margin: of its input, in bits, the least late in the run.
@@ -114,6 +117,7 @@ class StabilityRow(Row):
     pace_low: float | None = None
     pace_high: float | None = None
     gain: float | None = None
+    largest_logit: float | None = None
     channel_kurtosis: float | None = None
     top_channel_share: float | None = None
     overflow_margin: float | None = None
@@ -125,11 +129,13 @@ class StabilityGroup(Group):
 
     Attributes:
         logits: largest bound of attention logits late in the run.
+        seen: largest attention logit that was seen, late in the run.
         stream_rms: root mean square of what its norms read, late in the run.
         verdicts: number of blocks of each verdict.
     """
 
     logits: float | None = None
+    seen: float | None = None
     stream_rms: float | None = None
     verdicts: Mapping[str, int]
 
@@ -143,7 +149,7 @@ class Spike(Group):
         height: loss there over the median before.
         moved: block and measure that left its course first; ``None`` where none did.
         moved_at: step of that sample.
-        chance: share of the earlier steps at which something had left its course as well.
+        chance: that something has left its course at a step, by the earlier ones.
     """
 
     step: int

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from spectrain.answers.finding import Sign
 from spectrain.answers.loss import Direction, LossCourse
 from spectrain.answers.phrases import among, join, missing_data, plural
+from spectrain.answers.stability.indicators import LOGITS
 from spectrain.answers.stability.pace import FACTOR
 from spectrain.answers.stability.row import Course, Indicator, Pace, Spike, StabilityRow, Verdict
 from spectrain.answers.trend import ENOUGH
@@ -18,11 +19,14 @@ from spectrain.records import NotFinite
 Rows = Sequence[StabilityRow]
 Spikes = Sequence[Spike]
 
+_OF_LOGITS = (
+    "normalise queries and keys (QK norm, arXiv:2302.05442) or clip their weights (QK-Clip, "
+    "arXiv:2507.20534), or lower the rate or lengthen warm-up (arXiv:2309.14322)"
+)
+
 REMEDIES = {
-    Indicator.LOGITS: (
-        "normalise queries and keys (QK norm, arXiv:2302.05442) or clip their weights (QK-Clip, "
-        "arXiv:2507.20534), or lower the rate or lengthen warm-up (arXiv:2309.14322)"
-    ),
+    Indicator.SEEN: _OF_LOGITS,
+    Indicator.LOGITS: _OF_LOGITS,
     Indicator.GAIN: (
         "lower the rate of these blocks or raise their weight decay, which bounds the norm that "
         "steps can reach (arXiv:2305.17212); of a head, z-loss holds the logits (arXiv:2204.02311)"
@@ -103,6 +107,13 @@ def statement(rows: Rows, spikes: Spikes, training: Training = NOTHING) -> str:
         if those := [row for row in rows if row.pace is pace]:
             parts.append(f"Learning too {_adverb(pace)} for their shape: {_named(those, rows)}.")
     parts += map(_spike, spikes)
+    if seen := [row for row in rows if row.largest_logit is not None]:
+        row = max(seen, key=lambda row: row.largest_logit or 0.0)
+        parts.append(
+            "The largest attention logit that was seen late in the run is "
+            f"{row.largest_logit:.3g}, in {row.block}; beyond {LOGITS:,.0f} training was seen to "
+            "diverge."
+        )
     return " ".join(parts)
 
 
@@ -192,7 +203,8 @@ def limits(rows: Rows) -> Iterator[str]:
     if any(row.course and row.course.indicator is Indicator.LOGITS for row in rows):
         yield (
             "Logits are those that inputs of the mean square can make at distance 0, without "
-            "biases, divided by √d: an upper bound on such inputs, and no maximum that was seen."
+            "biases, divided by √d: an upper bound on such inputs, and no maximum that was seen. "
+            "Where attention is eager and not compiled, its logits are recorded themselves."
         )
     if any(row.pace for row in rows):
         yield (
@@ -221,11 +233,10 @@ def passing(course: Course | None) -> str:
 def _spike(spike: Spike) -> str:
     told = f"The loss rose to {spike.height:.3g} times its median at step {spike.step:,}"
     if spike.moved is None:
-        return f"{told}; nothing that is recorded left its course before, but as chance has it."
-    chance = percent(spike.chance)
+        return f"{told}; nothing that is recorded left its course before it, beyond chance."
     return (
         f"{told}; first to leave its course was {spike.moved}, {plural(spike.lead or 0, 'step')} "
-        f"before, at step {spike.moved_at:,} (at {chance} of the earlier steps something had)."
+        f"before, at step {spike.moved_at:,} (by chance at {percent(spike.chance)} of the steps)."
     )
 
 
@@ -245,7 +256,8 @@ def _soonest(rows: Rows) -> str:
 
 
 def _head(row: StabilityRow) -> str:
-    named = row.course is not None and row.course.indicator is Indicator.LOGITS and row.head
+    logits = (Indicator.LOGITS, Indicator.SEEN)
+    named = row.course is not None and row.course.indicator in logits and row.head
     return f" (head {row.head})" if named else ""
 
 

@@ -47,7 +47,10 @@ class Attention(nn.Module):
             time = x.shape[1]
             cosine, sine = self.cosine[:time], self.sine[:time]
             query, key = rotate(query, cosine, sine), rotate(key, cosine, sine)
-        mixture = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        if self.config.eager_attention:
+            mixture = eager_attention(query, key, value)
+        else:
+            mixture = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         return self.output(mixture.transpose(1, 2).flatten(2))
 
     def _heads(self, projection: nn.Module, x: Tensor) -> Tensor:
@@ -64,6 +67,25 @@ def _projection(config: GPTConfig) -> nn.Module:
     if config.separate_heads:
         return nn.ModuleList(linear(config.head_width) for _ in range(config.heads))
     return linear(config.width)
+
+
+def eager_attention(
+    query: Float[Tensor, "*batch time width"],
+    key: Float[Tensor, "*batch time width"],
+    value: Float[Tensor, "*batch time width"],
+) -> Float[Tensor, "*batch time width"]:
+    """softmax(QKᵀ/√d) V with a causal mask, the scores formed.
+
+    Example:
+        >>> q, k, v = torch.randn(3, 2, 5, 4)
+        >>> fused = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        >>> torch.allclose(eager_attention(q, k, v), fused, atol=1e-6)
+        True
+    """
+    time = query.shape[-2]
+    later = torch.ones(time, time, dtype=torch.bool, device=query.device).triu(1)
+    scores = (query @ key.mT / query.shape[-1] ** 0.5).masked_fill(later, float("-inf"))
+    return functional.softmax(scores, dim=-1) @ value
 
 
 def normalize(x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:

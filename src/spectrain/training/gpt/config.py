@@ -31,6 +31,8 @@ class GPTConfig:
         qkv_bias: biases of query, key and value.
         position: learned embeddings added to the tokens', or rotary (Su et al. 2021).
         qk_norm: RMS normalisation of queries and keys, per head and without gain.
+        eager_attention: the scores are formed, and then their softmax, where it is one fused
+            operation otherwise: slower, but the largest logits are seen.
         separate_heads: one query, key and value matrix a head instead of one for all heads.
         value_embeddings: number n of token tables added to the values of the first n and, again,
             of the last n blocks.
@@ -59,6 +61,7 @@ class GPTConfig:
     qkv_bias: bool = False
     position: Position = "learned"
     qk_norm: bool = False
+    eager_attention: bool = False
     separate_heads: bool = False
     value_embeddings: int = 0
     tied: bool = False

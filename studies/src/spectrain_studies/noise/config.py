@@ -121,10 +121,12 @@ class Sources:
     Attributes:
         step: training steps before.
         replicas: R with each source.
+        seeds: independent trainings.
     """
 
     step: int = 5000
     replicas: int = 64
+    seeds: int = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +191,7 @@ SCALES = {
             checkpoints=(0, 40),
             seeds=2,
         ),
-        sources=Sources(step=40, replicas=8),
+        sources=Sources(step=40, replicas=8, seeds=2),
         race=Race(steps=20, seeds=2, spectral_rates=(0.03,), adamw_rates=(0.01,)),
     ),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from spectrain_studies.rank.health_predictor.plan import HealthPlan
 
 
 @dataclass(frozen=True)
@@ -10,7 +12,8 @@ class Task:
     """A model and the data that it learns.
 
     Attributes:
-        kind: ``gpt``, ``mlp`` or ``conv``.
+        kind: ``gpt``, ``lstm`` or ``ngram`` on text; ``mlp``, ``conv``, ``gated`` or ``mixer`` on
+            images; ``teacher``, a tanh network that learns another from fresh draws.
         layers: transformer blocks, hidden layers or convolutions.
         width: features of the residual stream, of a hidden layer, or channels.
         batch: sequences or images a step.
@@ -50,7 +53,7 @@ class Training:
     samples: int = 9
     seeds: int = 12
     tuning_seeds: int = 2
-    sizes: tuple[float, ...] = (1e-3, 3e-3, 1e-2, 3e-2)
+    sizes: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,9 @@ class RankConfig:
     Attributes:
         models: names of the models that are trained, of the three below.
         deep: the GPT on which trends with depth are sought.
+        image_seeds: runs that are compared on the models that learn images, whose differences are
+            a tenth of the GPT's; there ``training.seeds``.
+        health: set-ups of many kinds, on which AdamW and Muon are compared.
     """
 
     models: tuple[str, ...] = ("gpt", "mlp", "conv")
@@ -112,11 +118,19 @@ class RankConfig:
     training: Training = Training()
     interventions: Interventions = Interventions()
     probing: Probing = Probing()
+    image_seeds: int = 64
+    health: HealthPlan = field(default_factory=HealthPlan)
 
     def tasks(self) -> list[Task]:
         """The models' tasks."""
         tasks: list[Task] = [getattr(self, name) for name in self.models]
         return tasks
+
+    def training_of(self, task: Task) -> Training:
+        """How arms are trained on a task."""
+        if task.kind == "gpt":
+            return self.training
+        return replace(self.training, seeds=self.image_seeds)
 
 
 PAPER = RankConfig()
@@ -129,7 +143,11 @@ QUICK = RankConfig(
     training=Training(
         steps=30, samples=10, seeds=3, tuning_seeds=1, sizes=(1e-3, 3e-3, 1e-2, 3e-2)
     ),
+    image_seeds=3,
     probing=Probing(seeds=3, steps=30, stages=(0.1, 1.0), iterations=(1, 5, 10), lengths=8),
+    health=HealthPlan(
+        shapes=((1, 24, 16), (2, 16, 32)), steps=40, sizes=(3e-3, 1e-2, 3e-2, 1e-1), seeds=2
+    ),
 )
 
 THINNED = {

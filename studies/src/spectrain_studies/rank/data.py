@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -14,12 +15,16 @@ from torch.nn.functional import avg_pool2d
 from spectrain.core import InputError
 from spectrain.training.corpus import Corpus, load_corpus, step_generator
 from spectrain_studies.models.images import load_images
+from spectrain_studies.rank.architectures import CLASSES, SIDE
 from spectrain_studies.rank.config import Task
 
 HELD_OUT = 16
 """Sequences on which losses are evaluated."""
 HELD_OUT_IMAGES = 128
 """Images on which losses are evaluated."""
+
+TEXT = frozenset({"gpt", "lstm", "ngram"})
+"""Kinds of models that read text."""
 
 _EVALUATION = 2**31
 """Seed of the evaluation sequences, beyond those of any run."""
@@ -38,8 +43,8 @@ class Pixels:
 
 
 def available(task: Task) -> bool:
-    """Whether the task's data is on this machine: text always is, images may be missing."""
-    if task.kind == "gpt":
+    """Whether the task's data is on this machine: images may be missing, all else is there."""
+    if task.kind in TEXT or task.kind == "teacher":
         return True
     try:
         _pixels(task.images, task.examples)
@@ -54,27 +59,45 @@ def draw(task: Task, seeds: Sequence[int], step: int) -> Batch:
     return torch.stack([x for x, _ in parts]), torch.stack([y for _, y in parts])
 
 
-def held_out(task: Task) -> Batch:
-    """What no run trains on."""
-    if task.kind == "gpt":
-        return corpus_of(task).batch(
-            "validation",
-            size=HELD_OUT,
-            context=task.context,
-            generator=step_generator(_EVALUATION, 0),
-        )
-    pixels = _pixels(task.images, task.examples)
+def held_out(task: Task, *, times: int = 1) -> Batch:
+    """What no run trains on; so many times as much of it as usual."""
+    match _source(task):
+        case "text":
+            return corpus_of(task).batch(
+                "validation",
+                size=times * HELD_OUT,
+                context=task.context,
+                generator=step_generator(_EVALUATION, 0),
+            )
+        case "teacher":
+            return taught(times * HELD_OUT_IMAGES, step_generator(_EVALUATION, 0))
+    pixels = _pixels(task.images, task.examples, times)
     return pixels.test, pixels.test_labels
 
 
 def trained_on(task: Task) -> Batch:
     """A fixed part of the training data, as large as the held-out one."""
-    if task.kind == "gpt":
-        return corpus_of(task).batch(
-            "train", size=HELD_OUT, context=task.context, generator=step_generator(_EVALUATION, 1)
-        )
+    match _source(task):
+        case "text":
+            return corpus_of(task).batch(
+                "train",
+                size=HELD_OUT,
+                context=task.context,
+                generator=step_generator(_EVALUATION, 1),
+            )
+        case "teacher":
+            return taught(HELD_OUT_IMAGES, step_generator(_EVALUATION, 1))
     pixels = _pixels(task.images, task.examples)
     return pixels.train[:HELD_OUT_IMAGES], pixels.labels[:HELD_OUT_IMAGES]
+
+
+def taught(count: int, generator: torch.Generator) -> Batch:
+    """Gaussian images whose pixel j has variance 1/j, labelled by a fixed tanh network."""
+    scale = torch.arange(1, SIDE * SIDE + 1).rsqrt()
+    x = scale * torch.randn(count, SIDE * SIDE, generator=generator)
+    first, second = _teacher()
+    labels = ((x @ first).tanh() @ second).argmax(-1)
+    return x.reshape(count, 1, SIDE, SIDE), labels
 
 
 def corpus_of(task: Task) -> Corpus:
@@ -83,13 +106,30 @@ def corpus_of(task: Task) -> Corpus:
 
 
 def _draw(task: Task, generator: torch.Generator) -> Batch:
-    if task.kind == "gpt":
-        return corpus_of(task).batch(
-            "train", size=task.batch, context=task.context, generator=generator
-        )
+    match _source(task):
+        case "text":
+            return corpus_of(task).batch(
+                "train", size=task.batch, context=task.context, generator=generator
+            )
+        case "teacher":
+            return taught(task.batch, generator)
     pixels = _pixels(task.images, task.examples)
     chosen = torch.randint(len(pixels.train), (task.batch,), generator=generator)
     return pixels.train[chosen], pixels.labels[chosen]
+
+
+def _source(task: Task) -> Literal["text", "teacher", "images"]:
+    if task.kind in TEXT:
+        return "text"
+    return "teacher" if task.kind == "teacher" else "images"
+
+
+@lru_cache(maxsize=1)
+def _teacher() -> tuple[Tensor, Tensor]:
+    """Its weights: 32 hidden units."""
+    generator = step_generator(_EVALUATION, 2)
+    first = torch.randn(SIDE * SIDE, 32, generator=generator)
+    return first, torch.randn(32, CLASSES, generator=generator)
 
 
 @lru_cache(maxsize=4)
@@ -98,9 +138,9 @@ def _corpus(text: str, characters: int) -> Corpus:
 
 
 @lru_cache(maxsize=4)
-def _pixels(source: str, examples: int) -> Pixels:
+def _pixels(source: str, examples: int, times: int = 1) -> Pixels:
     train = load_images(source, split="train", count=examples)
-    test = load_images(source, split="test", count=HELD_OUT_IMAGES)
+    test = load_images(source, split="test", count=times * HELD_OUT_IMAGES)
     mean, deviation = train.pixels.mean(), train.pixels.std()
 
     def prepared(pixels: Tensor) -> Tensor:

@@ -95,7 +95,7 @@ def best_size(sizes: Sequence[float], losses: np.ndarray) -> float:
 def cases(config: RankConfig, arms: Sequence[Arm]) -> list[ArmCase]:
     """One case an arm and model, models without data left out."""
     return [
-        ArmCase(task, arm.name, config.training, config.interventions)
+        ArmCase(task, arm.name, config.training_of(task), config.interventions)
         for task in config.tasks()
         if available(task)
         for arm in arms

@@ -32,12 +32,12 @@ def _world(
 ) -> Callable[[Any, torch.Generator], list[Results]]:
     def made(config: RankConfig, generator: torch.Generator) -> list[Results]:
         def outcome(case: ArmCase) -> dict[str, Any]:
-            noise = torch.randn(config.training.seeds, generator=generator).double()
+            noise = torch.randn(case.training.seeds, generator=generator).double()
             level = 1.0 + (difference if case.arm == arm else 0.0)
             return {"held_out": (level + NOISE * noise)[None].numpy(), "size": 1.0, "edge": False}
 
         cases = [
-            ArmCase(task, name, config.training, config.interventions)
+            ArmCase(task, name, config.training_of(task), config.interventions)
             for task in config.tasks()
             for name in (arm, base)
         ]

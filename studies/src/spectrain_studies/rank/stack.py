@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from math import sqrt
 
 import torch
 from jaxtyping import Float
@@ -15,10 +13,17 @@ from torch.nn.functional import cross_entropy
 
 from spectrain.core import InputError
 from spectrain.training.gpt import GPT, preset
+from spectrain_studies.rank.architectures import (
+    Convolutions,
+    Gated,
+    Mixer,
+    Ngram,
+    Perceptron,
+    Recurrent,
+    drawn,
+)
 from spectrain_studies.rank.config import Task
 from spectrain_studies.rank.data import Batch, corpus_of
-
-CLASSES, SIDE = 10, 14
 
 
 class Stack:
@@ -82,7 +87,7 @@ def make_model(task: Task, seed: int) -> nn.Module:
         case "gpt":
             config = preset(
                 "modern",
-                vocabulary=len(corpus_of(task).alphabet),
+                vocabulary=_letters(task),
                 layers=task.layers,
                 heads=2,
                 width=task.width,
@@ -95,52 +100,21 @@ def make_model(task: Task, seed: int) -> nn.Module:
             return drawn(Perceptron(task.layers, task.width), generator)
         case "conv":
             return drawn(Convolutions(task.layers, task.width), generator)
-    raise InputError(f"there is no model {task.kind!r}", remedy="choose gpt, mlp or conv")
+        case "teacher":
+            return drawn(Perceptron(task.layers, task.width, tanh=True), generator, gain=1.0)
+        case "gated":
+            return drawn(Gated(task.layers, task.width), generator, gain=1.0)
+        case "mixer":
+            return drawn(Mixer(task.layers, task.width), generator, gain=1.0)
+        case "lstm":
+            return drawn(Recurrent(task.layers, task.width, _letters(task)), generator, gain=1.0)
+        case "ngram":
+            return drawn(Ngram(task.layers, task.width, _letters(task)), generator, gain=1.0)
+    raise InputError(
+        f"there is no model {task.kind!r}",
+        remedy="choose gpt, lstm, ngram, mlp, conv, gated, mixer or teacher",
+    )
 
 
-class Perceptron(nn.Module):
-    """ReLU layers of equal width on flattened images."""
-
-    def __init__(self, layers: int, width: int) -> None:
-        super().__init__()
-        sizes = [SIDE * SIDE, *[width] * layers]
-        pairs = itertools.pairwise(sizes)
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairs)
-        self.head = nn.Linear(width, CLASSES)
-
-    def forward(self, x: Float[Tensor, "batch 1 side side"]) -> Float[Tensor, "batch classes"]:
-        """Logits."""
-        x = x.flatten(1)
-        for layer in self.hidden:
-            x = layer(x).relu()
-        return self.head(x)
-
-
-class Convolutions(nn.Module):
-    """3 × 3 convolutions with ReLU, channels doubling as the side halves, then the mean."""
-
-    def __init__(self, layers: int, width: int) -> None:
-        super().__init__()
-        channels = [1, width, *[2 * width] * (layers - 1)]
-        self.hidden = nn.ModuleList(
-            nn.Conv2d(a, b, 3, padding=1, stride=1 + (number < 2))
-            for number, (a, b) in enumerate(itertools.pairwise(channels))
-        )
-        self.head = nn.Linear(channels[-1], CLASSES)
-
-    def forward(self, x: Float[Tensor, "batch 1 side side"]) -> Float[Tensor, "batch classes"]:
-        """Logits."""
-        for layer in self.hidden:
-            x = layer(x).relu()
-        return self.head(x.mean((-2, -1)))
-
-
-def drawn(model: nn.Module, generator: torch.Generator) -> nn.Module:
-    """Weights of He's variance 2/fan_in, biases 0."""
-    for name, parameter in model.named_parameters():
-        if name.endswith("bias"):
-            nn.init.zeros_(parameter)
-        else:
-            fan_in = parameter[0].numel()
-            nn.init.normal_(parameter, std=sqrt(2 / fan_in), generator=generator)
-    return model
+def _letters(task: Task) -> int:
+    return len(corpus_of(task).alphabet)

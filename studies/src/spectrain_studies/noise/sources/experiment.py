@@ -33,8 +33,7 @@ class Attributed:
 
 def attributed_cases(config: Config) -> Sequence[Attributed]:
     return [
-        Attributed(config.transformer, config.sources, seed)
-        for seed in range(config.transformer.seeds)
+        Attributed(config.transformer, config.sources, seed) for seed in range(config.sources.seeds)
     ]
 
 

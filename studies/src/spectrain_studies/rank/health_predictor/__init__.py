@@ -1,0 +1,1 @@
+"""“Gradient health”: which optimizer will be ahead, and how much is still to be gained."""
