@@ -45,13 +45,13 @@ def start(folder: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 def test_killed_at_random_moments_it_goes_on(tmp_path: Path) -> None:
-    process = start(tmp_path / "whole")
-    began = time.monotonic()
-    assert process.stdout is not None
-    process.stdout.readline()
-    told = json.loads(process.stdout.readline())
-    lasts = time.monotonic() - began
-    assert process.wait() == 0
+    with start(tmp_path / "whole") as process:
+        began = time.monotonic()
+        assert process.stdout is not None
+        process.stdout.readline()
+        told = json.loads(process.stdout.readline())
+        lasts = time.monotonic() - began
+    assert process.returncode == 0
     moments = random.Random(0)
     kills, cut = 0, set()
     for attempt in range(3 * KILLS):

@@ -82,7 +82,8 @@ def trend(values: Values, generator: np.random.Generator, *, resamples: int = 19
         return Trend(rho, 1 / (1 + resamples), 0.0, samples)
     statistic = slope / _scale(residuals)
     slopes, rests = _fit(resample(residuals, generator, resamples))
-    exceeding = int(np.count_nonzero(np.abs(slopes / _scale(rests)) >= abs(statistic)))
+    null = np.abs(slopes / _scale(rests)) * _taken(len(values))
+    exceeding = int(np.count_nonzero(null >= abs(statistic)))
     p_value = (1 + exceeding) / (1 + resamples)
     return Trend(rho, p_value, float(autocorrelation(residuals)), samples)
 
@@ -155,12 +156,27 @@ def resample(
     innovations = residuals[1:] - phi * residuals[:-1]
     innovations = innovations - innovations.mean()
     run_in = int(np.ceil(np.log(0.01) / np.log(phi)))
-    length = round(n ** (1 / 3))
+    length = _block(n)
     blocks = -(-(n + run_in) // length)
     starts = generator.integers(0, n - length, (count, blocks))
     drawn = innovations[starts[..., None] + np.arange(length)].reshape(count, -1)[:, : run_in + n]
     recursion = np.broadcast_to([[1.0], [-phi]], (2, run_in + n))  # x_t − φx_{t−1} is what is drawn
     return np.asarray(solve_banded((1, 0), recursion, drawn.T).T)[:, run_in:]
+
+
+def _block(samples: int) -> int:
+    """Length of the stretches in which innovations are resampled: ∛n (Hall et al. 1995)."""
+    return round(samples ** (1 / 3))
+
+
+def _taken(samples: int) -> float:
+    """By how much slopes of resampled residuals scatter too little in units of their scale.
+
+    Residuals have lost the line that was fitted to them: a share 2/n of the variance of each, and
+    2l/n of that of the sum of l neighbours, of which slopes are made.
+    """
+    length = _block(samples)
+    return float(np.sqrt((1 - 2 / samples) / (1 - 2 * length / samples)))
 
 
 def _fit(values: Batch) -> tuple[Numbers, Batch]:

@@ -48,7 +48,7 @@ _MEDIANS = ("zeta_emp", "zeta_pred", "eta_mult", "gamma_echo", "product_coupling
 def noise(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[NoiseRow, NoiseGroup]:
     """Signal, noise scale, directions and kind of noise of every block.
 
-    A block is *mostly noise* where the 90 % interval of its noise scale lies above the batch size
+    A block is *mostly noise* where the 95 % interval of its noise scale lies above the batch size
     of a step, *mostly signal* where it lies below, and *open* otherwise.
 
     Args:

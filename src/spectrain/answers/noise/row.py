@@ -45,7 +45,7 @@ class Scale:
         verdict: the interval of the noise scale against the batch of a step.
         snr: signal-to-noise ratio of a step's whole gradient.
         noise_scale: batch size at which signal and noise are even, for SGD.
-        low: lower end of its 90 % interval.
+        low: lower end of its 95 % interval.
         high: upper end; ``None`` where it is not bounded.
         unit: what it counts, ``examples`` or ``microbatches``.
         tokens: the same in tokens, where they were logged.

@@ -12,6 +12,7 @@ import torch
 
 from spectrain.answers.phrases import plural
 from spectrain.answers.series import read_series
+from spectrain.answers.trend import LEVEL
 from spectrain.core import Source
 from spectrain.noise import NOISE_MODELS, SIGNAL_LEVEL, Estimate
 from spectrain.noise.comparison import Verdict as Model
@@ -119,7 +120,7 @@ def tokens_per_example(run: Run) -> float | None:
 def signal_to_noise_of(samples: pl.DataFrame) -> Estimate:
     """Signal-to-noise ratio of one replica over several samples: ratio of averages.
 
-    Fieller's interval from the spread of the samples, from three on; before, no interval.
+    Fieller's 95 % interval from the spread of the samples, from three on; before, no interval.
 
     Example:
         >>> frame = pl.DataFrame({"signal_power": [1.0, 2.0], "noise_power": [4.0, 8.0]})
@@ -133,7 +134,7 @@ def signal_to_noise_of(samples: pl.DataFrame) -> Estimate:
         few = f"{plural(count, 'sample')}, {POOLED} are needed for an interval"
         return Estimate(signal / noise, None, None, None, count, reason=few)
     covariance = torch.from_numpy(np.cov(pairs.T) / count)
-    return fieller(signal, noise, covariance, replicas=count)
+    return fieller(signal, noise, covariance, replicas=count, level=LEVEL)
 
 
 def noise_scale_of(samples: pl.DataFrame) -> Estimate:

@@ -115,7 +115,7 @@ def confidence(judged: Rows) -> str:
     first, last = min(w[0] for w in windows), max(w[1] for w in windows)
     return (
         "Signal and noise are averaged over the samples before they are divided; a block is "
-        "decided only where the whole 90 % interval of its noise scale (Fieller) lies on one side "
+        "decided only where the whole 95 % interval of its noise scale (Fieller) lies on one side "
         f"of the batch size (steps {first:,} to {last:,}). A direction is signal where it stands "
         "out from what the same replicas show with other signs, at 5 % for all directions of a "
         "block and all its samples together; a kind of noise is told where more than half of the "
