@@ -150,9 +150,12 @@ def test_a_run_without_blocks(tmp_path):
     assert finding.statement == "Not enough data for any block: the run has no blocks."
 
 
-@pytest.mark.parametrize("together", [True, False])
-def test_pace_of_learning_against_rank(together, tmp_path):
-    """The loss falls faster after samples of high rank, or whatever the rank."""
+@pytest.mark.parametrize(("together", "start"), [(True, 0.0), (False, 0.0), (True, 100.0)])
+def test_pace_of_learning_against_rank(together, start, tmp_path):
+    """The loss falls faster after samples of high rank, or whatever the rank.
+
+    Losses of the first twentieth, far above the others, hide nothing.
+    """
     block, generator = gpt_blocks(1)[1], np.random.default_rng(0)
     shares = 0.5 + 0.1 * generator.standard_normal(60).clip(-3, 3)
     others = 0.5 + 0.1 * generator.standard_normal(60).clip(-3, 3)
@@ -163,7 +166,8 @@ def test_pace_of_learning_against_rank(together, tmp_path):
         writer.write([Record(step, block.name, Source.GRADIENT, "effective_rank", 64 * share)])
         for inner in range(4):
             loss -= 0.02 * (share if together else other) ** 2
-            writer.write([Record(step + inner, None, Source.TRAINING, "loss", loss)])
+            logged = loss + start * (step + inner < 12)
+            writer.write([Record(step + inner, None, Source.TRAINING, "loss", logged)])
     writer.close({})
     told = [
         limit for limit in rank(open_run(tmp_path / "run")).limits if "ace of learning" in limit

@@ -202,7 +202,8 @@ def _with_progress(run: Run, shares: Iterable[pl.DataFrame]) -> Link | None:
     """The rank of the median block against the pace at which the logged loss falls.
 
     The pace of a sample is the mean loss of the stretch before it minus that of the stretch after
-    it, each from one sample to the next.
+    it, each from one sample to the next. The first sample has none: what lies before it is of
+    another length.
     """
     frames = list(shares)
     losses = read_series(run, Source.TRAINING, "loss")
@@ -214,6 +215,6 @@ def _with_progress(run: Run, shares: Iterable[pl.DataFrame]) -> Link | None:
     at, values = losses["step"].to_numpy(), losses["value"].to_numpy()
     cuts = np.searchsorted(at, steps)
     stretches = [part.mean() if len(part) else np.nan for part in np.split(values, cuts)]
-    pace = np.asarray(stretches[:-1]) - np.asarray(stretches[1:])
+    pace = np.asarray(stretches[1:-1]) - np.asarray(stretches[2:])
     kept = np.isfinite(pace)
-    return link(course[kept], pace[kept], np.random.default_rng(_SEED))
+    return link(course[1:][kept], pace[kept], np.random.default_rng(_SEED))
