@@ -102,6 +102,7 @@ _COURSES = Courses(
     steps=200,
     muon_rate=0.03,
     adamw_rate=0.01,
+    seeds=60,
 )
 _QUICK_COURSES = replace(
     _COURSES,

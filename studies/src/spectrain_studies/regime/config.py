@@ -129,7 +129,8 @@ class Config:
         samples: N.
         label_noise: standard deviation of the labels' noise.
         noisier: the same, of the variant with much label noise.
-        seeds: of every sweep.
+        seeds: of every sweep but that over batch sizes.
+        batch_seeds: of that one.
         dimension: d.
         learning_rate: η.
         weight_decay: λ.
@@ -150,6 +151,7 @@ class Config:
     label_noise: float = 0.1
     noisier: float = 1.0
     seeds: int = 10
+    batch_seeds: int = 24
     dimension: int = 10
     learning_rate: float = 0.01
     weight_decay: float = 0.01
@@ -171,6 +173,7 @@ PAPER = Config()
 QUICK = Config(
     samples=1024,
     seeds=5,
+    batch_seeds=5,
     dynamics=Sweep((0.0,), relaxations=2.0, records=20),
     batches=Sweep((4, 16, 64, 256), relaxations=1.0, records=10),
     decays=Sweep((0.0, 0.01, 0.05), relaxations=1.0, records=10),

@@ -120,7 +120,7 @@ def _dynamics(config: Config) -> list[SweepCase]:
 
 def _batches(config: Config) -> list[SweepCase]:
     arms = [_arm(config, batch_size=int(size)) for size in config.batches.values]
-    return [_case(config, config.batches, arms)]
+    return [_case(config, config.batches, arms, seeds=config.batch_seeds)]
 
 
 def _decays(config: Config) -> list[SweepCase]:
