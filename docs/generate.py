@@ -43,7 +43,13 @@ REGISTRIES: dict[str, Registry] = {
 CALIBRATION = Path(__file__).parent / "calibration.json"
 """What ``python -m spectrain.calibration`` counted."""
 
-RECORDERS = ("spectrain.monitor", "spectrain.monitor.observer", "spectrain.checkpoint")
+RECORDERS = (
+    "spectrain.monitor",
+    "spectrain.monitor.observer",
+    "spectrain.checkpoint.differences",
+    "spectrain.checkpoint.inspect",
+    "spectrain.checkpoint.weightwatcher",
+)
 """Modules that declare what they record when they are imported."""
 
 SUPPORT = Path(__file__).parent / "support.json"

@@ -31,7 +31,7 @@ def test_one_file_that_asks_for_nothing(page):
 
 def test_findings_come_first_and_in_words(page):
     text = page.read_text("utf-8")
-    assert text.index("The effective rank falls in 19 of 30 blocks") < text.index('id="loss"')
+    assert text.index("The effective rank falls in 18 of 30 blocks") < text.index('id="loss"')
     assert text.index('id="loss"') < text.index("Which blocks should take spectral updates")
     assert "Of 30 blocks, the criterion favours the spectral step in" in text
     assert "0.97 % of the training&#x27;s time, of 1.0 % allowed" in text
