@@ -23,7 +23,8 @@ def propagating_sums(
         before: x.
 
     Example:
-        >>> propagating_sums(torch.eye(2), torch.ones(1, 2), 2 * torch.ones(1, 2)).tolist()
+        >>> sums = propagating_sums(torch.eye(2), torch.ones(1, 2), 2 * torch.ones(1, 2))
+        >>> [round(one, 4) for one in sums.tolist()]
         [1.0, 2.0, 8.0, 4.0, 16.0, 64.0]
     """
     moved = torch.linalg.vector_norm(change @ matrix.mT, dim=1).double().square()
