@@ -34,6 +34,10 @@ def idx(array: np.ndarray) -> bytes:
     return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
 
 
+def unreachable(files: PublicFiles) -> PublicFiles:
+    return replace(files, address="http://127.0.0.1:9/")
+
+
 @pytest.fixture
 def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PublicFiles]:
     """Small files under MNIST's names at an address of this machine, and an empty cache."""
@@ -47,19 +51,21 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publi
     monkeypatch.setenv(public_files.FOLDER, str(tmp_path / "cache"))
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
     Thread(target=server.serve_forever, daemon=True).start()
+    small = PublicFiles(f"http://127.0.0.1:{server.server_port}/", digests)
+    monkeypatch.setattr(public_files, "PUBLIC", {"mnist": small})
     try:
-        yield PublicFiles(f"http://127.0.0.1:{server.server_port}/", digests)
+        yield small
     finally:
         server.shutdown()
         server.server_close()
 
 
-def test_files_are_fetched_once_and_then_read(published, tmp_path):
+def test_files_are_fetched_once_and_then_read(published, tmp_path, monkeypatch):
     assert fetched("mnist") is None
-    folder = fetch("mnist", files={"mnist": published})
+    folder = fetch("mnist")
     assert folder == tmp_path / "cache" / "mnist" == fetched("mnist")
-    again = fetch("mnist", files={"mnist": replace(published, address="http://127.0.0.1:9/")})
-    assert again == folder
+    monkeypatch.setattr(public_files, "PUBLIC", {"mnist": unreachable(published)})
+    assert fetch("mnist") == folder
     images = load_images("mnist", split="test")
     np.testing.assert_array_equal(images.pixels.numpy() * 255, PIXELS)
     assert images.labels.tolist() == LABELS.tolist()
@@ -69,7 +75,7 @@ def test_files_are_fetched_once_and_then_read(published, tmp_path):
 def test_another_file_than_the_published_one_is_refused_and_not_kept(published, tmp_path):
     (tmp_path / "site" / "t10k-labels-idx1-ubyte.gz").write_bytes(b"something else")
     with pytest.raises(InputError, match=r"idx1-ubyte.gz is not the file that was"):
-        fetch("mnist", files={"mnist": published})
+        fetch("mnist")
     assert fetched("mnist") is None
     assert not (tmp_path / "cache" / "mnist" / "t10k-labels-idx1-ubyte.gz").exists()
 
@@ -77,11 +83,12 @@ def test_another_file_than_the_published_one_is_refused_and_not_kept(published, 
 def test_what_hinders_is_told(published, tmp_path, monkeypatch, capsys):
     (tmp_path / "site" / "train-images-idx3-ubyte.gz").unlink()
     with pytest.raises(InputError, match=r"train-images-idx3-ubyte.gz cannot be fetched \(404"):
-        fetch("mnist", files={"mnist": published})
+        fetch("mnist")
+    monkeypatch.setattr(public_files, "PUBLIC", {"mnist": unreachable(published)})
     with pytest.raises(InputError, match="cannot be fetched"):
-        fetch("mnist", files={"mnist": replace(published, address="http://127.0.0.1:9/")})
+        fetch("mnist")
     assert main(["study", "fetch", "cifar"]) == 2
-    assert "choose among: mnist, fashion-mnist" in " ".join(capsys.readouterr().err.split())
+    assert "choose among: mnist" in " ".join(capsys.readouterr().err.split())
     assert main(["study", "fetch"]) == 2
     monkeypatch.setattr(public_files, "find_spec", lambda name: None)
     assert fetched("mnist") is None
@@ -89,8 +96,6 @@ def test_what_hinders_is_told(published, tmp_path, monkeypatch, capsys):
         fetch("mnist")
 
 
-def test_the_command_tells_where_they_lie(published, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(public_files, "PUBLIC", {"mnist": published})
-    monkeypatch.setattr(public_files.fetch, "__kwdefaults__", {"files": {"mnist": published}})
+def test_the_command_tells_where_they_lie(published, capsys, tmp_path):
     assert main(["study", "fetch", "mnist"]) == 0
     assert str(tmp_path / "cache" / "mnist") in capsys.readouterr().out.replace("\n", "")

@@ -50,21 +50,19 @@ PUBLIC: Mapping[str, PublicFiles] = {
 """By the name that loaders take. The digests are those that torchvision checks."""
 
 
-def fetch(name: str, *, files: Mapping[str, PublicFiles] = PUBLIC) -> Path:
+def fetch(name: str) -> Path:
     """Fetch files unless they are there already, check their digests, and return their folder.
 
     Args:
-        name: of the files, such as ``mnist``.
-        files: what is known.
+        name: of the files, a key of :data:`PUBLIC`.
 
     Raises:
         InputError: the name is not known, pooch is not installed, there is no network, or a file
             is not the one that was published.
     """
-    if name not in files:
-        raise InputError(
-            f"no files are called {name!r}", remedy=f"choose among: {', '.join(files)}"
-        )
+    if name not in PUBLIC:
+        known = ", ".join(PUBLIC)
+        raise InputError(f"no files are called {name!r}", remedy=f"choose among: {known}")
     if find_spec("pooch") is None:
         raise InputError(
             "files are fetched by the package pooch, which is not installed",
@@ -73,7 +71,7 @@ def fetch(name: str, *, files: Mapping[str, PublicFiles] = PUBLIC) -> Path:
     import pooch
     from requests import RequestException
 
-    public = files[name]
+    public = PUBLIC[name]
     pooch.get_logger().setLevel("WARNING")
     store = pooch.create(_kept(name), public.address, registry=dict(public.digests))
     for each in public.digests:
