@@ -84,7 +84,7 @@ def _view(opened: Run, findings: Sequence[Finding[Any, Any]], width: int) -> Ren
 
     losses = _losses(opened)
     parts: list[RenderableType] = [Text(str(opened.state), style="bold")]
-    parts += [Text.assemble(("! ", "bold red"), plain(told)) for told in events(opened)]
+    parts += [Text.assemble(("! ", "bold red"), plain(event)) for event in events(opened)]
     if losses:
         step, loss = losses[-1]
         bars = sparkline([value for _, value in losses], max(min(width - 30, 60), 10))

@@ -121,8 +121,8 @@ class Result:
             name: metrics.schema[name]
             for name in ("step", "block", "measure", "value", "error", "reason")
         }
-        found = pl.DataFrame(rows, schema=schema, orient="row")
-        return pl.concat([metrics.select(*schema), found])
+        randomness = pl.DataFrame(rows, schema=schema, orient="row")
+        return pl.concat([metrics.select(*schema), randomness])
 
     @cached_property
     def verdicts(self) -> list[dict[str, Any]]:

@@ -137,13 +137,13 @@ def _command(name: str) -> ModuleType:
 
     if name not in APART:
         return import_module(f"spectrain.cli.{name}")
-    found = metadata.entry_points(group="spectrain.commands", name=name)
-    if not found:
+    entries = metadata.entry_points(group="spectrain.commands", name=name)
+    if not entries:
         raise InputError(
             f"this command belongs to {APART[name]}, which is not installed",
             remedy=f"run `pip install {APART[name]}`, or `pip install ./studies` in a clone",
         )
-    command: ModuleType = next(iter(found)).load()
+    command: ModuleType = next(iter(entries)).load()
     return command
 
 

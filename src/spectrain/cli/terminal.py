@@ -89,12 +89,12 @@ def show_fitted(
 ) -> None:
     """Print a table that fits the terminal; see :func:`~spectrain.cli.fitted_table.fitted`."""
     width = terminal_width()
-    told = [
+    cleaned = [
         Row(printable(row.name), [printable(cell) for cell in row.cells], printable(row.reason))
         for row in rows
     ]
     out = console()
-    for line in fitted(title, columns, told, width=width, numbers=frozenset(numbers), last=last):
+    for line in fitted(title, columns, cleaned, width=width, numbers=frozenset(numbers), last=last):
         out.print(Text(line), soft_wrap=True, highlight=False)
 
 

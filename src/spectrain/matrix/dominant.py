@@ -68,8 +68,8 @@ def split_dominant(
 
     Example:
         >>> generator = torch.Generator().manual_seed(0)
-        >>> found, _ = split_dominant(torch.full((300, 400), 0.5), generator)
-        >>> round(found.values.item(), 9), found.rest.abs().max().item() * found.scale < 1e-12
+        >>> split, _ = split_dominant(torch.full((300, 400), 0.5), generator)
+        >>> round(split.values.item(), 9), split.rest.abs().max().item() * split.scale < 1e-12
         (173.205080757, True)
     """
     count = min(DIRECTIONS, *matrix.shape)

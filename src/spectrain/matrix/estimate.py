@@ -112,8 +112,8 @@ def estimate(
 
     Example:
         >>> import torch
-        >>> found = estimate(torch.eye(64), ["nuclear_norm"])
-        >>> found.method, found.values["nuclear_norm"].value
+        >>> estimated = estimate(torch.eye(64), ["nuclear_norm"])
+        >>> estimated.method, estimated.values["nuclear_norm"].value
         ('gram/float64', 64.0)
     """
     matrix = dense(matrix, what="an estimate")
@@ -124,9 +124,9 @@ def estimate(
         costs = costs or COSTS.get(matrix.device.type)
         products = 0 if costs is None else worthwhile_products(matrix, rtol, costs)
         if products:
-            found = sketch(matrix, rtol=rtol, products=products, generator=generator)
-            if found.half_width <= rtol:
-                return _sketched(found, measures)
+            sketched = sketch(matrix, rtol=rtol, products=products, generator=generator)
+            if sketched.half_width <= rtol:
+                return _sketched(sketched, measures)
     exact = spectrum(matrix, rtol=rtol)
     if exact.status == SpectrumStatus.NOT_FINITE:
         raise InputError("the matrix holds NaN or Inf", remedy="skip the step")
@@ -202,8 +202,8 @@ def _clock(device: torch.device) -> float:
     return perf_counter()
 
 
-def _sketched(found: Sketch, measures: Sequence[str]) -> Estimates:
-    return Estimates({name: getattr(found, name) for name in measures}, "sketch", None, found)
+def _sketched(made: Sketch, measures: Sequence[str]) -> Estimates:
+    return Estimates({name: getattr(made, name) for name in measures}, "sketch", None, made)
 
 
 def _check(matrix: Tensor, measures: Sequence[str], method: Choice) -> None:

@@ -120,9 +120,9 @@ def rules(krylov: Krylov) -> tuple[Float[Tensor, "k 2 q"], Float[Tensor, "k 2 q"
     lower = krylov.diagonal.new_zeros(len(krylov.diagonal), q + 1, q, dtype=torch.float64)
     lower.diagonal(0, 1, 2).copy_(krylov.diagonal)
     lower.diagonal(-1, 1, 2).copy_(krylov.below)
-    found = [torch.linalg.svd(part, full_matrices=False) for part in (lower[:, :q], lower)]
-    nodes = torch.stack([part.S for part in found], 1)
-    return nodes, torch.stack([part.U[:, 0].square() for part in found], 1)
+    decomposed = [torch.linalg.svd(part, full_matrices=False) for part in (lower[:, :q], lower)]
+    nodes = torch.stack([part.S for part in decomposed], 1)
+    return nodes, torch.stack([part.U[:, 0].square() for part in decomposed], 1)
 
 
 def ritz_mixing(krylov: Krylov) -> tuple[Float[Tensor, " s"], Float[Tensor, "kq s"]]:

@@ -25,8 +25,8 @@ def denoised(values: Values, shape: tuple[int, int], variance: float) -> Values:
         Benaych-Georges & Nadakuditi 2012, J. Multivariate Anal. 111, §3.1.
 
     Example:
-        >>> found = denoised(np.array([3.0, 1.5]), (100, 100), 0.01)
-        >>> [round(float(value), 3) for value in found]
+        >>> signal = denoised(np.array([3.0, 1.5]), (100, 100), 0.01)
+        >>> [round(float(value), 3) for value in signal]
         [2.618, 0.0]
     """
     m, n = shape

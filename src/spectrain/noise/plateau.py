@@ -52,8 +52,8 @@ def plateaus(directions: Directions, *, level: float = LEVEL) -> Plateaus:
         >>> from spectrain.noise import directions
         >>> noise = torch.randn(6, 20, 30, generator=torch.Generator().manual_seed(0))
         >>> signal = torch.zeros(20, 30).index_put((torch.arange(2),) * 2, torch.tensor([90., 60.]))
-        >>> found = plateaus(directions(signal + noise, k=2))
-        >>> 0.9 < found.zeta_emp.value < 1, found.gamma_echo.covers(found.eta_mult.value)
+        >>> measured = plateaus(directions(signal + noise, k=2))
+        >>> 0.9 < measured.zeta_emp.value < 1, measured.gamma_echo.covers(measured.eta_mult.value)
         (True, True)
     """
     count = directions.count
@@ -79,11 +79,11 @@ def plateaus(directions: Directions, *, level: float = LEVEL) -> Plateaus:
 
 def _estimate(value: float, left_out: Tensor, chance: float, level: float) -> Estimate:
     """Jackknife, its error no less than what random directions overlap by, added in quadrature."""
-    found = jackknife(value, left_out, level=level)
-    if found.error is None:
-        return found
-    error = math.hypot(found.error, chance)
-    return symmetric(value, error, replicas=found.replicas, level=level)
+    estimate = jackknife(value, left_out, level=level)
+    if estimate.error is None:
+        return estimate
+    error = math.hypot(estimate.error, chance)
+    return symmetric(value, error, replicas=estimate.replicas, level=level)
 
 
 def _chance(directions: Directions) -> Float[Tensor, "2 k"]:
@@ -101,8 +101,8 @@ def shared_energy(directions: Directions) -> Float[Tensor, " k"]:
         >>> import torch
         >>> from spectrain.noise import directions
         >>> signs = torch.tensor([1.0, -1, 1, -1, 1, -1, 1]).reshape(-1, 1, 1)   # ± u vᵀ
-        >>> found = shared_energy(directions(signs * torch.eye(3)[0].outer(torch.ones(3)), k=1))
-        >>> round(found.item(), 4)  # (4 − 3)/7
+        >>> energy = shared_energy(directions(signs * torch.eye(3)[0].outer(torch.ones(3)), k=1))
+        >>> round(energy.item(), 4)  # (4 − 3)/7
         0.1429
     """
     return _agreed(directions) * _overlapping(directions, *directions.true_overlaps())

@@ -58,8 +58,8 @@ def pooled_kind(kinds: Sequence[Verdict]) -> tuple[Verdict, int]:
         >>> pooled_kind(["isotropic additive", "undecided"])
         ('undecided', 0)
     """
-    told: tuple[Verdict, ...] = ("isotropic additive", "signal-proportional")
-    for kind in told:
+    decided: tuple[Verdict, ...] = ("isotropic additive", "signal-proportional")
+    for kind in decided:
         if 2 * kinds.count(kind) > len(kinds):
             return kind, kinds.count(kind)
     return "undecided", 0

@@ -104,13 +104,13 @@ def signal_test(
     signs = _patterns(len(replicas), generator).to(cores)
     mean = _top(torch.einsum("fr,rpq->fpq", signs * weight, cores), k)
     statistic = _statistics(cores, signs, weight, mean, min(FOLDS, len(replicas)))
-    found = statistic[0]
+    observed = statistic[0]
     largest = statistic.max(1, keepdim=True).values
-    p = (largest >= found * (1 - 1e-9)).double().mean(0)
+    p = (largest >= observed * (1 - 1e-9)).double().mean(0)
     u, v = mean[0][0], mean[1][0]
     values = torch.einsum("pk,rpq,qk,r->k", u, cores, v, weight / weight.sum())
     tested = Triples(left @ u, values, right @ v, torch.zeros_like(values))
-    return SignalTest(tested, found, p)
+    return SignalTest(tested, observed, p)
 
 
 def _compressed(replicas: Sequence[Triples]) -> tuple[Tensor, Tensor, Float[Tensor, "r p q"]]:

@@ -55,7 +55,7 @@ def health_frame(run: Run, findings: Sequence[Finding[Any, Any]] = ()) -> pl.Dat
     """
     frame = blocks_frame(run, Source.UPDATE if is_difference(run) else Source.WEIGHT)
     rows = [row for finding in findings if finding.name == "randomness" for row in finding.rows]
-    found = pl.DataFrame(
+    judged = pl.DataFrame(
         [
             [row.step, row.block, *(getattr(row, name) for name in RANDOMNESS), row.reason]
             for row in rows
@@ -65,7 +65,7 @@ def health_frame(run: Run, findings: Sequence[Finding[Any, Any]] = ()) -> pl.Dat
     )
     share = pl.col("effective_rank") / pl.min_horizontal("rows", "columns")
     joined = frame.with_columns(effective_share=share).join(
-        found, on=["step", "block"], how="left", maintain_order="left"
+        judged, on=["step", "block"], how="left", maintain_order="left"
     )
     return joined.with_columns(reason=pl.coalesce("reason", "unfitted")).drop("unfitted")
 
