@@ -39,10 +39,10 @@ def run(
     """Plan which blocks take spectral updates, and show what is known of each.
 
     The plan is usual routing: Muon for hidden matrices, AdamW for embeddings, heads and gains;
-    but where trials that are kept with the run found a change that gains for sure, it is that.
-    Beside it stand diagnostics, which route nothing: the criterion nr/st; what was measured of one
-    step (see spectrain.measure_steps), decrease of the spectral over that of the Euclidean one; the
-    cut that the spectra favour. What the other questions found follows.
+    except where trials that are kept with the run found a change that surely gains. Beside it stand
+    diagnostics, which route nothing: the criterion nr/st; what was measured of one step (see
+    spectrain.measure_steps), decrease of the spectral over that of the Euclidean one; the cut that
+    the spectra favour. What the other questions found follows.
 
     Args:
         path: the run folder.

@@ -54,7 +54,7 @@ def _runs(path: Path) -> list[Path]:
 
 
 def show(comparison: Comparison) -> None:
-    """Print what is side by side; so many runs beside each other as find room."""
+    """Print runs side by side, as many beside each other as fit."""
     rows = list(_rows(comparison))
     width = terminal_width()
     names = [printable(name) for name in comparison.names]
@@ -76,7 +76,7 @@ def show(comparison: Comparison) -> None:
 
 
 _LONGEST = 24
-"""Names of runs in a terminal are at most so long."""
+"""Greatest length of the names of runs in a terminal."""
 
 
 def _rows(comparison: Comparison) -> Iterator[Row]:

@@ -79,6 +79,6 @@ def _make_room(folders: list[Path], *, fresh: bool) -> None:
             raise InputError(
                 f"{folder} holds an earlier demo", remedy="add --fresh, or choose another --out"
             )
-        open_run(folder)  # whatever is no run is not ours to remove
+        open_run(folder)  # whatever is not a run is not ours to remove
         print(f"removing {folder}", file=sys.stderr)
         shutil.rmtree(folder)

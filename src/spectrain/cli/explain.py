@@ -35,7 +35,7 @@ def run(
     verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False,
     json: bool = False,
 ) -> None:
-    """Say what the records of a run tell: a verdict, a sentence and an action for each question.
+    """Say what the records of a run show: a verdict, a sentence and an action for each question.
 
     What asks for action comes first, then what is worth watching, then what lacks data, with what
     would answer it.
@@ -45,7 +45,7 @@ def run(
         questions: those to answer, such as rank and noise; all if none is given.
         include: speak of blocks whose name matches one of these patterns.
         exclude: leave out blocks whose name matches one of these patterns.
-        verbose: also tell the evidence, all advice, and what each answer does not cover.
+        verbose: also print the evidence, all advice, and what each answer does not cover.
         json: print the findings as JSON.
     """
     from spectrain.answers import diagnose, events, select_blocks

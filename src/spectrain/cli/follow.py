@@ -124,7 +124,7 @@ def worst(opened: Run) -> list[tuple[str, float]]:
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """A course in so many characters at most, each the mean of a stretch.
+    """A course in at most ``width`` characters, each the mean of a stretch.
 
     Example:
         >>> sparkline([8, 8, 6, 6, 4, 4, 1, 1], 4)

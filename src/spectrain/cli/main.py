@@ -37,7 +37,7 @@ APART = {"study": "spectrain-studies"}
 FAILED = 2
 INTERRUPTED = 130
 UNHEARD = 141
-"""As of a program that SIGPIPE ends: who read the output is gone."""
+"""As for a program that SIGPIPE ends: the reader of the output is gone."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: what the command returns, 0 if nothing; 2 where an input cannot be used or
-        the output cannot be written, 130 where Ctrl-C ended it, 141 where nobody reads the output.
+        the output cannot be written, 130 if Ctrl-C ended it, 141 if nobody reads the output.
     """
     name = "spectrain"
     try:

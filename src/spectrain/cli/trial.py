@@ -36,7 +36,7 @@ def run(
     """Try changes of the usual optimizer set-up on short branches; adopt what gains for sure.
 
     The factory is an importable function without arguments that returns what `spectrain.trial`
-    takes by name: model, loss_fn, batches and held_out, and if it likes changes and base.
+    takes by name: model, loss_fn, batches and held_out, and optionally changes and base.
 
     Args:
         factory: package.module:function.

@@ -17,7 +17,7 @@ from torch import Tensor
 from spectrain.matrix.scale import largest_entry, power_of_two
 
 DIRECTIONS = 8
-"""Vectors iterated together: so many directions are split off at a time."""
+"""Vectors iterated together: this many directions are split off at a time."""
 
 DOMINATED = 0.02
 """A matrix is split where its leading directions leave less than this share of ‖A‖_F²."""

@@ -67,7 +67,7 @@ for other devices. Where none are known, no sketch is tried."""
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """Measures of one matrix and how they were come by.
+    """Measures of one matrix and how they were obtained.
 
     Attributes:
         values: by name of the measure, with intervals.
@@ -161,8 +161,8 @@ def measure_costs(
 
     Args:
         device: where.
-        size: side of the square matrices; take one that matters, for rates depend on it.
-        rounds: the least time of so many counts.
+        size: side of the square matrices; take one that matters, since rates depend on it.
+        rounds: the least time of this many runs counts.
     """
     device = torch.device(device)
     generator = torch.Generator(device).manual_seed(0)

@@ -1,4 +1,4 @@
-"""Golub-Kahan bidiagonalisation of many starts at once, and what its matrices tell of a spectrum.
+"""Golub-Kahan bidiagonalisation of many starts at once, and what its matrices say of a spectrum.
 
 A start u with q steps gives a lower bidiagonal L (q+1 × q). The singular values of its first q rows
 are the nodes of the Gauss rule for uᵀf(AAᵀ)u, those of all its rows the nodes other than 0 of the
@@ -44,7 +44,7 @@ class Krylov:
 
 @dataclass(frozen=True, slots=True)
 class Ritz:
-    """Approximate singular triples, vectors as rows: Aᵀu = σv, while A v = σu but for a residual.
+    """Approximate singular triples, vectors as rows: Aᵀu = σv, while A v = σu up to a residual.
 
     Attributes:
         left: the u.

@@ -1,6 +1,6 @@
 """Rounds of probes: how many, how many Lanczos steps, which directions are split off.
 
-The wanted error and the budget decide; :mod:`spectrain.matrix.sketch` tells the method.
+The wanted error and the budget decide; :mod:`spectrain.matrix.sketch` explains the method.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class _Rounds:
         return sample if len(self.split) else sample.beside(self.known, self.edge, self.frobenius)
 
     def learn(self, krylov: Krylov) -> tuple[Tensor, Tensor]:
-        """Keep the leading triples that have converged, so far that the starts do not show in them.
+        """Keep the leading triples that have converged so far that the starts do not show in them.
 
         A Ritz vector is made of the starts, and its square overlap with one has the mean 1/d of an
         independent vector only if it is much closer than 1/√d to a singular vector, apart from all
@@ -166,7 +166,7 @@ class _Rounds:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What rounds of probes told of a matrix.
+    """What rounds of probes found of a matrix.
 
     Attributes:
         sums: nuclear norm in units of ``frobenius``, and entropy.

@@ -62,7 +62,7 @@ NEGLIGIBLE = 4 * torch.finfo(torch.float64).eps
 """What is left of a matrix below this share of ‖A‖_F is the rounding of what was split off."""
 
 OWN = 0x5EED_0F_5BEC
-"""Mixed into the seed of the probes, which a matrix drawn from the same seed would else hold."""
+"""Mixed into the probes' seed: a matrix drawn from the same seed would otherwise hold them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class SketchEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """What a few products with a matrix tell of its spectrum.
+    """What a few products with a matrix say of its spectrum.
 
     Attributes:
         frobenius_norm: exact.

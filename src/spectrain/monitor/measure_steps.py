@@ -123,6 +123,7 @@ def measure_steps(
         >>> import torch
         >>> x = torch.randn(64, 16, generator=torch.Generator().manual_seed(0))
         >>> model = torch.nn.Linear(16, 8, bias=False)
+        >>> _ = torch.nn.init.zeros_(model.weight)
         >>> measured = measure_steps(model, lambda m, x: (m(x) - x[:, :8]).square().mean(), x)
         >>> (one,) = measured.blocks
         >>> one.block.name, one.realised.spectral > one.realised.euclidean > 0

@@ -121,7 +121,7 @@ class DirectionStream:
     Args:
         summary: moments of the very replicas that will pass.
         k: number of directions.
-        reference: triples of a large-batch gradient; without it each replica is held against the
+        reference: triples of a large-batch gradient; without it each replica is compared with the
             mean of the others.
         generator: for the random part of the Krylov blocks.
 
@@ -238,7 +238,7 @@ def directions(
         k: number of directions.
         summary: their moments, if already known: then one pass is enough.
         weights: number of draws that each replica averages; 1 if none are given.
-        reference: triples of a large-batch gradient; without it each replica is held against the
+        reference: triples of a large-batch gradient; without it each replica is compared with the
             mean of the others.
         generator: for the random part of the Krylov blocks.
 

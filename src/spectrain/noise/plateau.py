@@ -29,7 +29,7 @@ class Plateaus:
         zeta_pred: predicted plateau, root of the median of s_i c_L,i² c_R,i².
         eta_mult: noise strength, 1 − mean of s_i c_L,i² c_R,i².
         gamma_echo: echo gap, 1 − ζ_emp².
-        gamma_minus_eta: γ_echo − η_mult; 0 if echo and overlaps tell the same.
+        gamma_minus_eta: γ_echo − η_mult; 0 if echo and overlaps agree.
     """
 
     zeta_emp: Estimate
@@ -78,7 +78,7 @@ def plateaus(directions: Directions, *, level: float = LEVEL) -> Plateaus:
 
 
 def _estimate(value: float, left_out: Tensor, chance: float, level: float) -> Estimate:
-    """Jackknife, its error no less than what random directions overlap by, added in quadrature."""
+    """Jackknife, with the overlap of random directions added to its error in quadrature."""
     estimate = jackknife(value, left_out, level=level)
     if estimate.error is None:
         return estimate
@@ -120,7 +120,7 @@ def _agreed(directions: Directions) -> Float[Tensor, " k"]:
 
 
 def _agreed_without_each(directions: Directions) -> Float[Tensor, "replicas k"]:
-    """s_i without each replica, its spread widened by √2 where each is held against the others.
+    """s_i without each replica, its spread widened by √2 where each is compared with the others.
 
     A pair of replicas then enters the terms of both, as in a U-statistic of order two: terms taken
     as independent would show half its variance. Where all signs agree there is no spread to widen.

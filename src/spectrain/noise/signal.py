@@ -13,7 +13,7 @@ from spectrain.core.errors import InputError
 from spectrain.noise.triples import Triples
 
 FLIPS = 32
-"""Patterns of signs, that of the data among them: the smallest p-value is one in so many."""
+"""Patterns of signs, that of the data among them: the smallest p-value is one over their number."""
 
 FOLDS = 4
 """Parts of the replicas; each is projected on directions of the others."""
@@ -22,7 +22,7 @@ BASIS = 24
 """Dimensions a side in which the patterns are worked through."""
 
 SIGNAL_LEVEL = 0.05
-"""Level at which a direction is called signal: so often at least one is where there is none."""
+"""Level at which a direction is called signal: how often at least one is where there is none."""
 
 ROUNDING = 1e-6
 """Singular values below this share of the largest are rounding and have no direction."""

@@ -164,7 +164,7 @@ class _Runs:
         )
 
     def draw_groups(self) -> Iterator[Html]:
-        """Runs that differ by seed alone, together."""
+        """Runs that differ only by seed, together."""
         if not self.groups:
             return
         settings, losses = self.settings[:MOST_SETTINGS], self._losses()

@@ -108,7 +108,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
 
 
 def distinct_names(runs: Sequence[Run]) -> list[str]:
-    """Folder names, with so much of their path as tells them apart.
+    """Folder names, with enough of their path to tell them apart.
 
     The same folder twice is told apart by number.
     """

@@ -105,7 +105,7 @@ def _cost(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def skipped(run: Run) -> Html:
-    """Parameters that are no blocks, by reason."""
+    """Parameters that are not blocks, by reason."""
     reasons: dict[str, list[str]] = {}
     for entry in run.skipped:
         reasons.setdefault(entry.reason, []).append(entry.parameter)

@@ -16,10 +16,10 @@ from spectrain.records import Run
 from spectrain.report.waterfall import keep_slices
 
 MOST_MOVED = 5
-"""So many of the blocks that moved are named."""
+"""Number of the blocks that moved that are named."""
 
 MOST_STEPS = 12
-"""Of a series so many steps are drawn."""
+"""Number of steps of a series that are drawn."""
 
 RANDOMNESS = {
     "tail": pl.String,
@@ -119,7 +119,7 @@ class Profiles:
 
 
 def read_profiles(frame: pl.DataFrame, measures: Sequence[str]) -> Profiles:
-    """Measures of a health frame over layers, or over the file where the names tell no layers.
+    """Measures of a health frame over layers, or over the file where the names show no layers.
 
     Where several blocks of a role share a layer their median is taken.
     """

@@ -1,4 +1,4 @@
-"""What sets runs apart: the settings that differ between them, and which differ by a seed alone."""
+"""What sets runs apart: the settings that differ between them, and which differ only by a seed."""
 
 from __future__ import annotations
 

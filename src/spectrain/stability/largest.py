@@ -34,7 +34,7 @@ class Followed:
     """The largest singular value as a sample found it.
 
     Attributes:
-        value: σ, a Ritz value: never above the largest singular value but by rounding.
+        value: σ, a Ritz value: never above the largest singular value except by rounding.
         error: distance within which W has a singular value, from the residual.
         frame: orthonormal vectors to start the next sample from.
     """

@@ -1,4 +1,4 @@
-"""What a folder of runs holds, told without reading the runs: states, last records, last losses."""
+"""What a folder of runs holds, without reading the runs: states, last records, last losses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spectrain.records import LOSS, Run, State, open_run
 from spectrain.records.layout import MANIFEST, METRICS, current, list_parts
 
 DEEPEST = 4
-"""Folders below the one that is served are searched so deep."""
+"""Depth to which folders below the one that is served are searched."""
 
 MOST_RUNS = 1000
 
