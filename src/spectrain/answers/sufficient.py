@@ -1,4 +1,4 @@
-"""What would answer a question that has too few samples: so many steps more, or an argument."""
+"""What would answer a question with too few samples: a number of further steps, or an argument."""
 
 from __future__ import annotations
 

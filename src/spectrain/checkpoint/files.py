@@ -56,7 +56,7 @@ class SourceFile:
         """
         if offset < 0 or length < 0 or offset + length > self.size:
             raise InputError(
-                f"{self.path.name!r} has {self.size} bytes, and its header speaks of those from "
+                f"{self.path.name!r} has {self.size} bytes, and its header refers to those from "
                 f"{offset} to {offset + length}",
                 remedy="the file is cut short or damaged: fetch it again",
             )

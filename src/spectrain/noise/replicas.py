@@ -113,8 +113,8 @@ class ReplicaGradients:
                     f"a loss of shape {tuple(loss.shape)}, requires_grad={loss.requires_grad}",
                     remedy="return a scalar that depends on the parameters",
                 )
-            found = torch.autograd.grad(loss, list(self.parameters.values()), allow_unused=True)
-        named = zip(self.parameters.items(), found, strict=True)
+            raw = torch.autograd.grad(loss, list(self.parameters.values()), allow_unused=True)
+        named = zip(self.parameters.items(), raw, strict=True)
         gradients = {}
         for (name, parameter), gradient in named:
             if gradient is not None:

@@ -82,7 +82,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 MOST_NAMED = 5
-"""Of the runs in a folder so many are named."""
+"""Runs in a folder that are named at most."""
 
 
 def runs_in(folder: Path) -> list[Path]:

@@ -53,8 +53,8 @@ class TruncatedPowerLaw:
         ratio = as_float(x) / self.start
         z = self.rate * self.start
         mass = _moments(np.array([self.exponent]), np.array([z]))[0][0]
-        found = -self.exponent * np.log(ratio) - z * ratio - mass - np.log(self.start)
-        return np.asarray(np.where(ratio >= 1, found, -np.inf))
+        logs = -self.exponent * np.log(ratio) - z * ratio - mass - np.log(self.start)
+        return np.asarray(np.where(ratio >= 1, logs, -np.inf))
 
     def distribution(self, x: Numbers) -> Float[Array, "*shape"]:
         """1 − E_α(Λx) (x/x_min)^(1 − α)/E_α(Λx_min), by quadrature in ln x."""
@@ -244,12 +244,12 @@ def _distances(
     nodes, weights = legendre(_BETWEEN)
     u = logs[:-1, None] + np.diff(logs)[:, None] * nodes  # intervals × nodes
     mass = _moments(alpha, z)[0]
-    found = np.empty(len(starts))
+    distances = np.empty(len(starts))
     for row, start in enumerate(starts):
         at = start - first
         own = u[at:] - logs[at]
         inside = np.exp((1 - alpha[row]) * own - z[row] * np.exp(own) - mass[row])
         steps = (inside @ weights) * np.diff(logs[at:])
         law = np.concatenate([[0.0], np.cumsum(steps)])
-        found[row] = np.abs(law - np.arange(len(law)) / len(law)).max()
-    return found
+        distances[row] = np.abs(law - np.arange(len(law)) / len(law)).max()
+    return distances

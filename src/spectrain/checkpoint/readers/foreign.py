@@ -1,4 +1,4 @@
-"""Files of other programs, and what comes in place of a file: said what they are and what to do."""
+"""Files of other programs, and what comes in place of a file: what each is and what to do."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ FOREIGN: tuple[Foreign, ...] = (
 
 
 def refuse_foreign(path: Path, head: bytes) -> None:
-    """Say what a file is, where it is known and none that is read.
+    """Say what a file is, where it is of a known format that is not read.
 
     Args:
         path: of the file.
