@@ -41,7 +41,7 @@ class Whole:
 
     workloads: int = 10
     steps: int = 400
-    rates: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)
+    rates: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
     tuning: int = 2
     seeds: int = 10
     tested: int = 8

@@ -18,8 +18,8 @@ HARM = 0.003
 FEWEST = 3
 """Networks on which a gain is asked for."""
 TUNED = (
-    "each set-up at the best of five factors on its rates, chosen on two seeds, and judged on ten "
-    "others with the same initial weights and batches"
+    "each set-up at its best factor on all rates, chosen on two seeds and judged on ten others, "
+    "with the same initial weights and batches"
 )
 
 
