@@ -73,10 +73,10 @@ def test_experts_of_a_stack_take_steps_of_their_own() -> None:
 def test_what_is_no_cut_of_a_parameter_is_refused() -> None:
     model = with_gradients()
     some = Plan({"attention.in_proj_weight[q]": Step.SPECTRAL})
-    with pytest.raises(InputError, match="no equal parts of it"):
+    with pytest.raises(InputError, match="not equal parts of it"):
         mixed_step(model, some, spectral_lr=0.1, euclidean_lr=0.1)
     columns = [f"attention.out_proj.weight[head {h}]" for h in range(2)]
-    with pytest.raises(InputError, match="no equal parts of it"):
+    with pytest.raises(InputError, match="not equal parts of it"):
         mixed_step(
             model, Plan(dict.fromkeys(columns, Step.SPECTRAL)), spectral_lr=1, euclidean_lr=1
         )

@@ -23,11 +23,11 @@ class Change:
         name: unique within a trial.
         alter: from a set-up to the altered one.
         touches: names of the parameters that it concerns.
-        carries: whether a short branch tells of the long run. That of a rate does not: short
-            horizons favour rates that are too small for a long training.
+        carries: whether the effect on a short branch carries over to the long run. That of a rate
+            does not: short horizons favour rates that are too small for a long training.
         alone: tried on the base alone, in an arm of its own: it leaves other changes nothing to
-            alter, so that a design cannot tell its effect from theirs.
-        why: what speaks for trying it.
+            alter, so that a design cannot separate its effect from theirs.
+        why: the reason for trying it.
     """
 
     name: str
@@ -48,15 +48,15 @@ def matching(setup: SetUp, patterns: Sequence[str]) -> tuple[str, ...]:
     Raises:
         InputError: there is none.
     """
-    found = tuple(
+    names = tuple(
         name for name in setup.assignments if any(fnmatchcase(name, one) for one in patterns)
     )
-    if not found:
+    if not names:
         raise InputError(
             f"no parameter matches {list(patterns)}",
             remedy=f"the set-up has {', '.join(list(setup.assignments)[:5])}, …",
         )
-    return found
+    return names
 
 
 def to_muon(
@@ -101,7 +101,7 @@ def to_adamw(
 
 
 def cut(setup: SetUp, parts: int, *patterns: str, name: str | None = None) -> Change:
-    """Parameters in equal parts along the first dimension, each orthogonalized for itself."""
+    """Parameters in equal parts along the first dimension, each orthogonalized by itself."""
     names = matching(setup, patterns)
     return Change(
         name or f"{', '.join(patterns)} in {parts} parts",
@@ -227,13 +227,13 @@ def _matrices(network: Network) -> set[str]:
 
 def _cuts(network: Network, chosen: set[str], *, per_head: bool) -> dict[int, list[str]]:
     """Parameters by the number of equal parts along the first dimension that their blocks are."""
-    found: dict[int, list[str]] = {}
+    by_parts: dict[int, list[str]] = {}
     for name in sorted(chosen):
         blocks = [block for block in network.blocks if block.parameter == name]
         headed = any(".head " in block.name or "[head " in block.name for block in blocks)
         if len(blocks) > 1 and headed is per_head and _equal_rows(blocks):
-            found.setdefault(len(blocks), []).append(name)
-    return found
+            by_parts.setdefault(len(blocks), []).append(name)
+    return by_parts
 
 
 def _equal_rows(blocks: Sequence[Block]) -> bool:

@@ -166,7 +166,7 @@ def test_one_sample_of_many_tells_no_kind(tmp_path: Path) -> None:
         extra += directions(step, additive(signal, replicas=8, generator=generator))
     finding = noise(write(tmp_path, {}, extra=extra))
     assert rows(finding)["a.weight"].kind is Kind.UNDECIDED
-    assert "kind of noise could be told" not in finding.statement
+    assert "kind of noise could be determined" not in finding.statement
 
 
 @pytest.mark.parametrize("samples", [1, 5])

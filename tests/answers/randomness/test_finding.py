@@ -333,7 +333,7 @@ def test_beside_weights_that_were_nearly_zero_nothing_is_wide(tmp_path: Path) ->
     assert finding.rows[0].width is None
     assert "nearly zero" in str(finding.rows[0].width_reason)
     assert "times that at step" not in finding.statement
-    assert "Width of the bulk not told" in " ".join(finding.limits)
+    assert "Width of the bulk not given" in " ".join(finding.limits)
     start = np.full(48, 0.5)
     finding = randomness(ends(tmp_path / "orthogonal", start, eigenvalues()), replicates=19)
     assert finding.rows[0].width is None

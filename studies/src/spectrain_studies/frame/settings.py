@@ -1,4 +1,4 @@
-"""Change single settings of a configuration, by dotted name."""
+"""Change individual settings of a configuration, by dotted name."""
 
 from __future__ import annotations
 
