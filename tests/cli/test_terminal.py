@@ -19,6 +19,7 @@ from spectrain.cli.main import main
 from spectrain.cli.terminal import show_fitted
 from spectrain.core import Role
 from spectrain.records import Run, open_run
+from support.looked_at import compare
 from support.synthetic_run import Recipe, make_block, write_run
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -49,16 +50,6 @@ ROWS = [
 ]
 
 
-def compare_snapshot(name: str, printed: str) -> None:
-    """The printed text is what was looked at once; to look again, delete the file."""
-    file = SNAPSHOTS / f"{name}.txt"
-    printed = "\n".join(line.rstrip() for line in printed.splitlines()) + "\n"
-    if not file.exists():
-        file.write_text(printed, "utf-8")
-        pytest.fail(f"{file} was written: look at it")
-    assert printed == file.read_text("utf-8")
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 def test_answers_and_tables_fit(width: int, capsys: Any, monkeypatch: Any) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
@@ -67,7 +58,7 @@ def test_answers_and_tables_fit(width: int, capsys: Any, monkeypatch: Any) -> No
     show_fitted("block", COLUMNS, ROWS, numbers=COLUMNS[2:], last=("method", "role"))
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= width
-    compare_snapshot(f"answers-{width}", printed)
+    compare(SNAPSHOTS / f"answers-{width}.txt", printed)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -229,6 +229,36 @@ def test_no_chart_hangs_over_what_is_below_it(page, width):
     page.set_viewport_size({"width": 1400, "height": 900})
 
 
+CROWDED = """
+() => {
+  const texts = [...document.querySelectorAll("#loss-chart .annotation-text")];
+  const boxes = texts.map((text) => [text.textContent, text.getBoundingClientRect()]);
+  const over = (one, two) => one.left < two.right && two.left < one.right
+    && one.top < two.bottom - 2 && two.top < one.bottom - 2;
+  return boxes.flatMap(([a, one], i) => boxes.slice(i + 1)
+    .filter(([, two]) => over(one, two)).map(([b]) => `${a} on ${b}`));
+}
+"""
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+def test_numbers_of_early_events_leave_the_title_of_the_loss_alone(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate(
+        """() => {
+          const first = data.milestones.length;
+          data.milestones.push({ step: 30, kind: "warm-up ended", text: "at 3 % of the run" });
+          drawLoss();
+          data.milestones.length = first;
+        }"""
+    )
+    page.wait_for_timeout(300)
+    crowded = page.evaluate(CROWDED)
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.evaluate("drawLoss()")
+    assert crowded == []
+
+
 OVERFLOWING = """
 (width) => [...document.querySelectorAll("main *, header *")].filter((element) => {
   const box = element.getBoundingClientRect();

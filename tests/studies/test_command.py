@@ -36,6 +36,21 @@ def test_run_as_json_with_another_setting(tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("toy")
+def test_a_run_goes_into_a_ledger(tmp_path, capsys):
+    ledger = tmp_path / "toy.json"
+    arguments = ["--out", str(tmp_path), "--workers", "1", "--ledger", str(ledger)]
+    assert main(["study", "run", "toy", *arguments]) == 0
+    assert len(json.loads(ledger.read_text())["claims"]) == 2
+    again = ["--claim", "above-zero", "--set", "seeds=5", *arguments]
+    assert main(["study", "run", "toy", *again]) == 0
+    told = [row.get("settings") for row in json.loads(ledger.read_text())["claims"]]
+    assert told == [{"seeds": 5}, None]
+    ledger.write_text(json.dumps(json.loads(ledger.read_text()) | {"scale": "paper"}))
+    assert main(["study", "run", "toy", *again]) == 2
+    assert "holds toy at scale paper" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("toy")
 def test_an_incomplete_answer_has_another_status(tmp_path, capsys):
     assert main(["study", "run", "broken", "--out", str(tmp_path), "--workers", "1"]) == 1
     assert "no ink" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from json import dumps
+from json import dumps, loads
 from os import cpu_count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,7 +13,7 @@ from spectrain.cli.terminal import console, plain, table, verdict, working
 from spectrain.core import InputError
 
 if TYPE_CHECKING:
-    from spectrain_studies.frame import StudyResult
+    from spectrain_studies.frame import Study, StudyResult
 
 INCOMPLETE = 1
 
@@ -29,6 +29,7 @@ def run(
     workers: int | None = None,
     backend: str = "loky",
     fresh: bool = False,
+    ledger: Path | None = None,
     json: bool = False,
 ) -> int:
     """List the claims of the source documents, or put them to the test.
@@ -46,6 +47,7 @@ def run(
         workers: processes; as many as cores if not given.
         backend: joblib's back end: `loky`, `ray` or `dask`.
         fresh: forget earlier outcomes.
+        ledger: put what was found into this file, in the place of what it has of these claims.
         json: print JSON.
     """
     from spectrain_studies import STUDIES, load_study
@@ -68,11 +70,27 @@ def run(
         backend=backend,
         fresh=fresh,
     )
+    if ledger is not None:
+        _enter(ledger, result, study)
     if json:
         print(dumps(result.to_dict(), allow_nan=False, indent=1))
     else:
         _show(result)
     return INCOMPLETE if result.problems else 0
+
+
+def _enter(ledger: Path, result: StudyResult, study: Study[Any]) -> None:
+    """Change the rows of these claims in a ledger, or make one."""
+    from spectrain_studies.frame.rerun import entered
+
+    run = result.to_dict()
+    kept = loads(ledger.read_text("utf-8")) if ledger.exists() else run
+    if (kept["study"], kept["scale"]) != (run["study"], run["scale"]):
+        raise InputError(
+            f"{str(ledger)!r} holds {kept['study']} at scale {kept['scale']}",
+            remedy="name the ledger of this study and scale",
+        )
+    ledger.write_text(dumps(entered(kept, run, study), allow_nan=False, indent=1) + "\n", "utf-8")
 
 
 def _fetch(name: str | None) -> int:

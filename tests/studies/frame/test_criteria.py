@@ -14,7 +14,9 @@ from spectrain_studies.frame import (
     Differs,
     Measured,
     Near,
+    Negative,
     OnEvery,
+    Positive,
     Skill,
     Untestable,
     Verdict,
@@ -55,6 +57,14 @@ SURE = symmetric(1.0, 0.01, replicas=5)
         (Differs(equal=0.1), symmetric(-1.0, 0.01, replicas=5), "holds"),
         (Differs(equal=0.1), symmetric(0.0, 0.01, replicas=5), "fails"),
         (Differs(equal=0.01), symmetric(0.0, 0.01, replicas=5), "undecided"),
+        (Positive(counts=0.1), SURE, "holds"),
+        (Positive(counts=0.1), symmetric(0.0, 0.01, replicas=5), "fails"),
+        (Positive(counts=0.1), symmetric(-1.0, 0.01, replicas=5), "fails"),
+        (Positive(counts=0.01), symmetric(0.0, 0.01, replicas=5), "undecided"),
+        (Negative(counts=0.1), symmetric(-1.0, 0.01, replicas=5), "holds"),
+        (Negative(counts=0.1), symmetric(0.0, 0.01, replicas=5), "fails"),
+        (Negative(counts=0.1), SURE, "fails"),
+        (Negative(counts=0.01), symmetric(0.0, 0.01, replicas=5), "undecided"),
         (Always(), 0.04, "holds"),
         (Always(), 0.06, "fails"),
         (Always(), symmetric(0.05, 0.01, replicas=5), "undecided"),
@@ -101,6 +111,8 @@ PROBES = [
         (Below(0.5), [Above(0.5), Below(0.4), Below(-0.5), Near(0.5, 0.1), Skill()]),
         (Within(-0.5, 0.5), [Within(-0.5, 0.6), Within(-0.6, 0.5), Below(0.5), Above(-0.5)]),
         (Differs(equal=0.2), [Differs(equal=0.3), Above(0.0), Below(0.0), Within(-0.2, 0.2)]),
+        (Positive(counts=0.2), [Positive(counts=0.3), Above(0.0), Differs(equal=0.2)]),
+        (Negative(counts=0.2), [Negative(counts=0.3), Below(0.0), Positive(counts=0.2)]),
         (Always(0.05), [Always(0.1), Always(0.0), Above(0.05)]),
         (Skill(), [Below(0.0), Above(0.1), Above(0.0)]),
     ],
@@ -177,7 +189,10 @@ def test_many_parts_do_not_refute_a_true_claim_by_chance():
     assert OnEvery("layer", Above(0.0)).judge({str(i): edge for i in range(12)}).verdict != "fails"
 
 
-@pytest.mark.parametrize("criterion", [Above(2.0), Within(-1, 1), Differs(equal=0.1), Near(5, 1)])
+@pytest.mark.parametrize(
+    "criterion",
+    [Above(2.0), Within(-1, 1), Differs(equal=0.1), Near(5, 1), Positive(0.1), Negative(0.1)],
+)
 def test_chance_errs_as_often_as_intervals_do(criterion):
     found = chance(criterion, seeds=6)
     assert found.sound
@@ -222,6 +237,9 @@ def test_direct_calls_are_the_criteria():
     assert below(0.5, 1.0).verdict == Below(1.0).judge(0.5).verdict
 
 
-@pytest.mark.parametrize("leaf", [Above(0.02), Below(-3.0), Within(0.9, 1.1), Differs(equal=0.1)])
+@pytest.mark.parametrize(
+    "leaf",
+    [Above(0.02), Below(-3.0), Within(0.9, 1.1), Differs(equal=0.1), Positive(0.1), Negative(0.1)],
+)
 def test_what_chance_gives_does_not_depend_on_where_limits_lie(leaf):
     assert _rates(leaf, 5, 2, 0.95) == _rates(_canonical(leaf), 5, 2, 0.95)

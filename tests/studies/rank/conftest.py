@@ -69,6 +69,7 @@ def tiny(tasks: dict[str, Task]) -> RankConfig:
         deep=replace(tasks["gpt"], layers=3),
         training=Training(steps=6, samples=6, seeds=2, tuning_seeds=1, sizes=(1e-3, 1e-2)),
         image_seeds=2,
+        mlp_seeds=2,
         probing=Probing(
             seeds=2,
             steps=4,

@@ -106,6 +106,8 @@ def test_the_best_size_is_the_vertex_or_an_end() -> None:
     assert best_size([1.0, 2.0, 4.0], np.array([3.0, 2.0, 3.0])) == pytest.approx(2.0)
     assert best_size([1.0, 2.0, 4.0], np.array([1.0, 2.0, 3.0])) == 1.0
     assert best_size([1.0, 2.0, 4.0], np.array([3.0, 2.0, np.inf])) == 2.0
+    assert best_size([0.0, 2.0, 4.0], np.array([3.0, 2.0, 4.0])) == 2.0
+    assert best_size([0.0, 2.0, 4.0], np.array([1.0, 2.0, 4.0])) == 0.0
 
 
 def test_resetting_a_block_that_did_not_learn_costs_nothing(tiny) -> None:

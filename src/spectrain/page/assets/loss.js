@@ -10,6 +10,9 @@ function drawLoss() {
   const panels = [{ curves: losses, title: "loss", share: 3, marks: data.sampled }, { curves: rates, title: "learning rate", share: 1 }, { curves: norms, title: "gradient norm", share: 1.2 }].filter((panel) => panel.curves.length);
   const whole = panels.reduce((sum, panel) => sum + panel.share, 0), gap = 0.075;
   const traces = [], axes = {}, annotations = [];
+  const [from, to] = shownSteps();
+  const events = data.milestones.map((mark, i) => ({ ...mark, number: i + 1 })).filter(({ step }) => step >= from && step <= to);
+  const line = events.length ? 14 : 0; // the events' numbers stand between the first title and its panel
   let top = 1;
   panels.forEach(({ curves, title, share, marks }, i) => {
     const name = i ? `y${i + 1}` : "y", bottom = i === panels.length - 1 ? 0 : top - share / whole;
@@ -23,17 +26,15 @@ function drawLoss() {
       ...(log ? { dtick: 1, exponentformat: "power" } : { tickformat: i && high < 1e-2 ? ".1~e" : "" }),
     };
     annotations.push({
-      text: title, x: 0, xref: "paper", xanchor: "left", xshift: 14, y: top - (i ? gap : 0), yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 12, color: color("ink") },
+      text: title, x: 0, xref: "paper", xanchor: "left", xshift: 14, y: top - (i ? gap : 0), yref: "paper", yanchor: "bottom", yshift: i ? 0 : line, showarrow: false, font: { size: 12, color: color("ink") },
     });
     top = bottom;
   });
   if (losses.length > 1) annotations.push(...endLabels(losses, 0, 1, false));
-  const [from, to] = shownSteps();
-  const marks = data.milestones.map((mark, i) => ({ ...mark, number: i + 1 })).filter(({ step }) => step >= from && step <= to);
   show("loss-chart", traces, {
-    margin: { l: 52, r: 12, t: 22, b: 44 }, xaxis: { ...stepAxis(), anchor: panels.length > 1 ? `y${panels.length}` : "y" }, ...axes,
-    shapes: marks.map(({ step }) => ({ type: "line", x0: place(step), x1: place(step), y0: 0, y1: 1, yref: "paper", line: { color: color("faint"), width: 1, dash: "dot" } })),
-    annotations: [...annotations, ...marks.map(({ step, kind, number, text: words }) => ({
+    margin: { l: 52, r: 12, t: 22 + line, b: 44 }, xaxis: { ...stepAxis(), anchor: panels.length > 1 ? `y${panels.length}` : "y" }, ...axes,
+    shapes: events.map(({ step }) => ({ type: "line", x0: place(step), x1: place(step), y0: 0, y1: 1, yref: "paper", line: { color: color("faint"), width: 1, dash: "dot" } })),
+    annotations: [...annotations, ...events.map(({ step, kind, number, text: words }) => ({
       text: String(number), hovertext: `${text(kind)}, step ${step.toLocaleString("en")}<br>${text(words)}`, x: scale() === "log" ? Math.log10(place(step)) : place(step), y: 1, yref: "paper", yanchor: "bottom",
       showarrow: false, font: { size: 11.5, color: color("ink") },
     }))],

@@ -100,7 +100,9 @@ class Layered:
         steps: of gradient descent along which one-step decreases are measured.
         sizes: widths and lengths of the attention whose derivative is bounded.
         draws: random matrices and scalars on which an inequality is tried.
-        seeds: repetitions, from 0; four times as many of attention.
+        seeds: repetitions, from 0.
+        sample_seeds: the same where n varies.
+        attention_seeds: of attention.
     """
 
     depths: tuple[int, ...] = (1, 2, 3, 4)
@@ -112,6 +114,8 @@ class Layered:
     sizes: tuple[int, ...] = (32, 64, 128, 256)
     draws: int = 2000
     seeds: int = 5
+    sample_seeds: int = 12
+    attention_seeds: int = 80
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,8 @@ QUICK = Theory(
         sizes=(16, 32, 64),
         draws=300,
         seeds=3,
+        sample_seeds=3,
+        attention_seeds=12,
     ),
     spike=Spike(widths=(64, 128, 256), seeds=5),
 )

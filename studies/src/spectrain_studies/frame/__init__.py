@@ -21,6 +21,7 @@ from spectrain_studies.frame.execute import execute
 from spectrain_studies.frame.experiment import Experiment, Result, Results
 from spectrain_studies.frame.judgement import Judgement, Verdict, undecided, untestable
 from spectrain_studies.frame.ledger import StudyResult
+from spectrain_studies.frame.margins import Negative, Positive
 from spectrain_studies.frame.measured import Found, Measured, Untestable, unsettle
 from spectrain_studies.frame.planted import near, planted
 from spectrain_studies.frame.settings import override
@@ -40,9 +41,11 @@ __all__ = [
     "Judgement",
     "Measured",
     "Near",
+    "Negative",
     "OnEvery",
     "Outcome",
     "Planted",
+    "Positive",
     "Result",
     "Results",
     "Skill",

@@ -24,6 +24,7 @@ from spectrain_studies.frame.criteria import (
     Within,
 )
 from spectrain_studies.frame.judgement import Verdict
+from spectrain_studies.frame.margins import Negative, Positive
 from spectrain_studies.frame.statistics import LEVEL
 from spectrain_studies.frame.study import Claim
 
@@ -102,6 +103,10 @@ def _canonical(leaf: Simple) -> Simple:
     match leaf:
         case Differs():
             return Differs(1.0)
+        case Negative():
+            return Negative(1.0)
+        case Positive():
+            return Positive(1.0)
         case Skill():
             return leaf
         case Within(low, high) if high == inf:

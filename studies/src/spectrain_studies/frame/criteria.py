@@ -110,7 +110,7 @@ class Within(Simple):
     unit: str = ""
 
     def __str__(self) -> str:
-        return f"between {self.low:g} and {self.high:g}{_unit(self.unit)}"
+        return f"between {self.low:g} and {self.high:g}{unit_of(self.unit)}"
 
     def verdict(self, low: float, high: float) -> Verdict:
         """By where the interval lies."""
@@ -142,7 +142,7 @@ class Above(Within):
         super().__init__(limit, inf, unit)
 
     def __str__(self) -> str:
-        return f"above {self.low:g}{_unit(self.unit)}"
+        return f"above {self.low:g}{unit_of(self.unit)}"
 
 
 class Below(Within):
@@ -159,7 +159,7 @@ class Below(Within):
         super().__init__(-inf, limit, unit)
 
     def __str__(self) -> str:
-        return f"below {self.high:g}{_unit(self.unit)}"
+        return f"below {self.high:g}{unit_of(self.unit)}"
 
 
 class Near(Within):
@@ -177,7 +177,7 @@ class Near(Within):
 
     def __str__(self) -> str:
         middle, reach = (self.low + self.high) / 2, (self.high - self.low) / 2
-        return f"{middle:g} ± {reach:g}{_unit(self.unit)}"
+        return f"{middle:g} ± {reach:g}{unit_of(self.unit)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class Differs(Simple):
     unit: str = ""
 
     def __str__(self) -> str:
-        return f"other than 0; fails within ±{self.equal:g}{_unit(self.unit)}"
+        return f"other than 0; fails within ±{self.equal:g}{unit_of(self.unit)}"
 
     def verdict(self, low: float, high: float) -> Verdict:
         """By whether the interval holds 0, or lies close to it."""
@@ -258,5 +258,6 @@ class Skill(Within):
         return Verdict.HOLDS if low > 0 else Verdict.FAILS if high <= 0 else Verdict.UNDECIDED
 
 
-def _unit(unit: str) -> str:
+def unit_of(unit: str) -> str:
+    """A unit as it follows a number; nothing for none."""
     return f" {unit}" if unit else ""

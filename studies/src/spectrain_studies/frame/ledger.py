@@ -168,18 +168,34 @@ def _table(rows: Sequence[Row]) -> str:
         words = (cell(row[key]) for key in ("reading", "statistic"))
         tail = f"{measured(row)} | {safe(row['criterion'])} | `{row['id']}`"
         lines.append(f"| **{row['verdict']}** | {' | '.join(words)} | {tail} |")
-    notes = dict.fromkeys(safe(row["note"]) for row in rows if row["note"])
+    notes = dict.fromkeys(note for row in rows if (note := _note(row)))
     return "\n".join([*lines, "", *(f"{note}.\n" for note in notes)])
 
 
 def _entry(row: Mapping[str, Any]) -> str:
     seeds = "" if row["seeds"] is None else f", {row['seeds']} seeds"
-    note = f" {safe(row['note'])}" if row["note"] else ""
+    note = f" {told}" if (told := _note(row)) else ""
     return (
         f"**{row['verdict']}** `{row['id']}` ({safe(row['source'])})\n"
         f": {safe(row['statement'])}.\\\n  *{safe(row['statistic'])}: {measured(row)}{seeds}; "
         f"criterion: {safe(row['criterion'])}.*{note}\n"
     )
+
+
+def _note(row: Row) -> str:
+    """What a reader must know besides: the note, and settings that were not those of the ledger."""
+    settings = ", ".join(f"{name} = {_short(value)}" for name, value in _settings(row).items())
+    run_at = f"Run at {safe(settings)}" if settings else ""
+    return ". ".join(filter(None, (safe(row["note"]), run_at)))
+
+
+def _settings(row: Row) -> Mapping[str, Any]:
+    told: Mapping[str, Any] = row.get("settings", {})
+    return told
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def measured(row: Mapping[str, Any]) -> str:

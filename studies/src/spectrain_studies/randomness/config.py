@@ -77,6 +77,7 @@ class LinearConfig:
         runs: students a point.
         updates: where positive, so many, else ``settle``/α of them.
         base: (α, |B|, ε) around which each is swept.
+        small_rates: further α, below those of the document.
     """
 
     runs: int = 3000
@@ -86,6 +87,7 @@ class LinearConfig:
     batches: tuple[int, ...] = (4, 8, 16, 32, 64)
     rates: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
     noises: tuple[float, ...] = (0.05, 0.06, 0.07, 0.08, 0.09, 0.1)
+    small_rates: tuple[float, ...] = (0.02, 0.04, 0.06, 0.08)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ PAPER = Config(
         snapshots=4,
         equal=((0.05, 8), (0.2, 32), (0.4, 64), (0.8, 128)),
         course_runs=150,
-        ratios=(0.00625, 0.0125, 0.025),
+        ratios=(0.0015625, 0.003125, 0.00625, 0.0125, 0.025),
         generalisation_runs=100,
         noise_runs=10_000,
     ),
@@ -221,7 +223,12 @@ QUICK = Config(
     ),
     mode=replace(DOCUMENT.mode, runs=4000),
     linear=replace(
-        PAPER.linear, runs=1000, batches=(4, 16, 64), rates=(0.1, 0.5), noises=(0.05, 0.1)
+        PAPER.linear,
+        runs=1000,
+        batches=(4, 16, 64),
+        rates=(0.1, 0.5),
+        noises=(0.05, 0.1),
+        small_rates=(0.02,),
     ),
     image=replace(
         DOCUMENT.image,

@@ -47,14 +47,15 @@ class Training:
         samples: steps at which spectra and held-out losses are taken.
         seeds: of the runs that are compared.
         tuning_seeds: of the sweep; others than those.
-        sizes: the sweep: root mean square of an entry of the first step, the same for every arm.
+        sizes: the sweep: root mean square of an entry of the first step, the same for every arm; 0
+            stands still.
     """
 
     steps: int = 60
     samples: int = 9
-    seeds: int = 12
+    seeds: int = 60
     tuning_seeds: int = 2
-    sizes: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+    sizes: tuple[float, ...] = (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,9 @@ class RankConfig:
     Attributes:
         models: names of the models that are trained, of the three below.
         deep: the GPT on which trends with depth are sought.
-        image_seeds: runs that are compared on the models that learn images, whose differences are
-            a tenth of the GPT's; there ``training.seeds``.
+        image_seeds: runs that are compared on models that learn images; on a GPT
+            ``training.seeds``.
+        mlp_seeds: the same on the MLP, where differences are the smallest.
         health: set-ups of many kinds, on which AdamW and Muon are compared.
     """
 
@@ -120,6 +122,7 @@ class RankConfig:
     interventions: Interventions = Interventions()
     probing: Probing = Probing()
     image_seeds: int = 64
+    mlp_seeds: int = 250
     health: HealthPlan = field(default_factory=HealthPlan)
 
     def tasks(self) -> list[Task]:
@@ -131,7 +134,9 @@ class RankConfig:
         """How arms are trained on a task."""
         if task.kind == "gpt":
             return self.training
-        return replace(self.training, seeds=self.image_seeds)
+        return replace(
+            self.training, seeds=self.mlp_seeds if task.kind == "mlp" else self.image_seeds
+        )
 
 
 PAPER = RankConfig()
@@ -145,6 +150,7 @@ QUICK = RankConfig(
         steps=30, samples=10, seeds=3, tuning_seeds=1, sizes=(1e-3, 3e-3, 1e-2, 3e-2)
     ),
     image_seeds=3,
+    mlp_seeds=3,
     probing=Probing(seeds=3, steps=30, stages=(0.1, 1.0), iterations=(1, 5, 10), lengths=8),
     health=HealthPlan(
         shapes=((1, 24, 16), (2, 16, 32)), steps=40, sizes=(3e-3, 1e-2, 3e-2, 1e-1), seeds=2

@@ -40,8 +40,9 @@ def run_arm(case: ArmCase) -> Outcome:
 
     Returns:
         ``size`` that was best, ``sweep`` (size × tuning seed: final held-out loss), ``edge`` if the
-        best size is at an end of the sweep, ``names`` of the matrices and ``hidden`` among them,
-        ``full`` ranks, and the arrays of :class:`spectrain_studies.rank.train.Trace`.
+        best size is at an end of the sweep (see :func:`at_an_end`), ``names`` of the matrices and
+        ``hidden`` among them, ``full`` ranks, and the arrays of
+        :class:`spectrain_studies.rank.train.Trace`.
     """
     arm, plan = ARMS[case.arm], case.training
     sizes = torch.tensor(plan.sizes)
@@ -66,7 +67,7 @@ def run_arm(case: ArmCase) -> Outcome:
     return {
         "size": size,
         "sweep": sweep,
-        "edge": bool(np.argmin(sweep.mean(1)) in (0, len(sizes) - 1)),
+        "edge": at_an_end(plan.sizes, sweep.mean(1)),
         "names": np.array(stack.matrices),
         "hidden": np.array([name in stack.hidden for name in stack.matrices]),
         "full": np.array([min(stack.parameters[n].flatten(2).shape[1:]) for n in stack.matrices]),
@@ -77,19 +78,32 @@ def run_arm(case: ArmCase) -> Outcome:
 def best_size(sizes: Sequence[float], losses: np.ndarray) -> float:
     """The size of least loss: the vertex of the parabola in log size through it and its neighbours.
 
-    At an end of the sweep, or beside a run that diverged, the size itself.
+    At an end of the sweep, beside a size of 0 or beside a run that diverged, the size itself.
 
     Example:
         >>> round(best_size([0.1, 1.0, 10.0], np.array([2.0, 1.0, 2.0])), 6)
         1.0
     """
     best = int(np.argmin(losses))
-    if best in (0, len(sizes) - 1) or not np.isfinite(losses[best - 1 : best + 2]).all():
+    beside = losses[best - 1 : best + 2]
+    if best in (0, len(sizes) - 1) or sizes[best - 1] == 0 or not np.isfinite(beside).all():
         return float(sizes[best])
     logs = np.log(np.asarray(sizes[best - 1 : best + 2]))
-    curvature, slope, _ = np.polyfit(logs, losses[best - 1 : best + 2], 2)
+    curvature, slope, _ = np.polyfit(logs, beside, 2)
     vertex = np.clip(-slope / (2 * curvature), logs[0], logs[-1]) if curvature > 0 else logs[1]
     return float(np.exp(vertex))
+
+
+def at_an_end(sizes: Sequence[float], losses: np.ndarray) -> bool:
+    """Whether sizes beyond the sweep could do better: none does beyond 0, which stands still.
+
+    Example:
+        >>> losses = np.array([1.0, 2.0, 3.0])
+        >>> at_an_end([1e-4, 1e-3, 1e-2], losses), at_an_end([0.0, 1e-3, 1e-2], losses)
+        (True, False)
+    """
+    best = int(np.argmin(losses))
+    return best == len(sizes) - 1 or (best == 0 and sizes[0] > 0)
 
 
 def cases(config: RankConfig, arms: Sequence[Arm]) -> list[ArmCase]:

@@ -7,7 +7,15 @@ from typing import Any
 
 import torch
 
-from spectrain_studies.frame import Above, Below, Criterion, OnEvery, Planted, Results
+from spectrain_studies.frame import (
+    Below,
+    Criterion,
+    Negative,
+    OnEvery,
+    Planted,
+    Positive,
+    Results,
+)
 from spectrain_studies.rank.config import RankConfig
 from spectrain_studies.rank.learning import ArmCase
 
@@ -18,8 +26,10 @@ GAP, NOISE = 0.1, 0.02
 def planted_losses(criterion: Criterion, arm: str, base: str) -> Planted | None:
     """An arm that ends above or below its base, as a one-sided criterion wants it or not."""
     match criterion:
-        case OnEvery(_, Above(low=limit)):
-            sign = 1.0
+        case OnEvery(_, Negative()):
+            limit, sign = 0.0, -1.0
+        case OnEvery(_, Positive()):
+            limit, sign = 0.0, 1.0
         case OnEvery(_, Below(high=limit)):
             sign = -1.0
         case _:

@@ -18,6 +18,8 @@ LOSS = (
     "final held-out loss in nats, each arm at its own best step size of one sweep, paired over "
     "seeds"
 )
+EQUAL_LOSS = 0.01
+"""Nats: a difference of final losses that lies within is none."""
 T = TypeVar("T")
 
 

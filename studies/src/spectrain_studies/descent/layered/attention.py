@@ -109,7 +109,7 @@ def _attention(config: Config) -> Sequence[Attention]:
     layered = config.theory.layered
     return [
         Attention(kind, size, seed)
-        for kind, seeds in (("gaussian", 4 * layered.seeds), ("torn", 1))
+        for kind, seeds in (("gaussian", layered.attention_seeds), ("torn", 1))
         for size in layered.sizes
         for seed in range(seeds)
     ]

@@ -291,16 +291,20 @@ def quadratic_form(loss: Callable[..., Tensor], weights: Weights, direction: Wei
 
 def _networks(config: Config) -> Sequence[Network]:
     layered = config.theory.layered
-    shapes = [(depth, layered.samples[0], scale) for depth in layered.depths for scale in SCALES]
-    longer = [(2, count, 1.0) for count in layered.samples]
+    shapes = [
+        (depth, layered.samples[0], scale, layered.seeds)
+        for depth in layered.depths
+        for scale in SCALES
+    ]
+    longer = [(2, count, 1.0, layered.sample_seeds) for count in layered.samples]
     search = layered.directions, layered.rounds
     return list(
         dict.fromkeys(
             Network(activation, loss, depth, layered.width, samples, scale, *search, seed)
             for activation in SMOOTH
             for loss in LOSSES
-            for depth, samples, scale in [*shapes, *longer]
-            for seed in range(layered.seeds)
+            for depth, samples, scale, seeds in [*shapes, *longer]
+            for seed in range(seeds)
         )
     )
 

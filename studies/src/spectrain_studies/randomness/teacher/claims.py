@@ -23,6 +23,9 @@ from spectrain_studies.randomness.teacher.experiment import LINEAR, LinearCase
 
 MODEL = "slide “Applications and implications” (teacher-student model)"
 RUNS = 2000
+SLOW = 0.1
+"""α up to which √(α/|B|) is taken to be meant: theory has α/(1 − α/2), whose root is 2.6 % larger
+there, and 15 % at the document's largest, 0.5."""
 
 
 def _gaps(result: Result) -> np.ndarray:
@@ -56,15 +59,21 @@ def _world(level: Callable[[LinearCase], float], loss: float = 1.0, *, repel: bo
     "teacher-student-law",
     source=MODEL,
     statement="⟨S⟩ ∝ √((α/|B|)A), A = ε²",
-    statistic="exponent of ⟨S⟩ against (α/|B|)A over all points",
+    statistic=f"exponent of ⟨S⟩ against (α/|B|)A over all points with α ≤ {SLOW}",
     criterion=Near(0.5, 0.03),
     needs=(LINEAR,),
     planted=planted(LINEAR, _world(lambda c: _drive(c) ** 0.5), _world(lambda c: _drive(c) ** 0.9)),
 )
 def law(config: Config, linear: Results) -> Measured:
-    drives = [_drive(result.case) for result in linear]
-    found = weighted_log_slope(drives, [over_seeds(_gaps(result)) for result in linear])
-    return Measured(found, seeds=linear[0].case.runs)
+    """Beyond, a finite rate widens the law, which no number of runs takes away."""
+
+    def exponent(chosen: list[Result]) -> Estimate:
+        drives = [_drive(result.case) for result in chosen]
+        return weighted_log_slope(drives, [over_seeds(_gaps(result)) for result in chosen])
+
+    slow = exponent([result for result in linear if result.case.rate <= SLOW])
+    told = {"at all rates": exponent([*linear]).value}
+    return Measured(slow, seeds=linear[0].case.runs, details=told)
 
 
 @STUDY.claim(

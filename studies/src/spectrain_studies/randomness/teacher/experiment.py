@@ -32,6 +32,7 @@ def linear_cases(config: Config) -> list[LinearCase]:
     rate, batch, noise = one.base
     points = [(rate, b, noise) for b in one.batches]
     points += [(r, batch, noise) for r in one.rates] + [(rate, batch, e) for e in one.noises]
+    points += [(r, batch, noise) for r in one.small_rates]
     return [
         LinearCase(
             r, b, e, one.runs, one.updates or ceil(one.settle / r), warm=not one.updates, seed=index

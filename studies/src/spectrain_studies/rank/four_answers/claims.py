@@ -12,6 +12,7 @@ from spectrain_studies.rank.config import RankConfig
 from spectrain_studies.rank.interventions.claims import HELPS, HURTS, claim_of_loss
 from spectrain_studies.rank.learning import DYNAMICS, MOMENTUM_UPDATES
 from spectrain_studies.rank.statistics import (
+    EQUAL_LOSS,
     LOSS,
     change,
     final_loss,
@@ -26,8 +27,6 @@ from spectrain_studies.rank.study import STUDY
 
 CRITERIA = "Success criteria"
 MOVES = OnEvery("model", Differs(equal=float(np.log(1.02))))
-EQUAL_LOSS = 0.01
-"""Nats: a difference that lies within is none."""
 POWERS = {1.0: "sgd", 0.75: "flat-0.75", 0.5: "flat-0.5", 0.25: "flat-0.25", 0.0: "equal-frobenius"}
 """Arms of updates σᵖ at equal Frobenius norm, by p."""
 

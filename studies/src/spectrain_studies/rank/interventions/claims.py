@@ -13,20 +13,23 @@ from spectrain_studies.frame import (
     Criterion,
     Experiment,
     Measured,
+    Negative,
     OnEvery,
+    Positive,
     Results,
 )
 from spectrain_studies.rank.config import RankConfig
 from spectrain_studies.rank.interventions.experiment import REINFLATION
 from spectrain_studies.rank.learning import ADAM_UPDATES, AS_PRINTED, DYNAMICS, MOMENTUM_UPDATES
 from spectrain_studies.rank.planted import planted_losses
-from spectrain_studies.rank.statistics import LOSS, joined, loss_difference
+from spectrain_studies.rank.statistics import EQUAL_LOSS, LOSS, joined, loss_difference
 from spectrain_studies.rank.study import STUDY
 
 PREDICTED = "Experiment 3, hypothesis predictions"
 REACHING = f"{PREDICTED}, on what reaches the weights"
 IN_ADAMS_PLACE = f"{PREDICTED}, with momentum in Adam's place"
-HURTS, HELPS = OnEvery("model", Above(0, "nats")), OnEvery("model", Below(0, "nats"))
+MORE, LESS = Positive(EQUAL_LOSS, "nats"), Negative(EQUAL_LOSS, "nats")
+HURTS, HELPS = OnEvery("model", MORE), OnEvery("model", LESS)
 
 Needs = tuple[Experiment[RankConfig], ...]
 
@@ -76,7 +79,7 @@ def claim_of_less(
         source=source,
         statement=statement,
         statistic=f"{what}: {LOSS}",
-        criterion=OnEvery("model", AllOf({helped: Below(0), behind: Above(0)})),
+        criterion=OnEvery("model", AllOf({helped: LESS, behind: MORE})),
         needs=needs,
     )
     def differences(config: RankConfig, *groups: Results) -> dict[str, Any]:
