@@ -28,7 +28,7 @@ def test_a_run_in_peace_has_none(tmp_path: Path) -> None:
 def test_what_is_not_finite_comes_first(tmp_path: Path) -> None:
     first, second = write(tmp_path, [1.0, math.nan], {"finished": False, "error": "ValueError"})
     assert first.startswith("The logged loss is not finite (NaN or infinite) at step 1")
-    assert second.startswith("The run ended by an exception (ValueError)")
+    assert second.startswith("The run ended with an exception (ValueError)")
 
 
 def test_a_run_that_is_not_over_says_when_it_last_spoke(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from spectrain.core import InputError
 from spectrain.monitor import budget
 from spectrain.monitor import schedule as schedules
+from spectrain.monitor.account import Account
 from spectrain.monitor.budget import earned
 from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.schedule import AIM, FREE, FREE_STEPS, MOST_STEPS, UNNOTICED, Schedule
@@ -223,7 +225,7 @@ def test_nothing_timed_is_no_overhead() -> None:
         ({"length": 0}, "steps is 0; pass the run's length"),
     ],
 )
-def test_bad_settings(settings: dict[str, float], message: str) -> None:
+def test_bad_settings(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Schedule(**settings)
 
@@ -324,3 +326,15 @@ def test_a_schedule_that_forgets_its_debt_is_caught(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Schedule, "allowance", property(lambda schedule: 1e9))
     with pytest.raises(AssertionError):
         keeps_the_budget()
+
+
+def test_prices_follow_what_was_paid_last() -> None:
+    """The first reading replaces the guess, each later one counts half."""
+    account = Account(factor=4.0)
+    assert account.price(2.0) == 8.0
+    account.book(1.0, work=0.0)  # nothing was read: no price is met
+    assert (account.factor, account.seconds) == (4.0, 1.0)
+    account.book(6.0, work=2.0)
+    assert account.factor == 3.0
+    account.book(2.0, work=2.0)
+    assert (account.factor, account.seconds) == (2.0, 9.0)

@@ -31,7 +31,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantedRun:
-    """A kind of training whose truth is known, of which a claim is true or is not.
+    """A kind of training whose truth is known, for which a claim is true or false.
 
     Attributes:
         name: of the kind; runs of one name are trained alike, and may differ in their claim.
@@ -43,8 +43,8 @@ class PlantedRun:
         steps: of the training.
         every: steps between two samples.
         microbatches: accumulated before each step.
-        optimizer: made from the parameters, in the order of ``shapes``; several where they share
-            them among themselves.
+        optimizer: made from the parameters, in the order of ``shapes``; several where each steps
+            some of them.
         measures: to record, as patterns; all if not given.
     """
 

@@ -1,4 +1,4 @@
-"""Ranks of the gradient's signal, where replicas tell how large its noise is."""
+"""Ranks of the gradient's signal, where replicas show how large its noise is."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from spectrain.records import Run
 AGREES = 2.0
 """Factor within which ‖S‖_F² of the corrected spectrum and of the replicas must agree.
 
-The correction takes the noise for white; where it is not, its large directions pass for signal and
-the energies part.
+The correction assumes white noise; where it is not, its large directions pass for signal and the
+energies disagree.
 """
 
 
 def read_denoised(run: Run, blocks: Sequence[Block]) -> Mapping[str, pl.DataFrame]:
-    """Nuclear and effective rank of the signal, by block, where they can be told.
+    """Nuclear and effective rank of the signal, by block, where they can be estimated.
 
     σ of the recorded gradient G, the mean of R replicas, are corrected for white noise of the
     variance that the replicas give, s² = ‖G‖_F² · (N/R)/(P + N/R)/(mn), where P is the energy of
@@ -40,16 +40,16 @@ def read_denoised(run: Run, blocks: Sequence[Block]) -> Mapping[str, pl.DataFram
         pl.col("reason").is_null(), pl.col("rank") == pl.col("rank").min()
     )
     joined = spectra.join(energies, on=["block", "step"]).sort("step")
-    found = {}
+    by_block = {}
     for (name,), rows in joined.group_by("block", maintain_order=True):
-        told = _told(rows, shapes[str(name)])
-        if told is not None:
-            found[str(name)] = told
-    return found
+        ranks = _signal_ranks(rows, shapes[str(name)])
+        if ranks is not None:
+            by_block[str(name)] = ranks
+    return by_block
 
 
-def _told(rows: pl.DataFrame, shape: tuple[int, int]) -> pl.DataFrame | None:
-    told, energies, expected = [], [], []
+def _signal_ranks(rows: pl.DataFrame, shape: tuple[int, int]) -> pl.DataFrame | None:
+    ranks, energies, expected = [], [], []
     wanted = rows.select("step", "values", "signal_power", "noise_power", "replicas")
     for step, values, signal_power, noise_power, replicas in wanted.iter_rows():
         noise = noise_power / replicas
@@ -63,11 +63,11 @@ def _told(rows: pl.DataFrame, shape: tuple[int, int]) -> pl.DataFrame | None:
         energies.append(float(signal @ signal) / energy)
         expected.append(signal_power / whole)
         if signal.any():
-            told.append((step, *_ranks(signal[signal > 0])))
-    if not told or not 1 / AGREES <= np.mean(energies) / max(np.mean(expected), 1e-9) <= AGREES:
+            ranks.append((step, *_ranks(signal[signal > 0])))
+    if not ranks or not 1 / AGREES <= np.mean(energies) / max(np.mean(expected), 1e-9) <= AGREES:
         return None
     names = ("step", "nuclear_rank", "effective_rank")
-    return pl.DataFrame(told, schema=names, orient="row")
+    return pl.DataFrame(ranks, schema=names, orient="row")
 
 
 def _ranks(signal: np.ndarray) -> tuple[float, float]:

@@ -35,7 +35,7 @@ def diagnose(
 def _answered(
     question: Question[Any, Any], run: Run, blocks: Sequence[Block] | None
 ) -> Finding[Any, Any]:
-    found = question.answer(run, blocks=blocks)
-    if found.sign is not Sign.NOT_ENOUGH_DATA or question.needs is None:
-        return found
-    return replace(found, action=sufficient(run, question.needs) or found.action)
+    finding = question.answer(run, blocks=blocks)
+    if finding.sign is not Sign.NOT_ENOUGH_DATA or question.needs is None:
+        return finding
+    return replace(finding, action=sufficient(run, question.needs) or finding.action)

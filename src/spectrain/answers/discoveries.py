@@ -24,6 +24,6 @@ def q_values(p_values: Sequence[float]) -> Float64[np.ndarray, " n"]:
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p)[::-1]
     scaled = p[order] * len(p) / np.arange(len(p), 0, -1)
-    found = np.empty_like(p)
-    found[order] = np.minimum.accumulate(scaled)
-    return np.minimum(found, 1.0)
+    unsorted = np.empty_like(p)
+    unsorted[order] = np.minimum.accumulate(scaled)
+    return np.minimum(unsorted, 1.0)

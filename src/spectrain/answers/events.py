@@ -1,4 +1,4 @@
-"""What a reader must know of a run before any answer."""
+"""What a reader must know about a run before any answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from spectrain.records import Run, State, first_not_finite
 
 
 def events(run: Run) -> tuple[str, ...]:
-    """Sentences on what befell a run, the gravest first; none where it ran to its end in peace.
+    """Sentences on what happened to a run, the gravest first; none where it ended as it should.
 
     Example:
         >>> import tempfile
@@ -16,10 +16,10 @@ def events(run: Run) -> tuple[str, ...]:
         ...     print(*events(open_run(folder)))
         No step was taken: the loop ended before its first one, or its optimizer was not watched.
     """
-    found = first_not_finite(run)
+    broken = first_not_finite(run)
     sentences = []
-    if found is not None:
-        text = str(found)
+    if broken is not None:
+        text = str(broken)
         sentences.append(f"{text[0].upper()}{text[1:]}; spectra say nothing from there on.")
     if run.summary.get("steps") == 0:
         sentences.append(
@@ -31,15 +31,15 @@ def events(run: Run) -> tuple[str, ...]:
 
 def _lost(run: Run) -> tuple[str, ...]:
     """What is not there, so that its absence is not read as a property of the training."""
-    found = [f"{name} is missing" for name in run.missing if ":" not in name]
-    found += [f"{name} are missing" for name in run.missing if ":" in name]
+    losses = [f"{name} is missing" for name in run.missing if ":" not in name]
+    losses += [f"{name} are missing" for name in run.missing if ":" in name]
     damaged = run.damaged
     if damaged:
         more = f" and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
-        found.append(f"damaged and left out is {damaged[0]}{more}")
-    if not found:
+        losses.append(f"left out because damaged: {damaged[0]}{more}")
+    if not losses:
         return ()
-    return (f"Records are lost, and answers that need them lack data: {'; '.join(found)}.",)
+    return (f"Records are lost, and answers that need them lack data: {'; '.join(losses)}.",)
 
 
 def _state(run: Run) -> tuple[str, ...]:
@@ -52,6 +52,6 @@ def _state(run: Run) -> tuple[str, ...]:
             return (f"The run was killed, or its program ended without closing it: {when}.",)
         case State.FAILED:
             error = run.summary.get("error")
-            return (f"The run ended by an exception{f' ({error})' if error else ''}: {when}.",)
+            return (f"The run ended with an exception{f' ({error})' if error else ''}: {when}.",)
         case _:
             return ()

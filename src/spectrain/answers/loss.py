@@ -1,4 +1,4 @@
-"""Whether the logged loss goes on falling."""
+"""Whether the logged loss keeps falling."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def loss_course(run: Run) -> LossCourse | None:
     late = means[len(means) // 2 :]
     if len(late) < ENOUGH:
         return None
-    found = trend(late, np.random.default_rng(_SEED))
-    direction = Direction.FALLING if found.rho < 0 else Direction.RISING
-    if found.p_value > 1 - LEVEL:
+    tested = trend(late, np.random.default_rng(_SEED))
+    direction = Direction.FALLING if tested.rho < 0 else Direction.RISING
+    if tested.p_value > 1 - LEVEL:
         direction = Direction.LEVEL
     before, after = np.array_split(late, 2)
     return LossCourse(direction, float(np.median(before)), float(np.median(after)))

@@ -1,4 +1,4 @@
-"""Small change of plain English for statements and advice."""
+"""Small pieces of plain English for statements and advice."""
 
 from __future__ import annotations
 

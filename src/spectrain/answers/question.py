@@ -113,7 +113,7 @@ class Question(Generic[R, G]):
         concern: why a block of that row asks for attention, or ``None`` where it does not.
         heatmaps: measures by role and depth.
         compared: tables of runs side by side.
-        needs: what it reads, by which too few samples are told from other reasons.
+        needs: what it reads, so that too few samples can be told from other reasons.
         place: among the questions; those without one come last, in the order of registration.
     """
 

@@ -1,4 +1,4 @@
-"""What would answer a question that has too few samples: so many steps more, or an argument."""
+"""What would answer a question with too few samples: a number of further steps, or an argument."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Need:
     Attributes:
         source: of what.
         measure: which.
-        samples: so many at least.
+        samples: fewest that suffice.
         skipped: share of the run, at its start, of which samples do not count.
     """
 

@@ -1,4 +1,4 @@
-"""What trials found, out of the records of a run: for plans, for the terminal, for the page."""
+"""What trials found, from the records of a run: for plans, for the terminal, for the page."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TrialTold:
         looks: in the order in which they were made.
         rules: rule of every parameter in the set-up that it supports.
         share: of the run that it cost.
-        notes: what befell it.
+        notes: what happened to it.
     """
 
     step: int
@@ -95,17 +95,17 @@ def trials_of(run: Run) -> list[TrialTold]:
     Raises:
         RunError: a file of them is damaged.
     """
-    return [_read(run, told) for told in read_trials(run.path)]
+    return [_read(run, record) for record in read_trials(run.path)]
 
 
 def evidence(trials: Iterable[TrialTold], blocks: Iterable[Block]) -> dict[str, Tried]:
-    """What trials found of each block whose step they changed; a later trial overrules.
+    """What trials found of each block whose step they changed; later trials take precedence.
 
     Args:
         trials: by step.
         blocks: of the run.
     """
-    found: dict[str, Tried] = {}
+    by_block: dict[str, Tried] = {}
     known = tuple(blocks)
     for trial in trials:
         adopted = [change for change in trial.changes if change.adopted]
@@ -121,21 +121,23 @@ def evidence(trials: Iterable[TrialTold], blocks: Iterable[Block]) -> dict[str, 
             for block in known:
                 if block.parameter in concerned and block.parameter in trial.rules:
                     spectral = trial.rules[block.parameter] == SPECTRAL
-                    found[block.name] = Tried(Step.SPECTRAL if spectral else Step.EUCLIDEAN, kept)
-    return found
+                    by_block[block.name] = Tried(
+                        Step.SPECTRAL if spectral else Step.EUCLIDEAN, kept
+                    )
+    return by_block
 
 
-def _read(run: Run, told: Mapping[str, Any]) -> TrialTold:
+def _read(run: Run, record: Mapping[str, Any]) -> TrialTold:
     try:
-        rules = {n: str(p["rule"]) for n, p in told["setup"]["parameters"].items()}
+        rules = {n: str(p["rule"]) for n, p in record["setup"]["parameters"].items()}
         return TrialTold(
-            told["step"],
-            str(told["statement"]),
-            tuple(map(_change, told["changes"])),
-            tuple(map(_look, told["verifications"])),
+            record["step"],
+            str(record["statement"]),
+            tuple(map(_change, record["changes"])),
+            tuple(map(_look, record["verifications"])),
             rules,
-            float(told["share"]),
-            tuple(map(str, told["notes"])),
+            float(record["share"]),
+            tuple(map(str, record["notes"])),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(
@@ -143,28 +145,28 @@ def _read(run: Run, told: Mapping[str, Any]) -> TrialTold:
         ) from None
 
 
-def _change(told: Mapping[str, Any]) -> ChangeRow:
-    effect = told["effect"] or {}
+def _change(record: Mapping[str, Any]) -> ChangeRow:
+    effect = record["effect"] or {}
     value, low, high, harm = (_number(effect.get(k)) for k in ("value", "low", "high", "harm"))
     return ChangeRow(
-        str(told["change"]),
-        tuple(map(str, told["parameters"])),
+        str(record["change"]),
+        tuple(map(str, record["parameters"])),
         value,
         low,
         high,
         harm,
-        bool(told["adopted"]),
-        str(told["note"]),
+        bool(record["adopted"]),
+        str(record["note"]),
     )
 
 
-def _look(told: Mapping[str, Any]) -> Look:
-    expected = told["expected"]
+def _look(record: Mapping[str, Any]) -> Look:
+    expected = record["expected"]
     return Look(
-        tuple(map(str, told["changes"])),
-        tuple((int(step), float(value)) for step, value in told["windows"]),
+        tuple(map(str, record["changes"])),
+        tuple((int(step), float(value)) for step, value in record["windows"]),
         tuple(
-            (tuple(map(float, base)), tuple(map(float, other))) for base, other in told["courses"]
+            (tuple(map(float, base)), tuple(map(float, other))) for base, other in record["courses"]
         ),
         *(float(expected[key]) for key in ("value", "low", "high")),
     )

@@ -1,8 +1,8 @@
-"""The noise twin of a block, out of a run's records: what its optimizer would make of noise alone.
+"""The noise twin of a block, from a run's records: what its optimizer would make of noise alone.
 
 The optimizer's rule says how its updates are correlated and how its decay acts; the size of the
-updates is measured. So a twin knows of amsgrad, of gradients beside which ε matters, and of blocks
-that are rarely used, without a theory of each.
+updates is measured. So a twin accounts for amsgrad, for gradients so small that ε matters, and for
+blocks that are rarely used, without a theory of each.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Group:
         """That of its weight decay as it is set, over the steps that are recorded."""
         length = int(self.steps[-1] - self.steps[0]) + 1
         at = np.linspace(self.steps[0], self.steps[-1], min(length, MOST_STEPS))
-        found = timescale(self.course("learning_rate")(at), self.course("weight_decay")(at))
-        return replace(found, share=found.steps / length)
+        result = timescale(self.course("learning_rate")(at), self.course("weight_decay")(at))
+        return replace(result, share=result.steps / length)
 
     def moves(self) -> bool:
         """Whether the equilibrium √(η/λ) moved by more than a hundredth through the run."""
@@ -159,8 +159,8 @@ def twin_of(
     """The twin of a block at the steps of its recorded weights, or why there is none."""
     weights = series["weight"].get(block.name)
     if weights is None or weights.height < ENOUGH:
-        found = 0 if weights is None else weights.height
-        return None, f"{found} recorded weights, {ENOUGH} are needed"
+        count = 0 if weights is None else weights.height
+        return None, f"{count} recorded weights, {ENOUGH} are needed"
     if block.composition is not None:
         return None, "it is made of other parameters, and no optimizer steps it"
     if group is None:
@@ -216,8 +216,8 @@ def _factor(block: Block, group: Group, series: Mapping[str, Samples], last: flo
     if group.rule.decay is not Decay.COUPLED or variances is None:
         return lambda at: np.full(len(at), last)
     shape = block.shape[:1] if block.view.diagonal else block.shape
-    told = [group.rule.noise(shape, float(variance)) for variance in variances[1]]
-    factors = [last if one is None or one.decay is None else one.decay for one in told]
+    responses = [group.rule.noise(shape, float(variance)) for variance in variances[1]]
+    factors = [last if one is None or one.decay is None else one.decay for one in responses]
     return _through(variances[0], np.array(factors))
 
 
@@ -241,15 +241,15 @@ def _energies(
     block: Block, group: Group, series: Mapping[str, Samples]
 ) -> tuple[Float64[Array, " n"], Float64[Array, " n"]] | None:
     """‖u‖² at learning rate 1, by step."""
-    found = directions(block, group, series)
-    if found is None:
+    applied = directions(block, group, series)
+    if applied is None:
         return None
-    steps = found["step"].to_numpy().astype(np.float64)
+    steps = applied["step"].to_numpy().astype(np.float64)
     rates = group.course("learning_rate")(steps)
     known = rates > 0
     if not known.any():
         return None
-    return steps[known], (found["value"].to_numpy()[known] / rates[known]) ** 2
+    return steps[known], (applied["value"].to_numpy()[known] / rates[known]) ** 2
 
 
 def _without_decay(

@@ -30,9 +30,9 @@ def run(
         seed: of the first run; the others follow.
     """
     for question in questions or tuple(QUESTIONS):
-        for found in calibrate(question, runs, seed=seed, only=only):
-            write([found], out)
-            print(table([found]).splitlines()[-1], flush=True)
+        for rates in calibrate(question, runs, seed=seed, only=only):
+            write([rates], out)
+            print(table([rates]).splitlines()[-1], flush=True)
 
 
 if __name__ == "__main__":

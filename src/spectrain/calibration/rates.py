@@ -50,8 +50,8 @@ class Rate:
     @property
     def interval(self) -> tuple[float, float]:
         """Of the share, 95 %, after Clopper and Pearson."""
-        found = binomtest(self.said, self.runs).proportion_ci(LEVEL)
-        return float(found.low), float(found.high)
+        bounds = binomtest(self.said, self.runs).proportion_ci(LEVEL)
+        return float(bounds.low), float(bounds.high)
 
 
 class Planted(torch.nn.Module):

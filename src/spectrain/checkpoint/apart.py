@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from spectrain.checkpoint.beside import AVERAGE, OPTIMIZER, beside_the_model
 from spectrain.checkpoint.stored import Checkpoint
-from spectrain.checkpoint.twins import find_twins, follows, told
+from spectrain.checkpoint.twins import find_twins, follows, note_on_twins
 from spectrain.core import Skipped
 
 _AROUND = frozenset({"module", "model", "state_dict", "_orig_mod"})
@@ -17,8 +17,8 @@ _AROUND = frozenset({"module", "model", "state_dict", "_orig_mod"})
 def set_apart(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint without an optimizer's state, moving averages and followers of a part.
 
-    They are told by the first component of their names, wrappers aside; moving averages are the
-    model where there is nothing else.
+    They are recognised by the first component of their names, wrappers aside; moving averages are
+    the model where there is nothing else.
 
     Example:
         >>> import torch
@@ -46,7 +46,7 @@ def set_apart(checkpoint: Checkpoint) -> Checkpoint:
     reasons |= {name: follows(twins[part]) for name, part in part_of.items() if part in twins}
     if not reasons:
         return checkpoint
-    notes = (*checkpoint.notes, *([told(twins)] if twins else []))
+    notes = (*checkpoint.notes, *([note_on_twins(twins)] if twins else []))
     return replace(
         checkpoint,
         tensors=tuple(item for item in checkpoint.tensors if item.name not in reasons),
@@ -59,7 +59,7 @@ def set_apart(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """The first component that is no wrapper, and what follows it."""
+    """The first component that is not a wrapper, and what follows it."""
     head, _, rest = name.partition(".")
     while head in _AROUND and "." in rest:
         head, _, rest = rest.partition(".")

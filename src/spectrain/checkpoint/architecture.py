@@ -15,7 +15,7 @@ _MAX = 10_000_000
 def read_config(path: Path) -> dict[str, Any]:
     """The configuration in the folder of a checkpoint; empty where none can be read.
 
-    It tells how fused projections are laid out; without it they stay whole, with the reason.
+    It says how fused projections are laid out; without it they stay whole, with the reason.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -28,8 +28,8 @@ def read_config(path: Path) -> dict[str, Any]:
     for name in _NAMES:
         if (folder / name).is_file():
             try:
-                found = read_json(folder / name, _MAX)
+                config = read_json(folder / name, _MAX)
             except InputError:
                 return {}
-            return found if isinstance(found, dict) else {}
+            return config if isinstance(config, dict) else {}
     return {}

@@ -1,6 +1,6 @@
 """What lies beside a model in its own file: optimizer state, counters, moving averages.
 
-Told by names and by structure, alike for every format.
+Recognised by names and by structure, alike for every format.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ _SHORT = re.compile(
     r"opts?|opt_?[DGdg]|opt_states?|adamw?|adafactor|sgd|rmsprop|lion|muon|shampoo|sophia",
     re.ASCII,
 )
-"""Names of optimizers too short to mean one anywhere but at the top."""
+"""Names of optimizers that are too short to mean one except at the top."""
 
 
 def beside_the_model(parts: Sequence[str]) -> str | None:
-    """Why a tensor with this path is no weight of the model, or ``None``.
+    """Why a tensor with this path is not a weight of the model, or ``None``.
 
     Args:
         parts: the components of its dotted name.

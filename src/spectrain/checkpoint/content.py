@@ -1,4 +1,4 @@
-"""What there is to measure in a checkpoint: its blocks, and why the rest is none."""
+"""What there is to measure in a checkpoint: its blocks, and why the rest holds none."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Content:
 
     @property
     def step(self) -> int:
-        """The step of its records; 0 where nothing tells it."""
+        """The step of its records; 0 where it is not known."""
         return self.checkpoint.step or 0
 
     def tasks(self) -> list[tuple[Stored, tuple[Block, ...]]]:

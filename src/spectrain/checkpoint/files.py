@@ -42,7 +42,7 @@ class SourceFile:
         """Take note of the file.
 
         Raises:
-            InputError: it does not exist, may not be read, or is no ordinary file.
+            InputError: it does not exist, may not be read, or is not an ordinary file.
         """
         with open_ordinary(path) as file:
             status = os.fstat(file.fileno())
@@ -56,7 +56,7 @@ class SourceFile:
         """
         if offset < 0 or length < 0 or offset + length > self.size:
             raise InputError(
-                f"{self.path.name!r} has {self.size} bytes, and its header speaks of those from "
+                f"{self.path.name!r} has {self.size} bytes, and its header refers to those from "
                 f"{offset} to {offset + length}",
                 remedy="the file is cut short or damaged: fetch it again",
             )

@@ -13,7 +13,7 @@ from spectrain.checkpoint.stored import Checkpoint, Stored
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A tensor, or several that differ by the number of their layer alone.
+    """A tensor, or several that differ only in the number of their layer.
 
     Attributes:
         name: with a range in braces where there are several: ``layers.{0…31}.q_proj.weight``.

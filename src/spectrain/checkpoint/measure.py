@@ -91,8 +91,10 @@ class Measured:
         step: int,
         note: str | None = None,
     ) -> None:
-        """Take what of a matrix is zero, where anything is; qualified as its spectrum ``s`` is."""
-        entries = matrix.double() if matrix.element_size() == 1 else matrix  # float8 compares not
+        """Take which entries of a matrix are zero, if any; qualified as its spectrum ``s`` is."""
+        entries = (
+            matrix.double() if matrix.element_size() == 1 else matrix
+        )  # float8 has no comparisons
         finite = int(s.status) != SpectrumStatus.NOT_FINITE
         reason = s.reasons[0] or note
         for name, measure in ENTRY_MEASURES.items():
@@ -101,21 +103,21 @@ class Measured:
                 self.records.append(Record(step, block, source, name, value, reason=reason))
 
     def add_sketch(
-        self, found: Sketch, block: str, source: Source, step: int, note: str | None = None
+        self, sketch: Sketch, block: str, source: Source, step: int, note: str | None = None
     ) -> None:
-        """Take what a sketch tells, with standard errors; ``note`` qualifies it."""
-        method = f"estimated from {found.products} products with vectors"
+        """Take the estimates of a sketch, with standard errors; ``note`` qualifies them."""
+        method = f"estimated from {sketch.products} products with vectors"
         note = f"{method}; {note}" if note else method
-        untold = f"{NO_VALUES}: {method}"
-        for name, estimate in estimates(found).items():
+        not_given = f"{NO_VALUES}: {method}"
+        for name, estimate in estimates(sketch).items():
             if estimate is None:
-                record = Record(step, block, source, name, None, reason=untold)
+                record = Record(step, block, source, name, None, reason=not_given)
             else:
                 error = standard_error(estimate)
                 record = Record(step, block, source, name, estimate.value, error, reason=note)
             self.records.append(record)
         empty = torch.empty(0).numpy()
-        self.spectra.append(SpectrumRecord(step, block, source, empty, SKETCH, reason=untold))
+        self.spectra.append(SpectrumRecord(step, block, source, empty, SKETCH, reason=not_given))
 
     def add_failure(self, error: BaseException, block: str, source: Source, step: int) -> None:
         """Take the reason why there is no spectrum."""
@@ -150,8 +152,8 @@ def measure_stored(
     Example:
         >>> from spectrain.core import Role
         >>> stored = Stored("w", (2, 2), "float32", lambda: torch.eye(2))
-        >>> found = measure_stored(stored, [Block("w", Role.OTHER, None, (2, 2), "w")], step=0)
-        >>> [round(r.value, 9) for r in found.records if r.measure == "stable_rank"]
+        >>> measured = measure_stored(stored, [Block("w", Role.OTHER, None, (2, 2), "w")], step=0)
+        >>> [round(r.value, 9) for r in measured.records if r.measure == "stable_rank"]
         [2.0]
     """
     result = Measured()
@@ -164,8 +166,8 @@ def measure_stored(
     own: Spectrum | None = None
     for block in blocks:
         try:
-            if found := _sketch_of(whole, block, sketch_from):
-                result.add_sketch(found, block.name, Source.WEIGHT, step, stored.note)
+            if estimated := _sketch_of(whole, block, sketch_from):
+                result.add_sketch(estimated, block.name, Source.WEIGHT, step, stored.note)
                 continue
             s = block_spectrum(whole, block, method)
         except Exception as error:

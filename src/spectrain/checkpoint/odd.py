@@ -5,10 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 FAR = 5.0
-"""So many robust standard deviations from the median of a role are far."""
+"""Robust standard deviations from the median of a role beyond which a value is far."""
 
 FEWEST = 6
-"""Of fewer blocks of a role no one is called odd."""
+"""Fewest blocks of a role among which one may be called odd."""
 
 SIZES = ("operator_norm", "stable_rank", "effective_rank")
 """Measures that are compared, by their logarithms."""

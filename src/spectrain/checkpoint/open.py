@@ -66,15 +66,15 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def step_of(path: Path) -> int | None:
-    """The step that a name such as ``checkpoint-500`` or ``step_1000.pt`` tells.
+    """The step in a name such as ``checkpoint-500`` or ``step_1000.pt``.
 
     Example:
         >>> step_of(Path("run/checkpoint-500")), step_of(Path("model.pt"))
         (500, None)
     """
     stem = path.name.removesuffix(path.suffix) if path.suffix in SUFFIXES else path.name
-    if found := _STEP.findall(stem):
-        return int(found[-1])
+    if numbers := _STEP.findall(stem):
+        return int(numbers[-1])
     return int(stem) if stem.isdecimal() and stem.isascii() and len(stem) < 19 else None
 
 
@@ -93,8 +93,8 @@ def _open_folder(folder: Path) -> Checkpoint:
     try:
         refuse_foreign_folder(folder)
         for open_layout in LAYOUTS.values():
-            if (found := open_layout(folder, _open)) is not None:
-                return found
+            if (checkpoint := open_layout(folder, _open)) is not None:
+                return checkpoint
     except OSError as error:
         raise InputError(
             f"{str(folder)!r} cannot be read: {error.strerror}", remedy="check the rights"

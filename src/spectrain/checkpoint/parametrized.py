@@ -77,18 +77,18 @@ def _kept(checkpoint: Checkpoint, weights: Mapping[str, Stored], left: set[str])
 def _normed(item: Stored, *vectors: Stored) -> Tensor:
     """W/σ, where W is cut into rows along the first side or, transposed, along the second."""
     weight, u, v = (_dense(one) for one in (item, *vectors))
-    found = []
+    products = []
     for side in range(min(weight.ndim, 2)):
         matrix = weight.movedim(side, 0).flatten(1)
         if matrix.shape == (u.numel(), v.numel()):
-            found.append(float(u.flatten() @ matrix @ v.flatten()))
-    if not found:
+            products.append(float(u.flatten() @ matrix @ v.flatten()))
+    if not products:
         raise InputError(
             f"its vectors {tuple(u.shape)} and {tuple(v.shape)} do not fit {tuple(weight.shape)}",
             remedy="save the layer without its norm: torch.nn.utils.remove_spectral_norm",
         )
     # Where both sides fit, the vectors belong to that with the larger product.
-    return weight / max(found, key=abs)
+    return weight / max(products, key=abs)
 
 
 def _masked(item: Stored, mask: Stored) -> Tensor:

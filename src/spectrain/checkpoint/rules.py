@@ -1,4 +1,4 @@
-"""Rules such as ``stable_rank<1.5`` that no block of a checkpoint may fulfil."""
+"""Rules such as ``stable_rank<1.5`` that no block of a checkpoint may meet."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MARGIN = TWO_SIDED * pl.col("error").fill_null(0.0)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A comparison that no block may fulfil.
+    """A comparison that no block may meet.
 
     Where a value is an estimate and the limit lies within its 95 % interval, the rule is undecided.
 
@@ -48,7 +48,7 @@ class Rule:
             measures: the names that it may speak of.
 
         Raises:
-            InputError: the text is no rule, or speaks of an unknown measure, or of one that is not
+            InputError: the text is not a rule, or names an unknown measure, or one that is not
                 measured.
 
         Example:
@@ -77,7 +77,7 @@ class Rule:
         return f"{self.measure}{self.sign}{self.limit:g}"
 
     def broken_by(self, metrics: pl.DataFrame) -> pl.DataFrame:
-        """The rows of a metrics frame that fulfil the comparison.
+        """The rows of a metrics frame that meet the comparison.
 
         Example:
             >>> values = {"value": [1.0, 1.4, 2.0], "error": [None, 0.1, None]}

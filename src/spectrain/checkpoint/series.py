@@ -1,4 +1,4 @@
-"""A folder of checkpoints of one run, told apart by the steps in their names."""
+"""A folder of checkpoints of one run, distinguished by the steps in their names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TRAILING = re.compile(r".*?(\d{1,18})", re.ASCII | re.DOTALL)
 
 
 def find_series(folder: Path) -> dict[int, Path]:
-    """Checkpoints in a folder by the steps of their names; empty where there are not two.
+    """Checkpoints in a folder by the steps of their names; empty where there are fewer than two.
 
     Example:
         >>> from tempfile import TemporaryDirectory

@@ -36,20 +36,20 @@ def sketched(matrix: Float[Tensor, "m n"], *, seed: int = 0) -> Sketch | None:
     if not products or not bool(matrix.isfinite().all()):
         return None
     generator = torch.Generator(matrix.device).manual_seed(seed)
-    found = sketch(matrix, rtol=RTOL, products=products, generator=generator)
-    return found if found.probes and found.half_width <= RTOL else None
+    estimate = sketch(matrix, rtol=RTOL, products=products, generator=generator)
+    return estimate if estimate.probes and estimate.half_width <= RTOL else None
 
 
-def estimates(found: Sketch) -> dict[str, SketchEstimate | None]:
-    """Every measure by name; ``None`` where a sketch does not tell it.
+def estimates(given: Sketch) -> dict[str, SketchEstimate | None]:
+    """Every measure by name; ``None`` where a sketch does not give it.
 
     Example:
-        >>> told = estimates(sketch(torch.eye(8)))
-        >>> told["nuclear_norm"].value, told["condition_number"]
+        >>> known = estimates(sketch(torch.eye(8)))
+        >>> known["nuclear_norm"].value, known["condition_number"]
         (8.0, None)
     """
-    rank = found.effective_rank
-    known: dict[str, SketchEstimate] = {name: getattr(found, name) for name in SKETCHED}
+    rank = given.effective_rank
+    known: dict[str, SketchEstimate] = {name: getattr(given, name) for name in SKETCHED}
     known["spectral_entropy"] = SketchEstimate(
         math.log(rank.value),
         rank.standard_error / rank.value,

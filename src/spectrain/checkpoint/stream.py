@@ -20,7 +20,7 @@ FLUSH_SECONDS = 10.0
 """Records are handed to disk at least this often, so that a kill loses no more."""
 
 Follow = Callable[[Iterator[Measured], int], Iterator[Measured]]
-"""Passes on the results that it is given, told how many come: for a progress bar."""
+"""Passes on the results that it is given, knowing their number: for a progress bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +110,9 @@ def _write(
         writer.write([record for record in done.records if record.step >= first])
         writer.write_spectra([record for record in done.spectra if record.step >= first])
         writer.flush()
-        for found in results:
-            writer.write(found.records)
-            writer.write_spectra(found.spectra)
+        for measured in results:
+            writer.write(measured.records)
+            writer.write_spectra(measured.spectra)
             if (now := perf_counter()) - last_flush > FLUSH_SECONDS:
                 writer.flush()
                 last_flush = now

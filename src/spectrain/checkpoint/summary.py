@@ -105,10 +105,10 @@ def lora_ranks(changes: pl.DataFrame, run: Run) -> dict[str, object]:
         changes: of :func:`blocks_frame` with ``source="update"``.
         run: of the comparison.
     """
-    found = {row["block"]: row.get("module_rank") for row in changes.iter_rows(named=True)}
+    module_ranks = {row["block"]: row.get("module_rank") for row in changes.iter_rows(named=True)}
     ranks: dict[str, int] = {}
     for block in run.blocks:
-        rank = int(found.get(block.name) or 0)
+        rank = int(module_ranks.get(block.name) or 0)
         linear = block.parameter.endswith(".weight") and block.role not in {Role.EMBEDDING}
         if rank and linear and not block.view.diagonal:
             module = block.parameter.removesuffix(".weight")
@@ -118,9 +118,9 @@ def lora_ranks(changes: pl.DataFrame, run: Run) -> dict[str, object]:
 
 
 def left_out_frame(run: Run) -> pl.DataFrame:
-    """What is no block, counted by its reason: the commonest first.
+    """What is not a block, counted by its reason: the commonest first.
 
-    Numbers in a reason (of dimensions, of sides) do not tell reasons apart.
+    Numbers in a reason (of dimensions, of sides) do not make reasons different.
     """
     reasons = [re.sub(r"\bof shape \(.*\)|'[^']*'", "", skip.reason) for skip in run.skipped]
     counts = Counter(" ".join(reason.split()).removesuffix(" of") for reason in reasons)

@@ -15,13 +15,13 @@ LEADERS = frozenset({"student", "online", "base", "current", "fast", "live", "ma
 KEYS = {"key_encoder": "query_encoder", "encoder_m": "encoder"} | {
     f"{stem}_k": f"{stem}_q" for stem in ("encoder", "backbone", "net", "model")
 }
-"""Names of followers that tell it by a letter, with the names of what they follow."""
+"""Names of followers that are marked by a letter, with the names of what they follow."""
 
 
 def find_twins(parts: Mapping[str, Mapping[Hashable, Hashable]]) -> dict[str, str]:
     """Followers among the parts of a checkpoint, each with the part that it follows.
 
-    A follower has the very names and shapes of the other, and a name that says so.
+    A follower has the same names and shapes as the other, and a name that says so.
 
     Args:
         parts: by name; of each the shapes of its tensors by their names in it.
@@ -31,7 +31,7 @@ def find_twins(parts: Mapping[str, Mapping[Hashable, Hashable]]) -> dict[str, st
         >>> find_twins({"critic": held, "critic_target": held, "student": held, "teacher": held})
         {'critic_target': 'critic', 'teacher': 'student'}
     """
-    found: dict[str, str] = {}
+    followed: dict[str, str] = {}
     for name, held in parts.items():
         alike = [other for other in parts if other != name and parts[other] == held]
         words = set(name.lower().split("_"))
@@ -46,8 +46,8 @@ def find_twins(parts: Mapping[str, Mapping[Hashable, Hashable]]) -> dict[str, st
         if name in KEYS or not own:
             exact = exact or alike
         if exact:
-            found[name] = exact[0]
-    return found
+            followed[name] = exact[0]
+    return followed
 
 
 def follows(part: str) -> str:
@@ -55,7 +55,7 @@ def follows(part: str) -> str:
     return f"a moving average, target or older copy of {part!r}"
 
 
-def told(twins: Mapping[str, str]) -> str:
+def note_on_twins(twins: Mapping[str, str]) -> str:
     """What a reader should know of the parts."""
     followed = ", ".join(sorted(set(twins.values())))
     return f"parts: {followed}; {', '.join(twins)} left out"

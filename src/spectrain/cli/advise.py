@@ -39,10 +39,10 @@ def run(
     """Plan which blocks take spectral updates, and show what is known of each.
 
     The plan is usual routing: Muon for hidden matrices, AdamW for embeddings, heads and gains;
-    but where trials that are kept with the run found a change that gains for sure, it is that.
-    Beside it stand diagnostics, which route nothing: the criterion nr/st; what was measured of one
-    step (see spectrain.measure_steps), decrease of the spectral over that of the Euclidean one; the
-    cut that the spectra favour. What the other questions found follows.
+    except where trials that are kept with the run found a change that surely gains. Beside it stand
+    diagnostics, which route nothing: the criterion nr/st; what was measured of one step (see
+    spectrain.measure_steps), decrease of the spectral over that of the Euclidean one; the cut that
+    the spectra favour. What the other questions found follows.
 
     Args:
         path: the run folder.
@@ -71,8 +71,8 @@ def run(
         write_plan(made, plan)
     if json:
         sentences = [one.sentence for one in trials]
-        told = {"events": events(opened), **finding.to_dict(), "trials": sentences}
-        print(dumps(told, allow_nan=False))
+        facts = {"events": events(opened), **finding.to_dict(), "trials": sentences}
+        print(dumps(facts, allow_nan=False))
     else:
         show_events(events(opened))
         show(finding, made, others, [one.sentence for one in trials])
@@ -117,9 +117,9 @@ def show(
             continue
         out.print()
         for line in lines:
-            told = plain(line)
-            told.stylize(style)
-            out.print(told)
+            text = plain(line)
+            text.stylize(style)
+            out.print(text)
 
 
 def try_changes(factory: str, run: Path, steps: int) -> None:
@@ -128,5 +128,5 @@ def try_changes(factory: str, run: Path, steps: int) -> None:
     from spectrain.records.trials import write_trial
     from spectrain.trials import trial
 
-    found = trial(**given_by(factory), steps=steps)
-    write_trial(run, found.snapshots[-1] if found.snapshots else 0, found.to_dict())
+    result = trial(**given_by(factory), steps=steps)
+    write_trial(run, result.snapshots[-1] if result.snapshots else 0, result.to_dict())

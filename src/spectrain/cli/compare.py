@@ -35,12 +35,12 @@ def run(
 
     runs = [open_run(one) for path in paths for one in _runs(path)]
     with working("comparing runs"):
-        found = compare(runs)
-        page = None if out is None else render_comparison(runs, out, comparison=found)
+        comparison = compare(runs)
+        page = None if out is None else render_comparison(runs, out, comparison=comparison)
     if json:
-        print(dumps({"page": page and str(page), **found.to_dict()}, allow_nan=False))
+        print(dumps({"page": page and str(page), **comparison.to_dict()}, allow_nan=False))
         return
-    show(found)
+    show(comparison)
     if page is not None:
         print(page)
 
@@ -53,11 +53,11 @@ def _runs(path: Path) -> list[Path]:
     return [path] if (path / MANIFEST).exists() else runs_in(path) or [path]
 
 
-def show(found: Comparison) -> None:
-    """Print what is side by side; so many runs beside each other as find room."""
-    rows = list(_rows(found))
+def show(comparison: Comparison) -> None:
+    """Print runs side by side, as many beside each other as fit."""
+    rows = list(_rows(comparison))
     width = terminal_width()
-    names = [printable(name) for name in found.names]
+    names = [printable(name) for name in comparison.names]
     if width is not None:
         names = [shortened(name, _LONGEST) for name in names]
     columns = zip(names, *(row.cells for row in rows), strict=True)
@@ -76,19 +76,19 @@ def show(found: Comparison) -> None:
 
 
 _LONGEST = 24
-"""Names of runs in a terminal are at most so long."""
+"""Greatest length of the names of runs in a terminal."""
 
 
-def _rows(found: Comparison) -> Iterator[Row]:
+def _rows(comparison: Comparison) -> Iterator[Row]:
     from spectrain.answers import QUESTIONS
 
-    for at in found.losses:
+    for at in comparison.losses:
         losses = [MISSING if loss is None else f"{loss.value:.4f}" for loss in at.losses]
         yield Row(f"{label(at.measure)} at step {at.step:,}", losses)
-    yield Row("cost of watching", [percent(overhead) for overhead in found.overheads])
-    for row in found.roles:
+    yield Row("cost of watching", [percent(overhead) for overhead in comparison.overheads])
+    for row in comparison.roles:
         for made in QUESTIONS[row.question].compared:
             cells = [MISSING if group is None else made.cell(group) for group in row.groups]
             yield Row(f"{made.label}, {row.role}", cells)
-    for asked in zip(*found.findings, strict=True):
+    for asked in zip(*comparison.findings, strict=True):
         yield Row(asked[0].name, [str(finding.sign) for finding in asked])

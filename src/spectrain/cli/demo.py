@@ -46,25 +46,25 @@ def run(
     runs = [open_run(folder) for folder in folders]
     findings = [diagnose(opened) for opened in runs]
     pages = [
-        render(opened, opened.path / "report.html", findings=told)
-        for opened, told in zip(runs, findings, strict=True)
+        render(opened, opened.path / "report.html", findings=answered)
+        for opened, answered in zip(runs, findings, strict=True)
     ]
-    found = compare_runs(runs)
-    pages.append(render_comparison(runs, out / "compare.html", comparison=found))
+    comparison = compare_runs(runs)
+    pages.append(render_comparison(runs, out / "compare.html", comparison=comparison))
     seconds = perf_counter() - start
     if json:
-        runs_told = [
-            summarize(opened.path) | {"findings": [finding.to_dict() for finding in told]}
-            for opened, told in zip(runs, findings, strict=True)
+        summaries = [
+            summarize(opened.path) | {"findings": [finding.to_dict() for finding in answered]}
+            for opened, answered in zip(runs, findings, strict=True)
         ]
         page_names = [str(page) for page in pages]
-        print(dumps({"seconds": seconds, "pages": page_names, "runs": runs_told}, allow_nan=False))
+        print(dumps({"seconds": seconds, "pages": page_names, "runs": summaries}, allow_nan=False))
         return
-    for opened, told in zip(runs, findings, strict=True):
+    for opened, answered in zip(runs, findings, strict=True):
         print(f"\n{opened.path}\n")
-        explain.show(told)
+        explain.show(answered)
     print("\nside by side\n")
-    compare.show(found)
+    compare.show(comparison)
     print(f"\n{seconds:.0f} seconds; open these pages in a browser:")
     print("\n".join(f"  {page}" for page in pages))
 
@@ -79,6 +79,6 @@ def _make_room(folders: list[Path], *, fresh: bool) -> None:
             raise InputError(
                 f"{folder} holds an earlier demo", remedy="add --fresh, or choose another --out"
             )
-        open_run(folder)  # whatever is no run is not ours to remove
+        open_run(folder)  # whatever is not a run is not ours to remove
         print(f"removing {folder}", file=sys.stderr)
         shutil.rmtree(folder)

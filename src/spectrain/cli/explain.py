@@ -35,7 +35,7 @@ def run(
     verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False,
     json: bool = False,
 ) -> None:
-    """Say what the records of a run tell: a verdict, a sentence and an action for each question.
+    """Say what the records of a run show: a verdict, a sentence and an action for each question.
 
     What asks for action comes first, then what is worth watching, then what lacks data, with what
     would answer it.
@@ -45,7 +45,7 @@ def run(
         questions: those to answer, such as rank and noise; all if none is given.
         include: speak of blocks whose name matches one of these patterns.
         exclude: leave out blocks whose name matches one of these patterns.
-        verbose: also tell the evidence, all advice, and what each answer does not cover.
+        verbose: also print the evidence, all advice, and what each answer does not cover.
         json: print the findings as JSON.
     """
     from spectrain.answers import diagnose, events, select_blocks
@@ -87,16 +87,16 @@ def answer_lines(
     rows = table("", "", "")
     rows.show_header = False
     for finding in _worst_first(findings):
-        told = plain(finding.sentence)
+        text = plain(finding.sentence)
         if finding.action:
-            told = Text.assemble(told, "\n", plain(f"→ {finding.action}"))
+            text = Text.assemble(text, "\n", plain(f"→ {finding.action}"))
         sign = Text(str(finding.sign), style=_STYLES.get(finding.sign, "dim"))
         name = Text(finding.name, style="bold")
         if width is None or width >= _ROOMY:
-            rows.add_row(sign, name, told)
+            rows.add_row(sign, name, text)
         else:
             yield Text.assemble(sign, "  ", name)
-            yield Padding(told, (0, 0, 0, 2))
+            yield Padding(text, (0, 0, 0, 2))
     if rows.row_count:
         yield rows
 
@@ -113,7 +113,7 @@ def _in_full(finding: Finding[Any, Any]) -> None:
     )
     for style, lines in parts:
         for line in filter(None, lines):
-            told = plain(line)
-            told.stylize(style)
-            out.print(Padding(told, (0, 0, 0, 2)))
+            text = plain(line)
+            text.stylize(style)
+            out.print(Padding(text, (0, 0, 0, 2)))
     out.print()

@@ -10,7 +10,7 @@ GAP = 2
 """Spaces between columns."""
 
 LEAST_NAME = 20
-"""Names are left at least so many characters, and what tells them apart, while columns can go."""
+"""Characters that names keep at least, and what tells them apart, while columns can go."""
 
 _UNSAID = ".weight"
 

@@ -26,7 +26,7 @@ EVERY = 2.0
 """Seconds between two looks at the records."""
 
 PATIENCE = 10.0
-"""Answers are computed anew after so many times what they cost."""
+"""Answers are computed anew after this many times what they cost."""
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WORST = 5
@@ -84,7 +84,7 @@ def _view(opened: Run, findings: Sequence[Finding[Any, Any]], width: int) -> Ren
 
     losses = _losses(opened)
     parts: list[RenderableType] = [Text(str(opened.state), style="bold")]
-    parts += [Text.assemble(("! ", "bold red"), plain(told)) for told in events(opened)]
+    parts += [Text.assemble(("! ", "bold red"), plain(event)) for event in events(opened)]
     if losses:
         step, loss = losses[-1]
         bars = sparkline([value for _, value in losses], max(min(width - 30, 60), 10))
@@ -124,7 +124,7 @@ def worst(opened: Run) -> list[tuple[str, float]]:
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """A course in so many characters at most, each the mean of a stretch.
+    """A course in at most ``width`` characters, each the mean of a stretch.
 
     Example:
         >>> sparkline([8, 8, 6, 6, 4, 4, 1, 1], 4)

@@ -51,11 +51,11 @@ def run(
 ) -> int:
     """Measure the matrices of checkpoints, one at a time, without the model's code or data.
 
-    One path is inspected; a folder of checkpoints at several steps is a series. Of two paths the
-    difference is measured, also of a base model and its adapter. Of three, a base and two that were
-    trained from it, it is measured how their changes meet. The exit status is 0 if every weight has
-    an answer and no rule is broken, 1 if a rule is broken, 2 if an input cannot be used, 3 if an
-    answer is missing.
+    One path is inspected; a folder of checkpoints at several steps is a series. For two paths the
+    difference is measured, as between a base model and its adapter. For three, a base and two that
+    were trained from it, it is measured how their changes interact. The exit status is 0 if every
+    weight has an answer and no rule is broken, 1 if a rule is broken, 2 if an input cannot be used,
+    3 if an answer is missing.
 
     Args:
         paths: safetensors, files of torch.save, GGUF, an index of shards, or a folder.
@@ -76,9 +76,9 @@ def run(
         min_evals: leave out matrices with fewer singular values.
         max_evals: leave out matrices with more.
         share: of a difference, the part that an adapter is to keep.
-        by_shape: of a difference, pair weights of unlike names by their shapes and order.
+        by_shape: of a difference, pair weights with different names by their shapes and order.
         workers: threads, each with one matrix in memory and its share of the cores.
-        fail_on: rules that no block may fulfil, such as "stable_rank<1.5", "bulk_fraction>0.9" or
+        fail_on: rules that no block may meet, such as "stable_rank<1.5", "bulk_fraction>0.9" or
             "weightwatcher.alpha>6".
         csv: write a row for every block to this file.
         html: write the page to this file.

@@ -1,4 +1,4 @@
-"""What ``spectrain inspect`` tells: as data, as a table, as an exit status."""
+"""What ``spectrain inspect`` reports: as data, as a table, as an exit status."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ RULE_BROKEN = 1
 INCOMPLETE = 3
 
 RANDOMNESS_RULES = ("bulk_fraction", "spikes", "exponent")
-"""What of the finding *randomness* a rule may speak of."""
+"""Fields of the finding *randomness* that a rule may speak of."""
 
 MOST_STEPS = 5
-"""Of more checkpoints the table shows the last alone."""
+"""With more checkpoints than this, the table shows only the last."""
 
 MOST_LINES = 20
-"""Of what is listed below the table, so many lines are shown."""
+"""Lines that are shown of each list below the table."""
 
 _WEIGHTS = ("operator_norm", "stable_rank", "nuclear_rank", "effective_rank")
 _CHANGES = (
@@ -70,7 +70,7 @@ class Result:
     Attributes:
         inspection: the records.
         findings: about the randomness of the weights, or none.
-        rules: that no block may fulfil.
+        rules: that no block may meet.
     """
 
     inspection: Inspection
@@ -104,7 +104,7 @@ class Result:
     def judged(self) -> pl.DataFrame:
         """All that a rule may speak of, a row a number.
 
-        Matrices too narrow for a random bulk are none that a rule about it could break.
+        Matrices too narrow for a random bulk cannot break a rule about it.
         """
         metrics = self.inspection.run.metrics()
         rows = [
@@ -121,8 +121,8 @@ class Result:
             name: metrics.schema[name]
             for name in ("step", "block", "measure", "value", "error", "reason")
         }
-        found = pl.DataFrame(rows, schema=schema, orient="row")
-        return pl.concat([metrics.select(*schema), found])
+        randomness = pl.DataFrame(rows, schema=schema, orient="row")
+        return pl.concat([metrics.select(*schema), randomness])
 
     @cached_property
     def verdicts(self) -> list[dict[str, Any]]:
@@ -298,10 +298,10 @@ def _list(title: str, lines: Sequence[str]) -> None:
 
 
 def harmless(frame: pl.DataFrame) -> pl.DataFrame:
-    r"""Texts that neither a spreadsheet takes for a formula nor a terminal for an order.
+    r"""Texts that a spreadsheet does not take for a formula, nor a terminal for a control sequence.
 
-    A text that begins with one of ``= + - @`` is preceded by an apostrophe; characters of control
-    are shown as ``�``.
+    A text that begins with one of ``= + - @`` is preceded by an apostrophe; control characters are
+    shown as ``�``.
 
     Source:
         OWASP, CSV Injection.

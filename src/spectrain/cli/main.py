@@ -37,7 +37,7 @@ APART = {"study": "spectrain-studies"}
 FAILED = 2
 INTERRUPTED = 130
 UNHEARD = 141
-"""As of a program that SIGPIPE ends: who read the output is gone."""
+"""As for a program that SIGPIPE ends: the reader of the output is gone."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: what the command returns, 0 if nothing; 2 where an input cannot be used or
-        the output cannot be written, 130 where Ctrl-C ended it, 141 where nobody reads the output.
+        the output cannot be written, 130 if Ctrl-C ended it, 141 if nobody reads the output.
     """
     name = "spectrain"
     try:
@@ -137,13 +137,13 @@ def _command(name: str) -> ModuleType:
 
     if name not in APART:
         return import_module(f"spectrain.cli.{name}")
-    found = metadata.entry_points(group="spectrain.commands", name=name)
-    if not found:
+    entries = metadata.entry_points(group="spectrain.commands", name=name)
+    if not entries:
         raise InputError(
             f"this command belongs to {APART[name]}, which is not installed",
             remedy=f"run `pip install {APART[name]}`, or `pip install ./studies` in a clone",
         )
-    command: ModuleType = next(iter(found)).load()
+    command: ModuleType = next(iter(entries)).load()
     return command
 
 

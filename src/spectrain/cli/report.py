@@ -48,8 +48,8 @@ def run(
             page = render(opened, file, blocks=blocks, findings=findings)
     count = page.stat().st_size
     if json:
-        told = [finding.to_dict() for finding in findings]
-        facts = {"events": events(opened), "page": str(page), "bytes": count, "findings": told}
+        plain = [finding.to_dict() for finding in findings]
+        facts = {"events": events(opened), "page": str(page), "bytes": count, "findings": plain}
         print(dumps(facts, allow_nan=False))
         return
     show_events(events(opened))

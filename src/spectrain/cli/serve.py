@@ -20,7 +20,7 @@ def run(
 ) -> None:
     """Show the runs in a folder, and those that are still training, in the browser.
 
-    The list tells which runs are running, finished, killed or crashed; pages follow what runs
+    The list shows which runs are running, finished, killed or crashed; pages follow what runs
     write; ticked runs are put side by side. Nothing can be changed from there. Ctrl-C ends it.
 
     Args:

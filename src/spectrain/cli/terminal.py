@@ -24,14 +24,14 @@ STYLES = {
 
 
 class _Console(Console):
-    """One that leaves it to the caller what a closed pipe means."""
+    """One that leaves a closed pipe to the caller."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
 
 def console() -> Console:
-    """Standard output; wide where it is no terminal, so that lines stay whole in a file.
+    """Standard output; wide where it is not a terminal, so that lines stay whole in a file.
 
     ``COLUMNS`` sets the width, whatever it is.
     """
@@ -60,7 +60,7 @@ def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
 
 
 def printable(text: str) -> str:
-    """Text that a user chose, with nothing in it that a terminal would obey."""
+    """Text that a user chose, without control sequences."""
     return "".join(part if part.isprintable() else "�" for part in text)
 
 
@@ -75,7 +75,7 @@ def say(text: str) -> None:
 
 
 def terminal_width() -> int | None:
-    """Width of the terminal; ``None`` where the output is none, and lines may have any length."""
+    """Width of the terminal; ``None`` where there is none: lines may have any length."""
     return console().width if sys.stdout.isatty() else _columns()
 
 
@@ -89,17 +89,17 @@ def show_fitted(
 ) -> None:
     """Print a table that fits the terminal; see :func:`~spectrain.cli.fitted_table.fitted`."""
     width = terminal_width()
-    told = [
+    cleaned = [
         Row(printable(row.name), [printable(cell) for cell in row.cells], printable(row.reason))
         for row in rows
     ]
     out = console()
-    for line in fitted(title, columns, told, width=width, numbers=frozenset(numbers), last=last):
+    for line in fitted(title, columns, cleaned, width=width, numbers=frozenset(numbers), last=last):
         out.print(Text(line), soft_wrap=True, highlight=False)
 
 
 def show_events(sentences: Iterable[str]) -> None:
-    """Print what befell a run, before all else."""
+    """Print what happened to a run, before all else."""
     for sentence in sentences:
         console().print(Text.assemble(("! ", "bold red"), plain(sentence)))
 

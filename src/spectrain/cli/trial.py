@@ -36,7 +36,7 @@ def run(
     """Try changes of the usual optimizer set-up on short branches; adopt what gains for sure.
 
     The factory is an importable function without arguments that returns what `spectrain.trial`
-    takes by name: model, loss_fn, batches and held_out, and if it likes changes and base.
+    takes by name: model, loss_fn, batches and held_out, and optionally changes and base.
 
     Args:
         factory: package.module:function.
@@ -51,13 +51,13 @@ def run(
     from spectrain.trials import trial
 
     given = given_by(factory)
-    found = trial(
+    result = trial(
         **given, steps=steps, share=share, folder=folder, workers=workers, backend=backend
     )
     if plan is not None:
         try:
             plan.write_text(
-                yaml.safe_dump(found.to_dict(), sort_keys=False, allow_unicode=True), "utf-8"
+                yaml.safe_dump(result.to_dict(), sort_keys=False, allow_unicode=True), "utf-8"
             )
         except OSError as error:
             raise InputError(
@@ -65,17 +65,17 @@ def run(
                 remedy="choose a file in an existing folder",
             ) from None
     if json:
-        print(dumps(found.to_dict()))
+        print(dumps(result.to_dict()))
     else:
-        show(found)
+        show(result)
 
 
-def show(found: TrialResult) -> None:
+def show(result: TrialResult) -> None:
     """Print the outcome, the effects and the notes."""
     out = console()
-    out.print(Text(found.statement))
+    out.print(Text(result.statement))
     rows = table(*_COLUMNS, numbers=("loss", "harm"))
-    for one in found.effects:
+    for one in result.effects:
         effect = one.effect
         cells = ["", "", ""]
         if effect is not None:
@@ -83,9 +83,9 @@ def show(found: TrialResult) -> None:
             cells = [number(effect.value, 2), interval, f"{effect.harm:.0%}"]
         rows.add_row(*map(plain, (one.change.name, *cells, "adopted" if one.adopted else one.note)))
     out.print(rows)
-    for note in found.notes:
+    for note in result.notes:
         out.print(Text(note, style="dim"))
-    cost = f"{found.passes:,} forward and backward passes, {found.share:.0%} of the run"
+    cost = f"{result.passes:,} forward and backward passes, {result.share:.0%} of the run"
     out.print(Text(cost, style="dim"))
 
 

@@ -294,7 +294,7 @@ class Block:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Block:
-        """Rebuild a block from :meth:`to_dict`, also after a round trip through JSON."""
+        """Rebuild a block from :meth:`to_dict`, even after a round trip through JSON."""
         fields = dict(data)
         fields["role"] = Role(fields["role"])
         fields["shape"] = tuple(fields["shape"])
@@ -325,7 +325,7 @@ def _pairs(ranges: Any) -> tuple[tuple[int, int], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A parameter that is no block, and why."""
+    """A parameter that is not a block, and why."""
 
     parameter: str
     reason: str

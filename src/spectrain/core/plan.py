@@ -24,8 +24,8 @@ class Step(StrEnum):
 def usual_step(role: Role) -> Step:
     """What common practice gives a block: Muon for hidden matrices, AdamW for all else.
 
-    Hidden are matrices of which it is known that they map features to features. Routers, the parts
-    of recurrent layers and of adapters, and what is not understood (``other``) go to AdamW.
+    Hidden matrices are those that are known to map features to features. Routers, the parts of
+    recurrent layers and of adapters, and what is not understood (``other``) go to AdamW.
 
     Source:
         Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks": scalar and
@@ -45,7 +45,7 @@ _HIDDEN = frozenset({Role.HIDDEN, Role.CONV, Role.SSM_IN, Role.SSM_OUT})
 
 @dataclass(frozen=True, slots=True)
 class Plan(Mapping[str, Step]):
-    """Block name to step, with what speaks for it.
+    """Block name to step, with the evidence for it.
 
     Attributes:
         steps: the step of every planned block.
@@ -84,7 +84,7 @@ class Plan(Mapping[str, Step]):
         """Read a plan that was written, or written by hand.
 
         Raises:
-            InputError: the data is no plan, of another version, or names an unknown step.
+            InputError: the data is not a plan, of another version, or names an unknown step.
         """
         if not isinstance(data, Mapping) or data.get("spectrain_plan") != VERSION:
             raise InputError(

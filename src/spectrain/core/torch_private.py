@@ -1,4 +1,4 @@
-"""All that spectrain uses of torch's private interface, so that one test tells what changed there.
+"""All that spectrain uses of torch's private interface, so that one test shows what changed there.
 
 Torch may change a name with an underscore in any release. Each function here says what public way
 is missing; no other module touches such a name.
@@ -37,7 +37,7 @@ def leaves(tree: Any) -> list[Any]:
 
 
 def backward_pass() -> int:
-    """Number of the backward pass that this thread is in, −1 outside. Nothing public tells."""
+    """Number of the backward pass that this thread is in, −1 outside. Nothing public says."""
     return torch._C._current_graph_task_id()
 
 
@@ -47,7 +47,7 @@ def at_end_of_backward(callback: Callable[[], None]) -> None:
 
 
 def every_child(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Children under each of their names; ``named_children`` tells a shared one once."""
+    """Children under each of their names; ``named_children`` yields a shared one once."""
     yield from ((name, child) for name, child in module._modules.items() if child is not None)
 
 
@@ -59,24 +59,24 @@ def compiles_its_call(module: nn.Module) -> bool:
 def redirected_call(
     module: nn.Module, taken: Callable[[tuple[Any, ...], dict[str, Any]], None]
 ) -> Callable[[], None] | None:
-    """Tell the arguments of each call where ``module.compile()`` was called, outside its graph.
+    """Report the arguments of each call where ``module.compile()`` was called, outside its graph.
 
-    Returns what puts the call back; ``None`` of other modules. A public hook becomes part of the
+    Returns what puts the call back; ``None`` for other modules. A public hook becomes part of the
     graph.
     """
     call = module._compiled_call_impl
     if call is None:
         return None
 
-    def told(*args: Any, **kwargs: Any) -> Any:
+    def watched(*args: Any, **kwargs: Any) -> Any:
         taken(args, kwargs)
         return call(*args, **kwargs)
 
     def back() -> None:
-        if module._compiled_call_impl is told:  # it was not compiled anew
+        if module._compiled_call_impl is watched:  # it was not compiled anew
             module._compiled_call_impl = call
 
-    module._compiled_call_impl = told
+    module._compiled_call_impl = watched
     return back
 
 

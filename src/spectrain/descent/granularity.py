@@ -1,11 +1,11 @@
 """How a gradient is cut before it is orthogonalized, and what each cut is guaranteed to gain.
 
 The parts G_i of a parameter (rows of q, k, v; heads; experts) may be orthogonalized together or
-each for itself. Two inequalities frame the choice:
+separately. Two inequalities frame the choice:
 
 - Parts that see the *same* activation A: the quadratic term is ‖UA‖_F² ≤ ‖U‖_op²‖A‖_F² for the
   whole as for a part, and ‖G‖_*² ≥ Σ‖G_i‖_*² (pinching, Bhatia & Kittaneh 1990). The whole is never
-  guaranteed less; what speaks for a cut is that its parts may take different steps.
+  guaranteed less; the advantage of a cut is that its parts may take different steps.
 - Parts that see activations of *their own* (experts): Σ‖U_iA_i‖_F² ≤ ‖U‖_op²Σ‖A_i‖_F², and
   Σ‖G_i‖_*²/‖A_i‖_F² ≥ (Σ‖G_i‖_*)²/Σ‖A_i‖_F² ≥ ‖G‖_*²/Σ‖A_i‖_F². The whole is never guaranteed more.
 """

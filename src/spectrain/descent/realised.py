@@ -67,10 +67,10 @@ def realised_decrease(
     Example:
         >>> import torch
         >>> w = torch.tensor([[3.0, 0.0], [0.0, 1.0]])
-        >>> found = realised_decrease(
+        >>> decrease = realised_decrease(
         ...     lambda: 0.5 * w.square().sum().item(), w, w.clone(),
         ...     euclidean_length=10**0.5, spectral_length=2.0)
-        >>> found.euclidean, found.spectral  # W − W = 0; W − 2·I leaves ½(1 + 1)
+        >>> decrease.euclidean, decrease.spectral  # W − W = 0; W − 2·I leaves ½(1 + 1)
         (5.0, 4.0)
     """
     saved = parameter.clone()

@@ -59,7 +59,7 @@ class WatchCallback(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Tell the size of the batch."""
+        """Record the size of the batch."""
         if self._watch is not None:
             examples = args.train_batch_size * args.gradient_accumulation_steps
             self._watch.log(batch_size=examples)

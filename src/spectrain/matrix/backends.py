@@ -23,7 +23,7 @@ Method = Literal["auto", "exact", "gram"]
 
 RECORD_RTOL = 1e-3
 """Wanted error of what is recorded in training, where a batch's own noise is tens of per cent: met
-by the Gram matrix also where half of the singular values are zero, without a decomposition."""
+by the Gram matrix even where half of the singular values are zero, without a decomposition."""
 
 FLOAT32_FLOOR = 1e-4
 """Below this wanted error the float32 Gram matrix is not tried: its bound never meets it."""
@@ -39,7 +39,7 @@ def spectrum(
     """Singular values of a matrix, or of each matrix of a batch.
 
     ``exact`` is LAPACK's SVD in float64, ``gram`` the eigenvalues of the small Gram matrix: in
-    float32 where its own error bound meets ``rtol``, else in float64, but for the matrices where
+    float32 where its own error bound meets ``rtol``, else in float64, except for matrices where
     even that does not (steep and low-rank spectra), which get the SVD. ``auto`` is ``gram``, unless
     no Gram matrix could meet ``rtol``.
 
@@ -49,7 +49,7 @@ def spectrum(
         rtol: wanted relative error of nuclear norm and effective rank.
 
     Raises:
-        InputError: the input is no dense matrix of real floating numbers
+        InputError: the input is not a dense matrix of real floating numbers
             (:func:`spectrain.matrix.inputs.dense`), or ``rtol`` is not positive.
 
     Source:

@@ -17,7 +17,7 @@ from torch import Tensor
 from spectrain.matrix.scale import largest_entry, power_of_two
 
 DIRECTIONS = 8
-"""Vectors iterated together: so many directions are split off at a time."""
+"""Vectors iterated together: this many directions are split off at a time."""
 
 DOMINATED = 0.02
 """A matrix is split where its leading directions leave less than this share of ‖A‖_F²."""
@@ -56,7 +56,7 @@ def split_dominant(
 ) -> tuple[Dominant | None, int]:
     """Split off the directions that dominate a finite matrix, and the products that looking took.
 
-    A left vector u with Aᵀu = σv and residual r = ‖Av − σu‖ decouples from the rest but for r,
+    A left vector u with Aᵀu = σv and residual r = ‖Av − σu‖ decouples from the rest except for r,
     so that the singular values of A are those split off and those of the rest within Σr (Weyl).
 
     Args:
@@ -68,8 +68,8 @@ def split_dominant(
 
     Example:
         >>> generator = torch.Generator().manual_seed(0)
-        >>> found, _ = split_dominant(torch.full((300, 400), 0.5), generator)
-        >>> round(found.values.item(), 9), found.rest.abs().max().item() * found.scale < 1e-12
+        >>> split, _ = split_dominant(torch.full((300, 400), 0.5), generator)
+        >>> round(split.values.item(), 9), split.rest.abs().max().item() * split.scale < 1e-12
         (173.205080757, True)
     """
     count = min(DIRECTIONS, *matrix.shape)

@@ -1,4 +1,4 @@
-"""Measures of a matrix' entries that its spectrum does not tell: what of it is exactly zero."""
+"""Measures of a matrix's entries that its spectrum does not show: which are exactly zero."""
 
 from __future__ import annotations
 

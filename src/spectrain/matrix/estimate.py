@@ -67,7 +67,7 @@ for other devices. Where none are known, no sketch is tried."""
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """Measures of one matrix and how they were come by.
+    """Measures of one matrix and how they were obtained.
 
     Attributes:
         values: by name of the measure, with intervals.
@@ -112,8 +112,8 @@ def estimate(
 
     Example:
         >>> import torch
-        >>> found = estimate(torch.eye(64), ["nuclear_norm"])
-        >>> found.method, found.values["nuclear_norm"].value
+        >>> estimated = estimate(torch.eye(64), ["nuclear_norm"])
+        >>> estimated.method, estimated.values["nuclear_norm"].value
         ('gram/float64', 64.0)
     """
     matrix = dense(matrix, what="an estimate")
@@ -124,9 +124,9 @@ def estimate(
         costs = costs or COSTS.get(matrix.device.type)
         products = 0 if costs is None else worthwhile_products(matrix, rtol, costs)
         if products:
-            found = sketch(matrix, rtol=rtol, products=products, generator=generator)
-            if found.half_width <= rtol:
-                return _sketched(found, measures)
+            sketched = sketch(matrix, rtol=rtol, products=products, generator=generator)
+            if sketched.half_width <= rtol:
+                return _sketched(sketched, measures)
     exact = spectrum(matrix, rtol=rtol)
     if exact.status == SpectrumStatus.NOT_FINITE:
         raise InputError("the matrix holds NaN or Inf", remedy="skip the step")
@@ -161,8 +161,8 @@ def measure_costs(
 
     Args:
         device: where.
-        size: side of the square matrices; take one that matters, for rates depend on it.
-        rounds: the least time of so many counts.
+        size: side of the square matrices; take one that matters, since rates depend on it.
+        rounds: the least time of this many runs counts.
     """
     device = torch.device(device)
     generator = torch.Generator(device).manual_seed(0)
@@ -202,8 +202,8 @@ def _clock(device: torch.device) -> float:
     return perf_counter()
 
 
-def _sketched(found: Sketch, measures: Sequence[str]) -> Estimates:
-    return Estimates({name: getattr(found, name) for name in measures}, "sketch", None, found)
+def _sketched(made: Sketch, measures: Sequence[str]) -> Estimates:
+    return Estimates({name: getattr(made, name) for name in measures}, "sketch", None, made)
 
 
 def _check(matrix: Tensor, measures: Sequence[str], method: Choice) -> None:

@@ -1,4 +1,4 @@
-"""Golub-Kahan bidiagonalisation of many starts at once, and what its matrices tell of a spectrum.
+"""Golub-Kahan bidiagonalisation of many starts at once, and what its matrices say of a spectrum.
 
 A start u with q steps gives a lower bidiagonal L (q+1 × q). The singular values of its first q rows
 are the nodes of the Gauss rule for uᵀf(AAᵀ)u, those of all its rows the nodes other than 0 of the
@@ -44,7 +44,7 @@ class Krylov:
 
 @dataclass(frozen=True, slots=True)
 class Ritz:
-    """Approximate singular triples, vectors as rows: Aᵀu = σv, while A v = σu but for a residual.
+    """Approximate singular triples, vectors as rows: Aᵀu = σv, while A v = σu up to a residual.
 
     Attributes:
         left: the u.
@@ -120,9 +120,9 @@ def rules(krylov: Krylov) -> tuple[Float[Tensor, "k 2 q"], Float[Tensor, "k 2 q"
     lower = krylov.diagonal.new_zeros(len(krylov.diagonal), q + 1, q, dtype=torch.float64)
     lower.diagonal(0, 1, 2).copy_(krylov.diagonal)
     lower.diagonal(-1, 1, 2).copy_(krylov.below)
-    found = [torch.linalg.svd(part, full_matrices=False) for part in (lower[:, :q], lower)]
-    nodes = torch.stack([part.S for part in found], 1)
-    return nodes, torch.stack([part.U[:, 0].square() for part in found], 1)
+    decomposed = [torch.linalg.svd(part, full_matrices=False) for part in (lower[:, :q], lower)]
+    nodes = torch.stack([part.S for part in decomposed], 1)
+    return nodes, torch.stack([part.U[:, 0].square() for part in decomposed], 1)
 
 
 def ritz_mixing(krylov: Krylov) -> tuple[Float[Tensor, " s"], Float[Tensor, "kq s"]]:

@@ -126,7 +126,7 @@ def orthogonalized(
     steps: int = 5,
     dtype: torch.dtype | None = None,
 ) -> Float[Tensor, "*batch m n"]:
-    """The factor of :func:`newton_schulz` alone, in ``dtype``, for optimizers: nothing is checked.
+    """Only the factor of :func:`newton_schulz`, in ``dtype``, for optimizers: nothing is checked.
 
     Raises:
         InputError: ``steps`` is below 1.

@@ -1,6 +1,6 @@
 """Rounds of probes: how many, how many Lanczos steps, which directions are split off.
 
-The wanted error and the budget decide; :mod:`spectrain.matrix.sketch` tells the method.
+The wanted error and the budget decide; :mod:`spectrain.matrix.sketch` explains the method.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class _Rounds:
         return sample if len(self.split) else sample.beside(self.known, self.edge, self.frobenius)
 
     def learn(self, krylov: Krylov) -> tuple[Tensor, Tensor]:
-        """Keep the leading triples that have converged, so far that the starts do not show in them.
+        """Keep the leading triples that have converged so far that the starts do not show in them.
 
         A Ritz vector is made of the starts, and its square overlap with one has the mean 1/d of an
         independent vector only if it is much closer than 1/√d to a singular vector, apart from all
@@ -95,13 +95,13 @@ class _Rounds:
         """
         values, mixing = ritz_mixing(krylov)
         count = min(MOST_KNOWN, len(values) - 1)
-        found = krylov_triples(krylov, mixing[:, :count])
+        triples = krylov_triples(krylov, mixing[:, :count])
         below = values[:-1] - values[1:]
         gap = torch.minimum(below, pad(below[:-1], (1, 0), value=math.inf))[:count]
-        angle = (found.residual / gap.clamp_min(1e-300)).square().cumsum(0).sqrt()
+        angle = (triples.residual / gap.clamp_min(1e-300)).square().cumsum(0).sqrt()
         good = (angle < APART / math.sqrt(len(self.matrix))).nonzero().flatten()
         count = int(good[-1]) + 1 if len(good) else 0
-        self.known = found[torch.arange(count, device=values.device)]
+        self.known = triples[torch.arange(count, device=values.device)]
         if count:
             self.edge = (values[count - 1] + values[count]).item() / 2
         return values, mixing
@@ -166,7 +166,7 @@ class _Rounds:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What rounds of probes told of a matrix.
+    """What rounds of probes found of a matrix.
 
     Attributes:
         sums: nuclear norm in units of ``frobenius``, and entropy.
@@ -220,10 +220,10 @@ def probe_spectrum(a: Tensor, rtol: float, budget: int, generator: torch.Generat
         rounds.learn(krylov)
     sample = rounds.until_met(sample, krylov.steps)
     rounds.spent += 4 * LEADING
-    return _told(rounds, sample, leading)
+    return _probed(rounds, sample, leading)
 
 
-def _told(rounds: _Rounds, sample: Sample, leading: Ritz) -> Probed:
+def _probed(rounds: _Rounds, sample: Sample, leading: Ritz) -> Probed:
     rest = rounds.rest(sample)
     apart = rounds.split if len(rounds.split) else rounds.known
     each = (len(rounds.matrix) - len(apart)) / len(sample.bounds)

@@ -2,7 +2,7 @@
 
 Everything is in units of ‖A‖_F, so that 0 ≤ σ ≤ 1 and both forms, σ and −σ ln σ, have rules that
 bound them from two sides. The quadratic form uᵀAAᵀu of a probe is known with them, and so is its
-mean, for Σσ² is: its part in the scatter of the others is taken out (a control variate), which
+mean, since Σσ² is: its part in the scatter of the others is taken out (a control variate), which
 leaves what of σ is not linear in σ², a fourteenth of the variance for a square Gaussian matrix.
 """
 
@@ -183,8 +183,8 @@ def totals(
     """Sums over the whole spectrum.
 
     The variance of a probe is known from the quadrature, too: 2d²/(d + 2) times that of f over the
-    spectrum. Where the probes happen to scatter less, it takes their place; a rule that stops at
-    small scatter would else stop too often by luck.
+    spectrum. Where the probes happen to scatter less, it takes their place; otherwise a rule that
+    stops at small scatter would stop too often by luck.
 
     Args:
         fixed: bounds of the directions split off.

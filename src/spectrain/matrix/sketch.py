@@ -62,7 +62,7 @@ NEGLIGIBLE = 4 * torch.finfo(torch.float64).eps
 """What is left of a matrix below this share of ‖A‖_F is the rounding of what was split off."""
 
 OWN = 0x5EED_0F_5BEC
-"""Mixed into the seed of the probes, which a matrix drawn from the same seed would else hold."""
+"""Mixed into the probes' seed: a matrix drawn from the same seed would otherwise hold them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class SketchEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """What a few products with a matrix tell of its spectrum.
+    """What a few products with a matrix say of its spectrum.
 
     Attributes:
         frobenius_norm: exact.
@@ -153,8 +153,8 @@ def sketch(
     Example:
         >>> generator = torch.Generator().manual_seed(0)
         >>> matrix = torch.randn(512, 1024, generator=generator)
-        >>> found = sketch(matrix, rtol=0.05, generator=generator).nuclear_norm
-        >>> bool(found.low < torch.linalg.svdvals(matrix).sum() < found.high)
+        >>> norm = sketch(matrix, rtol=0.05, generator=generator).nuclear_norm
+        >>> bool(norm.low < torch.linalg.svdvals(matrix).sum() < norm.high)
         True
     """
     matrix = _one_matrix(matrix)
@@ -197,13 +197,13 @@ def _sketch(
     rest, shrunk, moved, spent = unit, 1.0, 0.0, 0
     frobenius = torch.linalg.vector_norm(unit, dtype=torch.float64).item()
     while len(fixed) < MOST_FIXED:
-        found, products = split_dominant(rest, generator)
+        split, products = split_dominant(rest, generator)
         spent += products
-        if found is None:
+        if split is None:
             break
-        fixed += (found.values * shrunk).tolist()
-        moved += found.moved * shrunk
-        rest, shrunk = found.rest, shrunk * found.scale
+        fixed += (split.values * shrunk).tolist()
+        moved += split.moved * shrunk
+        rest, shrunk = split.rest, shrunk * split.scale
         left = torch.linalg.vector_norm(rest, dtype=torch.float64).item() * shrunk
         if left <= NEGLIGIBLE * frobenius:
             rest, moved = torch.zeros_like(rest), moved + math.sqrt(len(rest)) * left
@@ -350,26 +350,26 @@ def _own(generator: torch.Generator | None, device: torch.device) -> torch.Gener
 
 def _dense(matrix: Tensor) -> Sketch:
     """The exact spectrum as a sketch without chance."""
-    found = spectrum(matrix)
+    exact = spectrum(matrix)
     return Sketch(
-        frobenius_norm=of_spectrum(found, frobenius_norm),
-        operator_norm=of_spectrum(found, operator_norm),
-        nuclear_norm=of_spectrum(found, nuclear_norm),
-        effective_rank=of_spectrum(found, effective_rank),
-        nuclear_rank=of_spectrum(found, nuclear_rank),
-        stable_rank=of_spectrum(found, stable_rank),
-        nodes=found.values.flip(-1),
-        weights=torch.ones_like(found.values),
+        frobenius_norm=of_spectrum(exact, frobenius_norm),
+        operator_norm=of_spectrum(exact, operator_norm),
+        nuclear_norm=of_spectrum(exact, nuclear_norm),
+        effective_rank=of_spectrum(exact, effective_rank),
+        nuclear_rank=of_spectrum(exact, nuclear_rank),
+        stable_rank=of_spectrum(exact, stable_rank),
+        nodes=exact.values.flip(-1),
+        weights=torch.ones_like(exact.values),
         products=min(matrix.shape),
         probes=0,
         deflated=0,
     )
 
 
-def of_spectrum(found: Spectrum, measure: Callable[[Spectrum], Tensor]) -> SketchEstimate:
+def of_spectrum(s: Spectrum, measure: Callable[[Spectrum], Tensor]) -> SketchEstimate:
     """A measure of a spectrum as an estimate without chance."""
-    value = measure(found).item()
-    slack = 2 * relative_error(found.values, found.error).item()
+    value = measure(s).item()
+    slack = 2 * relative_error(s.values, s.error).item()
     return SketchEstimate(value, 0.0, value * (1 - slack), value * (1 + slack))
 
 

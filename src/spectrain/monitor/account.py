@@ -46,7 +46,7 @@ class Account:
         return work * self.factor
 
     def book(self, seconds: float, work: float) -> None:
-        """Pay for a reading, which tells what later ones will cost; the latest counts most."""
+        """Pay for a reading, which sets the expected cost of later ones; the latest counts most."""
         if work:
             met = seconds / work
             self.factor = (self.factor + met) / 2 if self.booked else met

@@ -185,12 +185,12 @@ class ActivationStore:
         )
         distinct = _distinct(self.moments.values())
         sizes = sizes_of(distinct)
-        found: dict[int, ActivationNorms] = {}
+        by_moments: dict[int, ActivationNorms] = {}
         for moments in distinct:
             second, leading = moments.second, moments.leading
             if leading is not None:
                 operator, error = leading.operator()
-                found[id(moments)] = ActivationNorms(
+                by_moments[id(moments)] = ActivationNorms(
                     leading.energy, operator, error, moments.columns, sizes[id(moments)]
                 )
             elif second is not None:
@@ -199,8 +199,10 @@ class ActivationStore:
             stack = torch.stack([m.second for m in group if m.second is not None])
             norms = zip(*(one.unbind() for one in _squared_norms(stack)), strict=True)
             for m, (frobenius, operator, error) in zip(group, norms, strict=True):
-                found[id(m)] = ActivationNorms(frobenius, operator, error, m.columns, sizes[id(m)])
-        return {feed: found[id(moments)] for feed, moments in self.moments.items()}
+                by_moments[id(m)] = ActivationNorms(
+                    frobenius, operator, error, m.columns, sizes[id(m)]
+                )
+        return {feed: by_moments[id(moments)] for feed, moments in self.moments.items()}
 
     def directions(self) -> dict[Feed, Tensor]:
         """What to start the next sample's wide feeds from."""
@@ -218,11 +220,11 @@ def sizes_of(every: Sequence[SecondMoment]) -> dict[int, dict[str, Tensor]]:
 
     Equal numbers of channels are measured in one batch.
     """
-    found: dict[int, dict[str, Tensor]] = {id(moments): {} for moments in every}
+    sizes: dict[int, dict[str, Tensor]] = {id(moments): {} for moments in every}
     groups: dict[tuple[torch.Size, torch.dtype, torch.device], list[tuple[int, Tensor]]]
     groups = defaultdict(list)
     for moments in every:
-        own, channels = found[id(moments)], moments.channels
+        own, channels = sizes[id(moments)], moments.channels
         if channels is not None:
             key = channels.shape, channels.dtype, channels.device
             groups[key].append((id(moments), channels))
@@ -235,8 +237,8 @@ def sizes_of(every: Sequence[SecondMoment]) -> dict[int, dict[str, Tensor]]:
         stack = torch.stack([channels for _, channels in group])
         for name, measure in STABILITY_MEASURES.items():
             for (owner, _), value in zip(group, measure(stack).unbind(), strict=True):
-                found[owner][name] = value
-    return found
+                sizes[owner][name] = value
+    return sizes
 
 
 def _squared_norms(stack: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -17,14 +17,14 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 class Calls:
     """Which calls of a step are under way: a class that calls its parent's step has two at once.
 
-    A call that an exception ended is known by its frame, which is on the stack no more.
+    A call that an exception ended is known by its frame, which is no longer on the stack.
     """
 
     def __init__(self) -> None:
         self._frames: list[FrameType] = []
 
     def enter(self) -> bool:
-        """A call begins, as its hook tells; whether it is the outermost."""
+        """A call begins, by its hook; returns whether it is the outermost."""
         frame = _calling(sys._getframe(1))
         while self._frames and not _encloses(self._frames[-1], frame):
             self._frames.pop()
@@ -32,7 +32,7 @@ class Calls:
         return len(self._frames) == 1
 
     def leave(self) -> bool:
-        """The innermost call ends; whether it was the outermost."""
+        """The innermost call ends; returns whether it was the outermost."""
         if self._frames:
             self._frames.pop()
         return not self._frames
@@ -55,8 +55,8 @@ def _encloses(outer: FrameType, inner: FrameType) -> bool:
 
 def closure_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Callable[..., Any] | None:
     """The closure among the arguments of a step, the optimizer itself being the first."""
-    found = kwargs.get("closure", args[1] if len(args) > 1 else None)
-    return found if callable(found) else None
+    closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+    return closure if callable(closure) else None
 
 
 def with_closure(

@@ -60,8 +60,8 @@ class Net(nn.Module):
         else:
             x = x.detach().requires_grad_()  # the reentrant kind needs an input with a gradient
             hidden = checkpoint(self.middle, x, use_reentrant=self.reentrant)
-        found: Tensor = self.last(torch.relu(hidden))
-        return found
+        outputs: Tensor = self.last(torch.relu(hidden))
+        return outputs
 
 
 def _loss(model: nn.Module, x: Tensor) -> Tensor:
@@ -160,7 +160,7 @@ class Trainings:
         return {row[:5]: row[5:] for row in own.select(*keys, *fields).iter_rows()}
 
     def frame(self, manner: Manner) -> pl.DataFrame:
-        """All rows, but for the times that watching took."""
+        """All rows except the times that watching took."""
         return self._train(manner)[0]
 
     def weights(self, manner: Manner) -> list[Tensor]:
@@ -234,11 +234,11 @@ def declares_what_it_records(probe: type[Probe], trainings: Trainings) -> None:
     names = set(frame.select(_NAME).to_series())
     if unknown := names - set(QUANTITIES):
         raise BrokenPromiseError(f"declares what it records: {sorted(unknown)} are not declared")
-    untold = [
+    silent = [
         k for k, row in trainings.rows(probe, ACCUMULATED).items() if row[::2] == (None, None)
     ]
-    if untold:
-        raise BrokenPromiseError(f"declares what it records: {untold[0]} has no value, no reason")
+    if silent:
+        raise BrokenPromiseError(f"declares what it records: {silent[0]} has no value, no reason")
 
 
 def leaves_training_alone(probe: type[Probe], trainings: Trainings) -> None:
@@ -264,7 +264,7 @@ def reads_accumulation_in_closures(probe: type[Probe], trainings: Trainings) -> 
 
 
 def reads_accumulation(probe: type[Probe], trainings: Trainings) -> None:
-    """A batch in parts gives the records of the whole batch, but for rounding."""
+    """A batch in parts gives the records of the whole batch, except for rounding."""
     whole, parts = trainings.rows(probe, PLAIN), trainings.rows(probe, ACCUMULATED)
     common = {key: parts[key] for key in whole.keys() & parts.keys()}
     _same("reads accumulation", common, whole, tolerance=1e-3)
@@ -280,8 +280,8 @@ def reads_checkpointing(probe: type[Probe], trainings: Trainings) -> None:
     """Activation checkpointing, of either kind, changes nothing."""
     plain = trainings.rows(probe, PLAIN)
     for kind, manner in (("other", CHECKPOINTED), ("reentrant", REENTRANT)):
-        found = trainings.rows(probe, manner)
-        _same(f"reads checkpointing ({kind} kind)", found, plain, tolerance=1e-6)
+        rows = trainings.rows(probe, manner)
+        _same(f"reads checkpointing ({kind} kind)", rows, plain, tolerance=1e-6)
 
 
 def reads_compiled_models(probe: type[Probe], trainings: Trainings) -> None:

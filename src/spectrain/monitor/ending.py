@@ -1,4 +1,4 @@
-"""Runs that nobody closed: finished when the interpreter ends, with a word about it."""
+"""Runs that nobody closed: finished when the interpreter exits, with a warning."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def keep_open(run: Open, abandon: Callable[[], None]) -> None:
 
 @atexit.register
 def close_all() -> None:
-    """Close what is open, as failed where the program ended by an exception."""
+    """Close what is open, as failed where the program ended with an exception."""
     for run in [run for run in _OPEN if run.is_open]:
         run.close(getattr(sys, "last_value", None))
         warnings.warn(
-            f"spectrain: nobody closed {run.path}, which was done now that the program ends; use "
+            f"spectrain: nobody closed {run.path}, so it was closed as the program ended; use "
             "`with spectrain.watch(...) as run:`, or run.close()",
             MonitorWarning,
             stacklevel=2,

@@ -12,9 +12,9 @@ from spectrain.records.layout import MANIFEST
 
 
 def fresh(path: Path, holdings: Holdings) -> Path:
-    """The path itself, or ``path-2``, ``path-3``, … where it holds a run; told by a warning.
+    """The path itself, or ``path-2``, ``path-3``, … where it holds a run, with a warning.
 
-    All processes take the same: the largest number that any of them came to, for none writes
+    All processes take the same one: the largest number that any of them found, since none writes
     before all have looked.
 
     Example:

@@ -16,7 +16,7 @@ from spectrain.core import MonitorWarning
 from spectrain.monitor.foreign import foreign
 
 CONSEQUENCES: Mapping[str, str] = {
-    "blocks": "the search for blocks that are new failed, those that are known are watched on",
+    "blocks": "the search for new blocks failed; the known ones are still watched",
     "communication": "the exchange between processes failed, so that no step is sampled any more",
     "records": "the records of a step could not be written",
     "schedule": "the schedule of the samples failed, so that no step is sampled any more",
@@ -63,7 +63,7 @@ class Guard:
 
 
 class Guarded:
-    """The context of one call: no generator, which makes another error of what strikes it."""
+    """The context of one call; a generator would turn what is raised inside into another error."""
 
     def __init__(self, guard: Guard, probe: str) -> None:
         self._guard, self._probe = guard, probe

@@ -112,7 +112,7 @@ class Holdings:
         return block.view.of(part)
 
     def agree(self, guard: Guard, probes: Sequence[str]) -> None:
-        """Let a probe that is switched off in one process be switched off in all."""
+        """Switch a probe off in all processes if it is off in one."""
 
     def slowest(self, values: Sequence[float]) -> list[float]:
         """Entrywise maximum over the processes."""
@@ -138,13 +138,13 @@ def square_sums(matrices: Sequence[Tensor]) -> list[Tensor]:
     groups: dict[tuple[torch.dtype, torch.device], list[int]] = defaultdict(list)
     for index, matrix in enumerate(matrices):
         groups[matrix.dtype, matrix.device].append(index)
-    found = [torch.empty(0)] * len(matrices)
+    squares = [torch.empty(0)] * len(matrices)
     for (dtype, _), group in groups.items():
         precise = torch.promote_types(dtype, torch.float32)
         norms = foreach_norms([matrices[index] for index in group], dtype=precise)
         for index, square in zip(group, torch.stack(list(norms)).double().square(), strict=True):
-            found[index] = square
-    return found
+            squares[index] = square
+    return squares
 
 
 def gram_product(matrix: Tensor, columns: Tensor) -> Tensor:

@@ -26,7 +26,9 @@ FINETUNED = ("finetuned", "bulk_removed_finetuned")
 
 BULK_QUANTITIES = QUANTITIES.add(
     (
-        Quantity(Source.ABLATION, "loss", "unit of the loss", "mean over batches, weights as are"),
+        Quantity(
+            Source.ABLATION, "loss", "unit of the loss", "mean over batches, weights as they are"
+        ),
         *(
             Quantity(
                 Source.ABLATION,
@@ -113,7 +115,7 @@ def measure_bulk(
     """Measure the loss of a model with the random bulk of its weights changed.
 
     The bulk of a matrix is what :func:`~spectrain.rmt.count_spikes` does not count. Evaluation is
-    in evaluation mode and without gradients; the model is left as it was, also after an error.
+    in evaluation mode and without gradients; the model is left as it was, even after an error.
 
     Args:
         model: its blocks of at least 16 rows and columns are changed.
@@ -141,8 +143,8 @@ def measure_bulk(
         >>> with torch.no_grad():
         ...     _ = model.weight.normal_(std=0.1, generator=generator)
         ...     _ = model.weight[0, 0].fill_(5.0)
-        >>> found = measure_bulk(model, lambda m, x: m(x).square().mean(), data)
-        >>> found.spikes, found.energy["weight"] < 0.4
+        >>> measured = measure_bulk(model, lambda m, x: m(x).square().mean(), data)
+        >>> measured.spikes, measured.energy["weight"] < 0.4
         ({'weight': 1}, True)
     """
     data = list(batches)
@@ -190,7 +192,7 @@ def measure_bulk(
 
 def _split(model: nn.Module, include: Sequence[str], level: float) -> dict[str, Split]:
     parameters = dict(model.named_parameters(remove_duplicate=False))
-    found = {}
+    splits = {}
     for block in find_blocks(model).blocks:
         patterns = (pattern.replace("[", "[[]") for pattern in include)
         if block.view.diagonal or min(block.shape) < LEAST_COLUMNS:
@@ -198,8 +200,8 @@ def _split(model: nn.Module, include: Sequence[str], level: float) -> dict[str, 
         if any(fnmatchcase(block.name, pattern) for pattern in patterns):
             matrix = block.view.of(parameters[block.parameter].detach())
             if bool(matrix.any()):
-                found[block.name] = Split.of(block, matrix, level=level)
-    return found
+                splits[block.name] = Split.of(block, matrix, level=level)
+    return splits
 
 
 def _changed(

@@ -64,7 +64,7 @@ class NoiseMeasurement:
         replicas: number of replicas.
         dropout: whether dropout was on.
         unit: what a noise scale counts, ``"examples"`` or ``"batches"``.
-        skipped: parameters that are no block.
+        skipped: parameters that are not blocks.
     """
 
     blocks: tuple[BlockNoise, ...]
@@ -118,8 +118,8 @@ def measure_noise(
         dropout: whether dropout is on; with it off, sampling is the only source of noise.
         batch_size: examples in a batch; makes noise scales count examples instead of batches.
         reference: batches, other than those of the replicas, whose mean gradient takes the place of
-            the truth when directions are compared; without them each replica is held against the
-            mean of the others. Whether the noise is a product is not told then.
+            the truth when directions are compared; without them each replica is compared with the
+            mean of the others, and whether the noise is multiplicative is not determined.
         level: nominal coverage of all intervals.
         generator: seeds dropout and the random starts of the singular vectors.
         progress: show a bar on standard error, if that is a terminal.
@@ -134,8 +134,8 @@ def measure_noise(
         >>> import torch
         >>> data = torch.randn(6, 32, 16, generator=torch.Generator().manual_seed(0))
         >>> model = torch.nn.Linear(16, 8)
-        >>> found = measure_noise(model, lambda m, x: m(x).square().mean(), data, batch_size=32)
-        >>> found.blocks[0].block.name, found.replicas, found.unit
+        >>> measured = measure_noise(model, lambda m, x: m(x).square().mean(), data, batch_size=32)
+        >>> measured.blocks[0].block.name, measured.replicas, measured.unit
         ('weight', 6, 'examples')
     """
     network = find_blocks(model)
@@ -212,15 +212,15 @@ def _truths(
     """The leading triples of every matrix's mean gradient; ``None`` where that is zero."""
     weights = _weights(gradients.batches, batch_size)
     means = _first_pass(blocks, gradients, weights, advance)
-    found: dict[str, Triples | None] = {}
+    triples: dict[str, Triples | None] = {}
     for block in blocks:
         mean = means[block.name].mean
         if block.view.diagonal or not bool(mean.any()):
-            found[block.name] = None
+            triples[block.name] = None
             continue
         dtype = torch.promote_types(gradients.parameters[block.parameter].dtype, torch.float32)
-        found[block.name] = top_triples(mean.to(dtype), min(k, *block.shape))
-    return found
+        triples[block.name] = top_triples(mean.to(dtype), min(k, *block.shape))
+    return triples
 
 
 class _SecondPass:

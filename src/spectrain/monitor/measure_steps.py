@@ -75,12 +75,12 @@ class StepMeasurement:
         source = Source.REALISED
         rows = [Record(step, None, source, "loss", self.loss)]
         for one in self.blocks:
-            found = one.realised
+            realised = one.realised
             values = {
-                "decrease_spectral": None if found is None else found.spectral,
-                "decrease_euclidean": None if found is None else found.euclidean,
-                "length_spectral": None if found is None else found.spectral_length,
-                "length_euclidean": None if found is None else found.euclidean_length,
+                "decrease_spectral": None if realised is None else realised.spectral,
+                "decrease_euclidean": None if realised is None else realised.euclidean,
+                "length_spectral": None if realised is None else realised.spectral_length,
+                "length_euclidean": None if realised is None else realised.euclidean_length,
             }
             rows += [
                 Record(step, one.block.name, source, name, value, reason=one.reason)
@@ -102,7 +102,7 @@ def measure_steps(
     """Line searches along −G and along −polar(G), one block at a time, on the batch that gave G.
 
     Each search takes some 10 to 20 forward passes. Weights, buffers, gradients, modes, random
-    states and optimizer are left as they were, also after an error.
+    states and optimizer are left as they were, even after an error.
 
     Args:
         model: not wrapped for distributed training.
@@ -114,7 +114,7 @@ def measure_steps(
         progress: show a bar on standard error, if that is a terminal.
 
     Raises:
-        InputError: no block matches, the loss is no scalar, or a gradient is not finite.
+        InputError: no block matches, the loss is not a scalar, or a gradient is not finite.
 
     Source:
         Davis & Drusvyatskiy, §1.2, compare the guarantees.
@@ -123,8 +123,9 @@ def measure_steps(
         >>> import torch
         >>> x = torch.randn(64, 16, generator=torch.Generator().manual_seed(0))
         >>> model = torch.nn.Linear(16, 8, bias=False)
-        >>> found = measure_steps(model, lambda m, x: (m(x) - x[:, :8]).square().mean(), x)
-        >>> (one,) = found.blocks
+        >>> _ = torch.nn.init.zeros_(model.weight)
+        >>> measured = measure_steps(model, lambda m, x: (m(x) - x[:, :8]).square().mean(), x)
+        >>> (one,) = measured.blocks
         >>> one.block.name, one.realised.spectral > one.realised.euclidean > 0
         ('weight', True)
     """
@@ -140,32 +141,32 @@ def measure_steps(
     )
     (gradient,) = gradients
     start = gradients.loss()
-    found = []
+    measured = []
     with bar("blocks", len(blocks), shown=progress) as advance:
         for block in blocks:
             part = block.view.of(gradient[block.parameter])
             if bool(part.any()):
                 realised = _steps(block, parameters[block.parameter], part, gradients, start)
-                found.append(BlockSteps(block, realised))
+                measured.append(BlockSteps(block, realised))
             else:
-                found.append(BlockSteps(block, None, "zero gradient"))
+                measured.append(BlockSteps(block, None, "zero gradient"))
             advance()
-    return StepMeasurement(start, tuple(found))
+    return StepMeasurement(start, tuple(measured))
 
 
 def _chosen(model: nn.Module, include: Sequence[str]) -> list[Block]:
     patterns = [pattern.replace("[", "[[]") for pattern in include]
-    found = [
+    chosen = [
         block
         for block in find_blocks(model).blocks
         if any(fnmatchcase(block.name, pattern) for pattern in patterns)
     ]
-    if not found:
+    if not chosen:
         raise InputError(
             f"no block matches {', '.join(include)}",
             remedy="see spectrain.find_blocks(model) for the names",
         )
-    return found
+    return chosen
 
 
 @torch.no_grad()

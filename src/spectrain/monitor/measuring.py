@@ -137,7 +137,7 @@ def _evaluated(measured: Sequence[Measured]) -> list[Tensor]:
     for index, m in enumerate(measured):
         values = m.spectrum.values
         alike[values.shape[-1], m.names, values.device].append(index)
-    found = [torch.empty(0)] * len(measured)
+    evaluated = [torch.empty(0)] * len(measured)
     for (_, names, _), chosen in alike.items():
         spectra = [measured[index].spectrum for index in chosen]
         whole = Spectrum(
@@ -149,8 +149,8 @@ def _evaluated(measured: Sequence[Measured]) -> list[Tensor]:
         )
         values = torch.stack([MEASURES[name](whole) for name in names])
         for index, own in zip(chosen, values.split([len(s) for s in spectra], 1), strict=True):
-            found[index] = own
-    return found
+            evaluated[index] = own
+    return evaluated
 
 
 def _flat(m: Measured, values: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ class NoiseReading:
         reasons: why a block has none, or only energies.
         total: energies of the network, where the blocks are not all here.
         whole: whether they are.
-        order: the test of their order, where nobody said that they are replicas.
+        order: the test of their order, unless they were declared to be replicas.
     """
 
     count: int
@@ -55,7 +55,7 @@ class NoiseReading:
             held = self.held.get(block)
             if held is not None and held.scalar.snr_unbiased.replicas == self.count:
                 rows += held.scalar_records(step, block.name, examples=examples)
-            else:  # of merged replicas the scalars would speak of larger batches
+            else:  # merged replicas stand for larger batches
                 rows += _power_records(step, block.name, power, examples)
             if held is not None and held.directional is not None:
                 rows += directional_records(step, block.name, held.directional)
@@ -82,11 +82,11 @@ def _power_records(
     for name, value in scalar_measures(power).items():
         if name in NEED_ENTRIES:
             continue
-        told = reason
+        why = reason
         if name == "noise_scale":
             value *= math.nan if examples is None else examples
-            told = reason or (NO_BATCH_SIZE if examples is None else None)
-        rows.append(_row(step, block, name, value, power.count, told))
+            why = reason or (NO_BATCH_SIZE if examples is None else None)
+        rows.append(_row(step, block, name, value, power.count, why))
     return rows
 
 

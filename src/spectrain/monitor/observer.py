@@ -26,7 +26,7 @@ from spectrain.monitor.schedule import Schedule
 from spectrain.monitor.survey import Survey
 
 STOPS = LOST, SCHEDULE = "communication", "schedule"
-"""What ends all sampling where it fails: the connection to the other processes, the schedule."""
+"""What ends all sampling if it fails: the connection to the other processes, the schedule."""
 
 COST = QUANTITIES.add(
     (
@@ -48,7 +48,7 @@ class Observer:
 
     Args:
         model: whose forward pass begins a step.
-        optimizers: all that step once a step.
+        optimizers: all of them; each steps once in a step.
         survey: what is watched, and by which probes.
         resurvey: a new survey where parameters have come, thawed or frozen since; else ``None``.
         sinks: where records go.
@@ -226,7 +226,7 @@ class Observer:
         optimizer: Optimizer,
         event: Callable[[Probe], Callable[[Optimizer, Sequence[Block]], None]],
     ) -> None:
-        """Let every probe that is due hear of an event, with those of its blocks that are due."""
+        """Tell every probe that is due of an event, with those of its blocks that are due."""
         if self._plan is None:
             return
         self._agree()

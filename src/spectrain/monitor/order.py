@@ -13,13 +13,13 @@ from spectrain.core import QUANTITIES, Quantity, Record, Source
 from spectrain.noise import Exchangeability
 
 ENTRIES = 64
-"""So many entries of each parameter's gradient are looked at, always the same."""
+"""Number of entries of each parameter's gradient that are looked at, always the same ones."""
 
 SEED = 0
-"""Of their choice, and of the orders that are tried."""
+"""Seed of their choice, and of the orders that are tried."""
 
 EVIDENCE, ATTAINABLE = "order_evidence", "order_evidence_attainable"
-"""Measures of the rows that say how far the test came, and how far it could have come."""
+"""Measures of the rows that give the evidence of the test, and the most it could have reached."""
 
 ORDER_QUANTITIES = QUANTITIES.add(
     Quantity(Source.NOISE, measure, "nat", formula, "Grünwald, de Heide & Koolen 2024, §2")
@@ -30,7 +30,7 @@ ORDER_QUANTITIES = QUANTITIES.add(
 )
 """What the test records."""
 
-ORDERED = "their order within the step predicts the gradients: several losses, no replicas of one"
+ORDERED = "their order within the step predicts the gradients: several losses, not replicas of one"
 """Reason for which there is no noise."""
 
 
@@ -56,7 +56,7 @@ class Order:
 
     @property
     def refused(self) -> bool:
-        """Whether it is settled that the passes are no replicas."""
+        """Whether it is settled that the passes are not replicas."""
         return self._test.refused
 
     def see(self, name: str, gradient: Tensor) -> None:

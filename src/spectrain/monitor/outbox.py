@@ -19,7 +19,7 @@ FLUSH_SECONDS = 20.0
 """Records are handed to disk at least this often, so that a kill loses no more."""
 
 LOGGED = 256
-"""So many logged numbers are handed on together, for that has a price; at a sample in any case."""
+"""Logged values that are handed on together, as each time costs; at a sample in any case."""
 
 
 PARTS = ("batch_size", "tokens")
@@ -40,7 +40,7 @@ class Outbox:
         self._logged: list[tuple[int, str, float | Tensor]] = []
         self._batch_size: int | None = None
         self._flushed = perf_counter()
-        self._told = False
+        self._warned = False
         self.held: Sample | None = None
 
     @property
@@ -50,7 +50,7 @@ class Outbox:
         return self.held is not None or waited or len(self._logged) >= LOGGED
 
     def log(self, step: int, name: str, value: Any, *, processes: int) -> None:
-        """Take a number; of what is in :data:`PARTS` each of the processes logs its own part."""
+        """Take a number; each process logs its own part of those in :data:`PARTS`."""
         number = _scalar(name, value)
         if name in PARTS:
             number = number * processes
@@ -90,10 +90,10 @@ class Outbox:
 
     def _tell(self, records: Sequence[Record]) -> None:
         """Warn of the first thing that is not finite, once."""
-        if self._told:
+        if self._warned:
             return
         for row in sorted(filter(_is_event, records), key=lambda row: row.step):
-            self._told = True
+            self._warned = True
             name = row.measure if row.block is None else f"{row.source} of {row.block}"
             warnings.warn(
                 f"spectrain: {name} is not finite (NaN or infinite) at step {row.step}; "

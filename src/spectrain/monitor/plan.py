@@ -1,4 +1,4 @@
-"""What a sampled step is to read: which blocks, by how dear it is to read them."""
+"""What a sampled step is to read: which blocks, by how expensive it is to read them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Cadence(StrEnum):
-    """How often a probe reads: what is cheap often, what is dear or changes slowly rarely.
+    """How often a probe reads: cheap quantities often, expensive or slowly changing ones rarely.
 
     ``SELDOM`` goes along with every third round of ``SOMETIMES``: its probes find what those read.
     """

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def bar(what: str, steps: int, *, shown: bool) -> Iterator[Callable[[], None]]:
-    """What advances the bar by one of so many steps; drawn only where there is a terminal."""
+    """What advances the bar by one step; drawn only on a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 

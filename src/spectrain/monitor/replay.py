@@ -1,4 +1,4 @@
-"""A model's forward pass once more, on a few examples of the step's batch, and without a trace."""
+"""A model's forward pass once more, on a few examples of the step's batch, without side effects."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Replay:
         self._calls, self._strange = [], None
 
     def run(self) -> None:
-        """The forward passes, one after the other; hooks on the modules tell what they see."""
+        """The forward passes, one after the other; hooks on the modules record what they see."""
         with _untouched(self._inner), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the training has seen them
             for call in self._calls:
@@ -110,15 +110,15 @@ class Replay:
 
 
 def _examples(args: tuple[Any, ...], kwargs: dict[str, Any], columns: int, least: int) -> _Call:
-    """Copies of the first examples, as many as have so many columns."""
-    found: list[Tensor] = []
+    """Copies of the first examples, enough for ``columns`` columns."""
+    tensors: list[Tensor] = []
 
     def listed(x: Tensor) -> Tensor:
-        found.append(x)
+        tensors.append(x)
         return x
 
     _mapped((args, kwargs), listed)
-    batch = next((x for x in found if x.ndim), None)
+    batch = next((x for x in tensors if x.ndim), None)
     if batch is None or not len(batch):
         return _Call(args, kwargs, 0)
     size = len(batch)

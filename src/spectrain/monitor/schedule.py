@@ -32,13 +32,13 @@ FREE_STEPS = 5000
 their part, and what is left keeps coming."""
 
 ROUNDS = {Cadence.OFTEN: 200, Cadence.SOMETIMES: 100, Cadence.RARELY: 25}
-"""So many times a run each block is read at most: more tell no more."""
+"""Times that each block is read in a run at most: more would add nothing."""
 
 NEAREST = {Cadence.OFTEN: 5, Cadence.SOMETIMES: 5, Cadence.RARELY: 20}
-"""Least steps between two rounds: what lies nearer is much the same."""
+"""Least steps between two rounds: closer readings are much the same."""
 
 MOST_STEPS = 1.5
-"""A sample may take as long as so many training steps; beyond, it is divided among several."""
+"""Training steps that one sample may last; a longer one is divided among several steps."""
 
 UNNOTICED = 0.15
 """Seconds that a sample may take in any case."""
@@ -47,10 +47,10 @@ LEAST_IDLE = 10
 """Unsampled steps before their mean is trusted."""
 
 AHEAD = 100
-"""Steps over which the earning of the budget is foreseen."""
+"""Steps over which the budget to be earned is predicted."""
 
 ADVANCE = 500
-"""The dense start may spend what so many steps earn."""
+"""Number of steps whose earnings the dense start may spend."""
 
 
 @dataclass(slots=True)
@@ -60,13 +60,13 @@ class Schedule:
     After t seconds of training at most 0.64·b·earned(t) is spent, see
     :func:`~spectrain.monitor.budget.earned`: up to five times the budget b in the first ten
     minutes, paid back within the hour. Beside it one second is free, spread over the first five
-    thousand steps: what is short gets its samples too.
-    Spent is the monitor's own time and what sampled steps, and those after them, take longer than
-    the others for cold caches. Each cadence has its share of that, and each is due at most so many
-    times a run: at even distances where the length of the run is known, else at distances that grow
-    with the steps done. Where a reading would take longer than one and a half steps, each sampled
-    step reads the next part of the blocks in turn, from the first step on; a block that alone takes
-    longer is read once its price is earned.
+    thousand steps, so that short runs are sampled too. Spent is the monitor's own time and what
+    sampled steps, and those after them, take longer than the others for cold caches. Each cadence
+    has its share of that, and each is due at most so many times a run: at even distances where the
+    length of the run is known, else at distances that grow with the steps done. Where a reading
+    would take longer than one and a half steps, each sampled step reads the next part of the blocks
+    in turn, from the first step on; a block that alone takes longer is read once its price is
+    earned.
 
     Attributes:
         dense: number of steps sampled at the start, as far as none is stalled and 500 steps pay.
@@ -116,7 +116,7 @@ class Schedule:
         self._asleep_until = 0
 
     def samples(self, step: int) -> bool:
-        """Whether anything is to be read in this step; :meth:`plan` then tells what."""
+        """Whether anything is to be read in this step; :meth:`plan` then says what."""
         last = self.length is not None and step == self.length - 1
         if not self._works:  # parameters may come yet: worth a look at steps 0, 1, 2, 4, 8 …
             return self.steps.bit_count() <= 1
@@ -134,10 +134,10 @@ class Schedule:
                 self._choose((Cadence.OFTEN, Cadence.SOMETIMES), None)
         else:
             self._choose(OWN, self.allowance - self.hidden_seconds)
-        found = any(account.reading for account in self.accounts.values())
-        if not found and self.every is None and self.steps >= self.dense:
+        reads = any(account.reading for account in self.accounts.values())
+        if not reads and self.every is None and self.steps >= self.dense:
             self._asleep_until = self.steps + self._rest()
-        return found
+        return reads
 
     def plan(self, step: int) -> SamplePlan:
         """What this step reads: for each cadence the names of its blocks."""
@@ -240,7 +240,7 @@ class Schedule:
         return last is None or self.steps - last >= self._distance(cadence) / self._parts(cadence)
 
     def _rest(self) -> int:
-        """Steps for which no one needs to ask: half of those until something can be read."""
+        """Steps that need no check: half of those until something can be read."""
         if not self.training_seconds:
             return 1
         allowance = self.allowance - self.hidden_seconds
@@ -248,7 +248,7 @@ class Schedule:
         return max(1, math.floor(min(self._wait(c, allowance, rate) for c in OWN) / 2))
 
     def _wait(self, cadence: Cadence, allowance: float, rate: float) -> float:
-        """Steps until a reading of this cadence is due and earned, at so many seconds a step."""
+        """Steps until a reading of this cadence is due and earned, at these seconds per step."""
         account, (dear, light) = self.accounts[cadence], self._sorted(cadence)
         alone, plain = self._lefts(cadence, allowance, dear, light)
         share, free = SHARES[cadence] * (0.5 if dear and light else 1.0), self._free(allowance)
@@ -296,7 +296,7 @@ class Schedule:
             account.reading, account.alone = tuple(self._works), False
 
     def _choose(self, cadences: Sequence[Cadence], allowance: float | None) -> None:
-        """Give each cadence its turn where it is due, has earned it, and the step can bear it.
+        """Give each cadence its turn where it is due, has earned it, and the step has room for it.
 
         Without an ``allowance`` each is due and only the step's length counts.
         """

@@ -36,11 +36,11 @@ class ScoresMode(TorchFunctionMode):
         self._seen, self._fused, self._called = seen, fused, called
 
     def begin(self) -> None:
-        """Look from here on."""
+        """Observe from here on."""
         super().__enter__()  # type: ignore[no-untyped-call]
 
     def end(self) -> None:
-        """Look no further."""
+        """Observe no further."""
         super().__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     def __torch_function__(
@@ -63,11 +63,11 @@ class ScoresMode(TorchFunctionMode):
 
 
 def largest_by_head(scores: Tensor, heads: int) -> Tensor | None:
-    """The largest score of each head; ``None`` where the tensor is no scores of so many heads.
+    """The largest score of each head; ``None`` where it holds no scores of that many heads.
 
     Args:
         scores: batch × heads × queries × keys, or (batch · heads) × queries × keys.
-        heads: number of heads; 0 where it is not known, and then four dimensions tell it.
+        heads: number of heads; 0 where it is not known; then it is that of four dimensions.
 
     Example:
         >>> largest_by_head(torch.arange(8.0).reshape(1, 2, 2, 2), 2).tolist()

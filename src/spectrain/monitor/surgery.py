@@ -110,6 +110,6 @@ def prune(matrix: Float[Tensor, "m n"], energy: float) -> Float[Tensor, "m n"]:
 
 
 def write_matrix(block: Block, parameter: Tensor, matrix: Tensor) -> None:
-    """Put a block's matrix back into its parameter, also where its view had to copy."""
+    """Put a block's matrix back into its parameter, even where its view had to copy."""
     places = block.view.of(torch.arange(parameter.numel()).reshape(parameter.shape))
     parameter.view(-1)[places.reshape(-1).to(parameter.device)] = matrix.reshape(-1)

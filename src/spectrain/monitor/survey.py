@@ -22,7 +22,7 @@ from spectrain.network.wrapping import parameters_of
 from spectrain.optim.rules import plain_settings, resolve
 
 PER_BLOCK = 5e-4
-"""Seconds that a reading of any block takes, however small; its ratio to others is what counts."""
+"""Seconds that a reading of any block takes, however small; only its ratio to others matters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Operators through which a compiled graph tells what it sees, without break or recompilation.
+"""Operators through which a compiled graph reports what it sees, without break or recompilation.
 
 A hook that is traced leaves one of these calls in the graph. Taps are traced only while
 :data:`sampling` is set: torch.compile guards on it and so keeps two graphs of each compiled module,
@@ -21,7 +21,7 @@ sampling = False
 """Whether a watched run samples the current step."""
 
 RECEIVERS: WeakValueDictionary[int, Callable[[Tensor], None]] = WeakValueDictionary()
-"""Who takes what a graph hands on, by the key that was traced into it; nobody is kept alive."""
+"""Who takes what a graph hands on, by the key that was traced into it; weak references."""
 
 _keys = count()
 _samplers = 0
@@ -50,7 +50,7 @@ def register(receiver: Callable[[Tensor], None]) -> int:
 
 
 def set_sampling(on: bool) -> None:
-    """Count those who sample: with any of them the graphs with taps are used."""
+    """Count those who sample: while there are any, the graphs with taps are used."""
     global sampling, _samplers
     _samplers = max(_samplers + (1 if on else -1), 0)
     sampling = _samplers > 0

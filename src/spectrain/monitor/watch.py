@@ -167,22 +167,22 @@ class Watch:
             >>> from spectrain.trials import to_muon
             >>> with spectrain.watch(model, optimizer, f"{tempfile.mkdtemp()}/run") as run:
             ...     change = lambda base: [to_muon(base, "0.weight")]
-            ...     found = run.trial(loss, data[1:], data[:1], change, steps=900)
-            >>> found.statement.startswith("No change")
+            ...     result = run.trial(loss, data[1:], data[:1], change, steps=900)
+            >>> result.statement.startswith("No change")
             True
         """
         from spectrain.records.trials import write_trial
         from spectrain.trials.live import trial_here
 
         given = (loss_fn, batches, held_out, changes)
-        found = trial_here(
+        result = trial_here(
             self._model, self._optimizers, *given, steps=steps, step=self.step, **options
         )
-        write_trial(self.path, self.step, found.to_dict())
-        return found
+        write_trial(self.path, self.step, result.to_dict())
+        return result
 
     def close(self, error: BaseException | None = None) -> None:
-        """Finish the run, as one that failed where there is an error. Again, it does nothing.
+        """Finish the run, as failed where there is an error; a second call does nothing.
 
         Warns where the loop ran and no step of an optimizer was seen, or none of one of them.
         """
@@ -261,7 +261,7 @@ def watch(
     resume: bool = False,
     replicas: Replicas | Literal["tested", "microbatches", "none"] = Replicas.TESTED,
 ) -> Watch:
-    """Watch a training loop: spectra of gradients, updates, weights and of what feeds them.
+    """Watch a training loop: spectra of gradients, updates, weights and of their inputs.
 
     Nothing else is to be called. Gradients are read just before the optimizer's step, updates as
     the difference of the weights, activations through forward hooks that keep only their second
@@ -283,18 +283,18 @@ def watch(
         measures: patterns such as ``"gradient/*"`` or ``"*/stable_rank"``.
         probes: further classes of :class:`~spectrain.monitor.probes.Probe`.
         heads: also split attention projections into heads.
-        roles: pattern of block name to role, where the found role is wrong.
+        roles: pattern of block name to role, where the role that was found is wrong.
         config: what else the manifest should keep of the run.
         sinks: further receivers of the records beside the run folder.
-        data_parallel: whether several processes train this model together; told from the model
+        data_parallel: whether several processes train this model together; known from the model
             where it is wrapped by DDP or holds DTensors.
         strict: raise the monitor's exceptions instead of disabling the probe.
         start_step: steps already done, when resuming.
         resume: continue the run in ``path``.
         replicas: what the backward passes of one step are. ``"microbatches"``: samples of one loss,
             whose spread is the gradient's noise; ``"none"``: something else, such as several
-            losses. Unless told, their order is tested over the samples, and noise is recorded until
-            it is found to matter.
+            losses. Unless given, their order is tested over the samples, and noise is recorded
+            until the order is found to matter.
 
     Raises:
         InputError: a pattern matches nothing, the optimizer holds no parameter of the model, a
@@ -361,14 +361,14 @@ def watch(
     )
 
     def resurvey() -> Survey | None:
-        found = surveyor.again()
-        if found is not None:
-            manifest = facts | found.manifest(optimizers)
+        changed = surveyor.again()
+        if changed is not None:
+            manifest = facts | changed.manifest(optimizers)
             writer.describe(manifest)
             for sink in sinks:
                 if isinstance(sink, Described):
                     sink.begin(manifest)
-        return found
+        return changed
 
     dashboards = list(sinks) if survey.holdings.rank == 0 else []
     for sink in dashboards:
@@ -392,10 +392,10 @@ def watch(
     return watched
 
 
-def _replicas(told: str) -> Replicas:
+def _replicas(given: str) -> Replicas:
     try:
-        return Replicas(told)
+        return Replicas(given)
     except ValueError:
         raise InputError(
-            f"replicas is {told!r}", remedy=f"pass one of {', '.join(Replicas)}"
+            f"replicas is {given!r}", remedy=f"pass one of {', '.join(Replicas)}"
         ) from None

@@ -96,8 +96,8 @@ class Leading:
         weights = mixing[:, kept] / values[kept].sqrt()
         if not weights.shape[1]:
             return values[-1].clamp_min(0), bound.clamp_min(0)
-        found = torch.linalg.eigvalsh(weights.mT @ (image @ image.mT) @ weights)[-1]
-        return found, (bound - found).clamp_min(TINY * found)
+        largest = torch.linalg.eigvalsh(weights.mT @ (image @ image.mT) @ weights)[-1]
+        return largest, (bound - largest).clamp_min(TINY * largest)
 
     @property
     def nbytes(self) -> int:
@@ -125,13 +125,13 @@ def _leading(work: Float[Tensor, "n d"], warm: Float[Tensor, "k d"] | None) -> T
     while True:
         krylov = extend(features, krylov, steps, removed=no_triples(features), floor=floor)
         _, mixing = ritz_mixing(krylov)
-        found = krylov_triples(krylov, mixing[:, :KEPT])
-        energies = found.values.square()
-        residual = found.residual[0] * found.values[0]
+        triples = krylov_triples(krylov, mixing[:, :KEPT])
+        energies = triples.values.square()
+        residual = triples.residual[0] * triples.values[0]
         gap = (energies[0] - energies[1:2].sum()).clamp_min(1e-300)
         error = torch.minimum(residual, residual.square() / gap)
         if krylov.steps >= MOST_STEPS or error <= RTOL * energies[0]:
-            return torch.linalg.qr(found.left.mT).Q.mT.contiguous()
+            return torch.linalg.qr(triples.left.mT).Q.mT.contiguous()
         steps = 1
 
 

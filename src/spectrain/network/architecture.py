@@ -1,6 +1,6 @@
-"""What a configuration tells of a network: heads, experts, the architecture, tying.
+"""What a configuration says about a network: heads, experts, the architecture, tying.
 
-Any value may be missing or wrong: a configuration is data of strangers.
+Any value may be missing or wrong: a configuration is data from strangers.
 """
 
 from __future__ import annotations

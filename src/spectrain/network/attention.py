@@ -1,6 +1,6 @@
 """Attention: which matrices make its queries, keys, values and output.
 
-Queries and keys are told apart by name only, for they have the same shapes. The rest follows from
+Queries and keys are told apart by name only, since they have the same shapes. The rest follows from
 structure: a linear layer three times as high as its sibling is wide is a fused projection, and what
 remains under the same module and takes as many inputs as there are queries is the output.
 """
@@ -67,13 +67,13 @@ def find_attentions(matrices: Sequence[Matrix]) -> list[Attention]:
     its module is called so and all that is there has the names of attention.
     """
     tripled = {matrix.name for matrix in _tripled(matrices)}
-    found: defaultdict[str, Attention] = defaultdict(Attention)
+    by_root: defaultdict[str, Attention] = defaultdict(Attention)
     for matrix in matrices:
         role = Role.ATTENTION_QKV if matrix.name in tripled else matrix.role
         role = role or meaning(ATTENTION, matrix.stem)
         if role is not None and role in _INPUTS:
-            found[_root(matrix.parent)].add(matrix, role)
-    attentions = {root: attention for root, attention in found.items() if attention.complete}
+            by_root[_root(matrix.parent)].add(matrix, role)
+    attentions = {root: attention for root, attention in by_root.items() if attention.complete}
     for root, attention in attentions.items():
         for matrix in _outputs(attention, matrices, root):
             attention.add(matrix, Role.ATTENTION_O)

@@ -1,7 +1,7 @@
 """Matrices that several parameters make together: low-rank adapters and weight-normed layers.
 
-Each parameter is a block of its own, for the optimizer moves it; what the network multiplies by is
-the composed matrix.
+Each parameter is a block of its own, since the optimizer moves it; what the network multiplies by
+is the composed matrix.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ HIDDEN_BASE = "its magnitudes rescale a matrix that cannot be read: B·A alone i
 
 def factor_roles(matrices: Iterable[Matrix]) -> Pieces:
     """The factors of adapters with their roles: A leads into the adapter, B out of it."""
-    found: Pieces = {}
+    factors: Pieces = {}
     for matrix in matrices:
         if match := FACTOR.fullmatch(matrix.address):
             role = Role.ADAPTER_IN if match["side"] in {"A", "down"} else Role.ADAPTER_OUT
-            found[matrix.name] = [replace(matrix, role=role)]
-    return found
+            factors[matrix.name] = [replace(matrix, role=role)]
+    return factors
 
 
 def compositions(
@@ -42,7 +42,7 @@ def compositions(
 
     Args:
         matrices: of the network.
-        pieces: with their roles: what a composed matrix does is what the one does that it changes.
+        pieces: with their roles: a composed matrix has the role of the one that it changes.
         sizes: every weight by its address.
         scales: of adapters; 1 where none is known.
     """
@@ -115,8 +115,8 @@ def _like(whole: Matrix, part: Matrix) -> Matrix:
 
 def _ending(address: str) -> tuple[str, str]:
     """Path of a weight-normed module with its dot, and how its direction is called there."""
-    found = next((ending for ending in DIRECTION if address.endswith(ending)), "")
-    return address.removesuffix(found), found
+    end = next((ending for ending in DIRECTION if address.endswith(ending)), "")
+    return address.removesuffix(end), end
 
 
 def _fit(size: Sequence[int], shape: Sequence[int]) -> bool:

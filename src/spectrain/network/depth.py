@@ -54,7 +54,7 @@ class Layering:
         return None if layer is None else self._depths[layer]
 
     def stack(self, path: str) -> str:
-        """What tells the stack of that layer from the others; empty where there is only one.
+        """What distinguishes that layer's stack from the others; empty where there is only one.
 
         Example:
             >>> paths = [f"{s}.block.0.{name}" for s in ("encoder", "decoder") for name in "qk"]

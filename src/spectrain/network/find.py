@@ -24,11 +24,11 @@ from spectrain.network.site import Kind, Matrix, Site
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The blocks of a network, and what is none.
+    """The blocks of a network, and the parameters that are not blocks.
 
     Attributes:
         blocks: in the order of the parameters; their names are unique.
-        skipped: parameters that are no block, each with the reason.
+        skipped: parameters that are not blocks, each with the reason.
         composed: matrices that no parameter holds but several make, such as B·A of an adapter; the
             factors are among the blocks.
         unsplit: parameters whose blocks stay fused, or whole where heads were asked for, each with
@@ -125,10 +125,10 @@ def _network(
     if heads is not False and heads < 1:
         raise InputError(f"heads is {heads}", remedy="pass True, False or a positive number")
     width = _width(sites)
-    found = [item for site in sites for item in matrices_of(site, width)]
+    held = [item for site in sites for item in matrices_of(site, width)]
     unusable = {w.parameter: w.unusable for site in sites for w in site.weights if w.unusable}
-    skipped = [item for item in found if isinstance(item, Skipped)]
-    matrices = [item for item in found if isinstance(item, Matrix)]
+    skipped = [item for item in held if isinstance(item, Skipped)]
+    matrices = [item for item in held if isinstance(item, Matrix)]
 
     layering = Layering(matrix.path for matrix in matrices)
     weights = {f"{s.path}.{w.local}".lstrip("."): w for s in sites for w in s.weights}

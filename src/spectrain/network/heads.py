@@ -24,8 +24,8 @@ def head_roles(
 ) -> Pieces:
     """The last linear layer that yields one number for each token, and what is named a head.
 
-    Of several matrices in one module that is called a head the last one is it, and the others are
-    hidden layers.
+    Of several matrices in one module that is called a head, the last one is the head, and the
+    others are hidden layers.
 
     Args:
         matrices: whose roles are open.
@@ -38,7 +38,7 @@ def head_roles(
         for matrix in matrices
         if not matrix.bare and (layering.plain or layering.layer(matrix.path) is None)
     ]
-    found = {matrix.name: Role.HEAD for matrix in outside if matrix.stem in HEAD}
+    roles = {matrix.name: Role.HEAD for matrix in outside if matrix.stem in HEAD}
     modules: defaultdict[str, list[Matrix]] = defaultdict(list)
     for matrix in outside:
         if module := _module(matrix.address):
@@ -47,16 +47,16 @@ def head_roles(
     endings = {_module(alias) for matrix in tied for alias in matrix.weight.aliases}
     taken = {matrix.shape[0] for matrix in tied if matrix.role is Role.EMBEDDING}
     for module, members in modules.items():
-        found |= {matrix.name: Role.HIDDEN for matrix in members}
+        roles |= {matrix.name: Role.HIDDEN for matrix in members}
         if module not in endings and members[-1].shape[0] not in taken:
-            found[members[-1].name] = Role.HEAD
+            roles[members[-1].name] = Role.HEAD
     if vocabulary is not None and (last := _last(outside, vocabulary)) is not None:
-        found[last.name] = Role.HEAD
-    return {m.name: [replace(m, role=found[m.name])] for m in outside if m.name in found}
+        roles[last.name] = Role.HEAD
+    return {m.name: [replace(m, role=roles[m.name])] for m in outside if m.name in roles}
 
 
 def chain_roles(matrices: Sequence[Matrix], pieces: Pieces) -> Pieces:
-    """Linear layers of a network without blocks: those that lead on, and what ends it.
+    """Linear layers of a network without blocks: those that lead on, and those that end it.
 
     A matrix leads on where a later one takes as many inputs as it has outputs. The last of all,
     where it takes what an earlier one yields and yields fewer numbers, is a head, and so are those
@@ -68,7 +68,7 @@ def chain_roles(matrices: Sequence[Matrix], pieces: Pieces) -> Pieces:
     """
     roles = {m.name: pieces[m.name][0].role if m.name in pieces else None for m in matrices}
     linear = [m for m in matrices if m.shape[0] and roles[m.name] in _LINEAR]
-    found = {}
+    chained = {}
     for at, matrix in enumerate(linear):
         if roles[matrix.name] is not None or matrix.bare:
             continue
@@ -77,10 +77,10 @@ def chain_roles(matrices: Sequence[Matrix], pieces: Pieces) -> Pieces:
         after = {other.name for other in linear[at + 1 :]}
         after |= {name for name, role in roles.items() if role is Role.HEAD}
         if rows in (other.shape[1] for other in linear if other.name in after):
-            found[matrix.name] = [replace(matrix, role=Role.HIDDEN)]
+            chained[matrix.name] = [replace(matrix, role=Role.HIDDEN)]
         elif columns == linear[-1].shape[1] and rows < columns in yielded:
-            found[matrix.name] = [replace(matrix, role=Role.HEAD)]
-    return found
+            chained[matrix.name] = [replace(matrix, role=Role.HEAD)]
+    return chained
 
 
 def leading_roles(matrices: Sequence[Matrix], layering: Layering, pieces: Pieces) -> Pieces:

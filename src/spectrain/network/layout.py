@@ -19,7 +19,7 @@ def matrices_of(site: Site, width: int | None) -> Iterator[Matrix | Skipped]:
 
     Args:
         site: the module.
-        width: of the network's residual stream, where it is known: it tells on which side of a
+        width: of the network's residual stream, where it is known: it shows on which side of a
             stacked expert the input is.
     """
     gain = next((weight.local for weight in site.weights if weight.local in GAINS), None)
@@ -146,7 +146,7 @@ def _recurrent(site: Site, weight: Weight) -> Iterator[Matrix]:
 def _states(site: Site, local: str) -> Feed | None:
     """The states of the last layer are what the module outputs; those of others are not seen."""
     layers = [m for w in site.weights if (m := re.fullmatch(r"weight_hh_l(\d{1,9})", w.local))]
-    last = max(layers, key=lambda found: int(found[1]), default=None)
+    last = max(layers, key=lambda match: int(match[1]), default=None)
     back = local.endswith("_reverse")
     if last is None or local.removesuffix("_reverse") != last[0]:
         return None
@@ -166,7 +166,7 @@ def _experts(site: Site, weight: Weight, width: int | None) -> Iterator[Matrix]:
 
 
 def _bare(site: Site, weight: Weight) -> Matrix | Skipped:
-    """A parameter of which no module says how it is used: its shape and name must do."""
+    """A parameter whose use no module declares: its shape and name must do."""
     shape, dims = weight.shape, len(weight.shape)
     table = is_table(weight.local)
     reason = None

@@ -60,7 +60,7 @@ def pair_queries(
 
     Args:
         blocks: whose matrices are at hand.
-        parted: blocks of the same network with heads apart, which tell how many there are.
+        parted: blocks of the same network with heads apart, which show how many there are.
         modules: of the network, by name.
 
     Example:
@@ -78,7 +78,7 @@ def pair_queries(
         if block.role in (Role.ATTENTION_Q, Role.ATTENTION_K, Role.ATTENTION_KV_DOWN):
             home = sides.setdefault(parent_of(block.parameter), {})
             home.setdefault(block.role, []).append(block)
-    found = []
+    pairs = []
     for parent, side in sides.items():
         queries, keys = side.get(Role.ATTENTION_Q, []), side.get(Role.ATTENTION_K, [])
         if queries and keys:
@@ -86,8 +86,8 @@ def pair_queries(
             pair = _pair(queries, keys, count, latent=latent)
             if normalises_queries(parent, modules):
                 pair = QueryKey(pair.queries, pair.keys, reason=NORMALISED)
-            found.append(pair)
-    return tuple(found)
+            pairs.append(pair)
+    return tuple(pairs)
 
 
 def normalises_queries(parent: str, modules: Mapping[str, nn.Module]) -> bool:

@@ -157,13 +157,13 @@ def _weight(local: str, parameter: nn.Parameter, names: list[str]) -> Weight:
 
 def adapter_scales(model: nn.Module) -> dict[tuple[str, str | None], float]:
     """By what each adapted layer multiplies B·A, as far as it declares it."""
-    found: dict[tuple[str, str | None], float] = {}
+    scales: dict[tuple[str, str | None], float] = {}
     for path, module in modules_of(model).items():
         scaling: Any = getattr(module, "scaling", None)
         for adapter, scale in (scaling if isinstance(scaling, dict) else {None: scaling}).items():
             if isinstance(scale, (int, float)):
-                found[path, adapter] = float(scale)
-    return found
+                scales[path, adapter] = float(scale)
+    return scales
 
 
 def _declared(modules: Mapping[str, nn.Module], path: str) -> tuple[int | None, str | None]:

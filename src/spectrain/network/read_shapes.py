@@ -56,7 +56,7 @@ def _tied(pairs: Iterable[tuple[str, tuple[int, ...]]]) -> dict[str, str]:
 
 
 def _kind(path: str, weights: Sequence[Weight], transposed: bool) -> Kind:
-    """How a module uses its weights, as far as names and shapes tell.
+    """How a module uses its weights, as far as names and shapes show.
 
     ``transposed``: linear layers of GPT-2's names are stored input × output in this checkpoint.
     """

@@ -24,21 +24,21 @@ def assign_roles(
     heads: bool | int,
     parameters: Iterable[str] = (),
 ) -> tuple[Pieces, list[Skipped]]:
-    """The blocks of every matrix, each with its role, and what stays whole against the wish.
+    """The blocks of every matrix, each with its role, and what could not be split as asked.
 
     Args:
         matrices: of the whole network, in its order.
         layering: its layers.
         heads: as in :func:`~spectrain.network.find_blocks`.
-        parameters: paths of all parameters, also of those that hold no matrix.
+        parameters: paths of all parameters, even of those that hold no matrix.
     """
     pieces: Pieces = dict(factor_roles(matrices))
 
     def remaining() -> list[Matrix]:
         return [matrix for matrix in matrices if matrix.name not in pieces]
 
-    found, unsplit = experts_and_routers(remaining())
-    pieces |= found
+    known, unsplit = experts_and_routers(remaining())
+    pieces |= known
     pieces |= _beside(remaining(), frozenset(parameters))
     for attention in find_attentions(remaining()):
         parts, whole = split_attention(attention, heads)

@@ -36,8 +36,8 @@ class Kind(StrEnum):
 class Weight:
     """One parameter, and why it cannot be a block where that is known already.
 
-    ``elsewhere`` are further modules that use it in the same way. It is ``direct`` where its
-    module multiplies by it, but for the lengths of its rows.
+    ``elsewhere`` are further modules that use it in the same way. It is ``direct`` where its module
+    multiplies by it, except for the lengths of its rows.
     """
 
     local: str
@@ -159,12 +159,12 @@ def _length(ranges: Ranges) -> int:
 
 def _within(outer: Ranges, inner: Ranges) -> Ranges:
     """Ranges of ranges: ``inner`` counts along the concatenation of ``outer``."""
-    found = []
+    parts = []
     for start, stop in inner:
         offset = 0
         for low, high in outer:
             first, last = max(start, offset), min(stop, offset + high - low)
             if first < last:
-                found.append((low + first - offset, low + last - offset))
+                parts.append((low + first - offset, low + last - offset))
             offset += high - low
-    return tuple(found)
+    return tuple(parts)

@@ -48,7 +48,7 @@ def activation(
     match feed.tap:
         case Tap.STATES | Tap.STATES_BACK:
             raise InputError(
-                f"the states of {feed.module!r} are told by its output",
+                f"the states of {feed.module!r} are read from its output",
                 remedy="see spectrain.network.states",
             )
         case Tap.TOKENS:
@@ -111,7 +111,7 @@ def normalized(module: nn.Module, arguments: tuple[Any, ...]) -> Shaped[Tensor, 
     """The input of a norm layer after normalisation and before its gain γ.
 
     The layer's forward f is affine in γ, so that A = f(γ = 1) − f(γ = 0) whatever the layer does;
-    it is evaluated on copies of the buffers, for a batch norm updates its own.
+    it is evaluated on copies of the buffers, since a batch norm updates its own.
 
     Example:
         >>> norm = nn.RMSNorm(4, eps=0.0)
@@ -142,7 +142,7 @@ def _plain(parameter: nn.Parameter) -> Tensor:
 
 
 class _WithoutHooks(nn.Module):
-    """Calls a module's forward but not its hooks: one of them is asking."""
+    """Calls a module's forward but not its hooks: one of them is the caller."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()

@@ -50,11 +50,11 @@ def parameters_of(model: nn.Module) -> dict[str, nn.Parameter]:
         >>> list(parameters_of(torch.compile(nn.Linear(2, 2), backend="eager")))
         ['weight', 'bias']
     """
-    found = {}
+    parameters = {}
     for path, module in _every_path(unwrapped(model), ""):
         for local, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
-            found[f"{path}.{local}".lstrip(".")] = parameter
-    return found
+            parameters[f"{path}.{local}".lstrip(".")] = parameter
+    return parameters
 
 
 def own_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -65,10 +65,10 @@ def own_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
         >>> list(own_parameters(torch.compile(nn.Linear(2, 2), backend="eager")))
         ['weight', 'bias']
     """
-    found: dict[int, tuple[str, nn.Parameter]] = {}
+    by_identity: dict[int, tuple[str, nn.Parameter]] = {}
     for name, parameter in parameters_of(model).items():
-        found.setdefault(id(parameter), (name, parameter))
-    return dict(found.values())
+        by_identity.setdefault(id(parameter), (name, parameter))
+    return dict(by_identity.values())
 
 
 def _inner(module: nn.Module) -> nn.Module | None:

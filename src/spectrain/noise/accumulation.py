@@ -13,7 +13,7 @@ from spectrain.core.errors import InputError
 
 @dataclass(slots=True)
 class ScatterStream:
-    """Count, scatter and total energy of replicas whose running sum somebody else keeps.
+    """Count, scatter and total energy of replicas whose running sum is kept elsewhere.
 
     Welford's recurrence D ← D + (r/(r+1))‖g − S/r‖², with S the sum of the r replicas so far, which
     gradient accumulation holds in ``.grad`` anyway: no tensor is kept, no E[x²] − E[x]² occurs.

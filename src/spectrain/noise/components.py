@@ -56,8 +56,8 @@ def noise_components(
         >>> import torch
         >>> sigma = torch.tensor([8.0, 4.0, 2.0, 1.0])
         >>> x = torch.randn(400, 4, 4, generator=torch.Generator().manual_seed(0))
-        >>> found = noise_components(torch.diag(sigma) + 0.1 * x @ torch.diag(sigma), sigma)
-        >>> found.left.covers(0.01), found.right.covers(0.0)
+        >>> components = noise_components(torch.diag(sigma) + 0.1 * x @ torch.diag(sigma), sigma)
+        >>> components.left.covers(0.01), components.right.covers(0.0)
         (True, True)
     """
     count, k = projections.shape[0], values.numel()

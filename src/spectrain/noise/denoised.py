@@ -12,8 +12,8 @@ def denoised(values: Values, shape: tuple[int, int], variance: float) -> Values:
     """Singular values of S, out of those of S + E, where E has iid entries of variance s².
 
     A value above the edge s(√m + √n) of the noise belongs to
-    θ² = (a + √(a² − 4mns⁴))/2 with a = σ² − (m + n)s²; what lies below cannot be told from noise
-    and becomes 0. It inverts σ² = (θ² + ms²)(θ² + ns²)/θ², exact for few directions in large
+    θ² = (a + √(a² − 4mns⁴))/2 with a = σ² − (m + n)s²; what lies below cannot be distinguished from
+    noise and becomes 0. It inverts σ² = (θ² + ms²)(θ² + ns²)/θ², exact for few directions in large
     matrices; directions below (mn)^¼ s are lost.
 
     Args:
@@ -25,8 +25,8 @@ def denoised(values: Values, shape: tuple[int, int], variance: float) -> Values:
         Benaych-Georges & Nadakuditi 2012, J. Multivariate Anal. 111, §3.1.
 
     Example:
-        >>> found = denoised(np.array([3.0, 1.5]), (100, 100), 0.01)
-        >>> [round(float(value), 3) for value in found]
+        >>> signal = denoised(np.array([3.0, 1.5]), (100, 100), 0.01)
+        >>> [round(float(value), 3) for value in signal]
         [2.618, 0.0]
     """
     m, n = shape

@@ -70,8 +70,8 @@ class Deviations:
     @property
     def finite(self) -> bool:
         """Whether every replica is finite; the products of pairs not held at one time aside."""
-        told = (self.mean_square.reshape(1), self.projections, self.products.diagonal())
-        return bool(torch.cat(told).isfinite().all())
+        parts = (self.mean_square.reshape(1), self.projections, self.products.diagonal())
+        return bool(torch.cat(parts).isfinite().all())
 
     def leave_one_out(self) -> tuple[Float[Tensor, " replicas"], Float[Tensor, " replicas"]]:
         """Signal and variance without each replica in turn; needs three replicas.

@@ -121,12 +121,12 @@ class DirectionStream:
     Args:
         summary: moments of the very replicas that will pass.
         k: number of directions.
-        reference: triples of a large-batch gradient; without it each replica is held against the
+        reference: triples of a large-batch gradient; without it each replica is compared with the
             mean of the others.
         generator: for the random part of the Krylov blocks.
 
     Raises:
-        InputError: the gradient is no matrix, or is smaller than k.
+        InputError: the gradient is not a matrix, or is smaller than k.
     """
 
     def __init__(
@@ -211,11 +211,11 @@ class DirectionStream:
 
     def _test(self, mean: Triples) -> SignalTest:
         """The test of signal directions, each moved to where the mean has it."""
-        found = signal_test(
+        tested = signal_test(
             self._replicas, k=self.k, weights=self._weights, generator=self.generator
         )
-        same = align(found.directions.to(mean.left.dtype), mean)
-        return SignalTest(same.triples, found.statistic[same.order], found.p[same.order])
+        same = align(tested.directions.to(mean.left.dtype), mean)
+        return SignalTest(same.triples, tested.statistic[same.order], tested.p[same.order])
 
     def _top(self, matrix: Tensor, start: Triples | None) -> Triples:
         extra = min(CANDIDATES, min(matrix.shape) - self.k)
@@ -238,7 +238,7 @@ def directions(
         k: number of directions.
         summary: their moments, if already known: then one pass is enough.
         weights: number of draws that each replica averages; 1 if none are given.
-        reference: triples of a large-batch gradient; without it each replica is held against the
+        reference: triples of a large-batch gradient; without it each replica is compared with the
             mean of the others.
         generator: for the random part of the Krylov blocks.
 
@@ -246,8 +246,8 @@ def directions(
         >>> import torch
         >>> noise = torch.randn(6, 20, 30, generator=torch.Generator().manual_seed(0))
         >>> signal = torch.zeros(20, 30).index_put((torch.arange(2),) * 2, torch.tensor([90., 60.]))
-        >>> found = directions(signal + noise, k=2)
-        >>> bool((found.left > 0.95).all()), found.groups
+        >>> leading = directions(signal + noise, k=2)
+        >>> bool((leading.left > 0.95).all()), leading.groups
         (True, ((0, 1), (1, 2)))
     """
     weights = None if weights is None else list(weights)

@@ -87,8 +87,8 @@ def root_estimate(square: Estimate) -> Estimate:
     interval of one standard error, which stays finite at 0.
 
     Example:
-        >>> found = root_estimate(Estimate(0.25, 0.11, -0.01, 0.49, replicas=8))
-        >>> found.value, found.low, found.high
+        >>> root = root_estimate(Estimate(0.25, 0.11, -0.01, 0.49, replicas=8))
+        >>> root.value, root.low, root.high
         (0.5, -0.1, 0.7)
     """
     if square.value is None or square.error is None or square.low is None or square.high is None:

@@ -11,20 +11,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 EVIDENCE = 1000.0
-"""Evidence beyond which replicas are refused: by chance one run in a thousand comes to it, ever."""
+"""Evidence beyond which replicas are refused: by chance one run in a thousand ever reaches it."""
 
 SHARPNESS = (0.5, 1.0, 2.0, 4.0)
-"""How strongly an ordered step is bet on, in standard deviations; the bets are averaged."""
+"""Strength of the bets that a step is ordered, in standard deviations; the bets are averaged."""
 
 MOST = 120
-"""Orders of a step that are tried: all of up to five replicas, else so many drawn at random."""
+"""Orders of a step that are tried: all for up to five replicas, else this many drawn at random."""
 
 
 @dataclass(slots=True)
 class Exchangeability:
     """A bet, step after step, that a gradient's position in the step says something of it.
 
-    Of each step's R gradients, centred and of unit energy, x_p is held against the running mean
+    Of each step's R gradients, centred and of unit energy, x_p is compared with the running mean
     m_p of those at the same position before: z = Σ_p⟨x_p, m_p⟩. Were the R exchangeable given the
     past, every order π of them would be as likely, and so
 
@@ -107,7 +107,7 @@ class Exchangeability:
 
     @property
     def can_tell(self) -> bool:
-        """Whether so many steps could have refused what is perfectly ordered."""
+        """Whether these steps could have refused what is perfectly ordered."""
         return self.attainable >= math.log(EVIDENCE)
 
 

@@ -74,8 +74,8 @@ def held_noise(
     Example:
         >>> import torch
         >>> noise = torch.randn(6, 20, 30, generator=torch.Generator().manual_seed(0))
-        >>> found = held_noise(list(10 * torch.eye(20, 30) + noise), k=2)
-        >>> found.scalar.snr_unbiased.covers(20 * 100 / 600)
+        >>> held = held_noise(list(10 * torch.eye(20, 30) + noise), k=2)
+        >>> held.scalar.snr_unbiased.covers(20 * 100 / 600)
         True
     """
     count, shape = len(replicas), replicas[0].shape
@@ -90,8 +90,8 @@ def held_noise(
         return HeldNoise(measures, scalar, None, NOT_FINITE)
     if not bool(summary.mean.any()):
         return HeldNoise(measures, scalar, None, "zero gradient")
-    found = directions(replicas, k=min(k, *shape), summary=summary, weights=weights)
-    directional = DirectionalNoise.of(found, (shape[0], shape[1]), level=level)
+    compared = directions(replicas, k=min(k, *shape), summary=summary, weights=weights)
+    directional = DirectionalNoise.of(compared, (shape[0], shape[1]), level=level)
     return HeldNoise(
         measures, scalar, directional, orthogonalized=_orthogonalized(replicas, level=level)
     )

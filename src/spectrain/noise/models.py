@@ -49,7 +49,7 @@ def proportional(
 ) -> Float[Tensor, "replicas m n"]:
     """G + aXG + bGY: additive noise in proportion to the signal, without the product term.
 
-    To first order it cannot be told from :func:`multiplicative` with the same a and b.
+    To first order it cannot be distinguished from :func:`multiplicative` with the same a and b.
 
     Args:
         signal: G.

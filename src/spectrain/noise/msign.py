@@ -67,8 +67,8 @@ def sign_statistics(
         >>> import torch
         >>> noise = torch.randn(8, 6, 6, generator=torch.Generator().manual_seed(0))
         >>> g = torch.eye(6) + 0.1 * noise
-        >>> found = sign_statistics(g)
-        >>> 0.9 < found.share.value < 1 and 0.9 < found.agreement.value < 1
+        >>> statistics = sign_statistics(g)
+        >>> 0.9 < statistics.share.value < 1 and 0.9 < statistics.agreement.value < 1
         True
     """
     count = len(replicas)

@@ -29,7 +29,7 @@ class Plateaus:
         zeta_pred: predicted plateau, root of the median of s_i c_L,i² c_R,i².
         eta_mult: noise strength, 1 − mean of s_i c_L,i² c_R,i².
         gamma_echo: echo gap, 1 − ζ_emp².
-        gamma_minus_eta: γ_echo − η_mult; 0 if echo and overlaps tell the same.
+        gamma_minus_eta: γ_echo − η_mult; 0 if echo and overlaps agree.
     """
 
     zeta_emp: Estimate
@@ -52,8 +52,8 @@ def plateaus(directions: Directions, *, level: float = LEVEL) -> Plateaus:
         >>> from spectrain.noise import directions
         >>> noise = torch.randn(6, 20, 30, generator=torch.Generator().manual_seed(0))
         >>> signal = torch.zeros(20, 30).index_put((torch.arange(2),) * 2, torch.tensor([90., 60.]))
-        >>> found = plateaus(directions(signal + noise, k=2))
-        >>> 0.9 < found.zeta_emp.value < 1, found.gamma_echo.covers(found.eta_mult.value)
+        >>> measured = plateaus(directions(signal + noise, k=2))
+        >>> 0.9 < measured.zeta_emp.value < 1, measured.gamma_echo.covers(measured.eta_mult.value)
         (True, True)
     """
     count = directions.count
@@ -78,12 +78,12 @@ def plateaus(directions: Directions, *, level: float = LEVEL) -> Plateaus:
 
 
 def _estimate(value: float, left_out: Tensor, chance: float, level: float) -> Estimate:
-    """Jackknife, its error no less than what random directions overlap by, added in quadrature."""
-    found = jackknife(value, left_out, level=level)
-    if found.error is None:
-        return found
-    error = math.hypot(found.error, chance)
-    return symmetric(value, error, replicas=found.replicas, level=level)
+    """Jackknife, with the overlap of random directions added to its error in quadrature."""
+    estimate = jackknife(value, left_out, level=level)
+    if estimate.error is None:
+        return estimate
+    error = math.hypot(estimate.error, chance)
+    return symmetric(value, error, replicas=estimate.replicas, level=level)
 
 
 def _chance(directions: Directions) -> Float[Tensor, "2 k"]:
@@ -101,8 +101,8 @@ def shared_energy(directions: Directions) -> Float[Tensor, " k"]:
         >>> import torch
         >>> from spectrain.noise import directions
         >>> signs = torch.tensor([1.0, -1, 1, -1, 1, -1, 1]).reshape(-1, 1, 1)   # ± u vᵀ
-        >>> found = shared_energy(directions(signs * torch.eye(3)[0].outer(torch.ones(3)), k=1))
-        >>> round(found.item(), 4)  # (4 − 3)/7
+        >>> energy = shared_energy(directions(signs * torch.eye(3)[0].outer(torch.ones(3)), k=1))
+        >>> round(energy.item(), 4)  # (4 − 3)/7
         0.1429
     """
     return _agreed(directions) * _overlapping(directions, *directions.true_overlaps())
@@ -120,7 +120,7 @@ def _agreed(directions: Directions) -> Float[Tensor, " k"]:
 
 
 def _agreed_without_each(directions: Directions) -> Float[Tensor, "replicas k"]:
-    """s_i without each replica, its spread widened by √2 where each is held against the others.
+    """s_i without each replica, its spread widened by √2 where each is compared with the others.
 
     A pair of replicas then enters the terms of both, as in a U-statistic of order two: terms taken
     as independent would show half its variance. Where all signs agree there is no spread to widen.

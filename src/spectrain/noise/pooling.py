@@ -11,7 +11,7 @@ from spectrain.noise.comparison import Verdict
 from spectrain.noise.signal import SIGNAL_LEVEL
 
 RESOLVED = 3
-"""Signal directions that a sample needs to say of what kind its noise is."""
+"""Signal directions that a sample needs to determine the kind of its noise."""
 
 
 def pooled_count(p: Sequence[Sequence[float]], *, level: float = SIGNAL_LEVEL) -> int:
@@ -44,9 +44,9 @@ def pooled_count(p: Sequence[Sequence[float]], *, level: float = SIGNAL_LEVEL) -
 
 
 def pooled_kind(kinds: Sequence[Verdict]) -> tuple[Verdict, int]:
-    """The kind of noise that more than half of the samples tell, and how many tell it.
+    """The kind of noise that more than half of the samples show, and how many do.
 
-    One sample in many tells nothing of a run, however sure it is of itself.
+    One sample in many says nothing about a run, however certain it is.
 
     Args:
         kinds: what each sample says; one with fewer than :data:`RESOLVED` signal directions is
@@ -58,8 +58,8 @@ def pooled_kind(kinds: Sequence[Verdict]) -> tuple[Verdict, int]:
         >>> pooled_kind(["isotropic additive", "undecided"])
         ('undecided', 0)
     """
-    told: tuple[Verdict, ...] = ("isotropic additive", "signal-proportional")
-    for kind in told:
+    decided: tuple[Verdict, ...] = ("isotropic additive", "signal-proportional")
+    for kind in decided:
         if 2 * kinds.count(kind) > len(kinds):
             return kind, kinds.count(kind)
     return "undecided", 0

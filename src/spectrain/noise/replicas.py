@@ -89,7 +89,7 @@ class ReplicaGradients:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """Parameters that no loss so far depended on: their zeros are no measurement."""
+        """Parameters that no loss so far depended on: their zeros are not a measurement."""
         return tuple(name for name in self.parameters if name not in self._used)
 
     def loss(self, replica: int = 0) -> float:
@@ -113,8 +113,8 @@ class ReplicaGradients:
                     f"a loss of shape {tuple(loss.shape)}, requires_grad={loss.requires_grad}",
                     remedy="return a scalar that depends on the parameters",
                 )
-            found = torch.autograd.grad(loss, list(self.parameters.values()), allow_unused=True)
-        named = zip(self.parameters.items(), found, strict=True)
+            raw = torch.autograd.grad(loss, list(self.parameters.values()), allow_unused=True)
+        named = zip(self.parameters.items(), raw, strict=True)
         gradients = {}
         for (name, parameter), gradient in named:
             if gradient is not None:

@@ -13,7 +13,7 @@ from spectrain.core.errors import InputError
 from spectrain.noise.triples import Triples
 
 FLIPS = 32
-"""Patterns of signs, that of the data among them: the smallest p-value is one in so many."""
+"""Patterns of signs, that of the data among them: the smallest p-value is one over their number."""
 
 FOLDS = 4
 """Parts of the replicas; each is projected on directions of the others."""
@@ -22,7 +22,7 @@ BASIS = 24
 """Dimensions a side in which the patterns are worked through."""
 
 SIGNAL_LEVEL = 0.05
-"""Level at which a direction is called signal: so often at least one is where there is none."""
+"""Level at which a direction is called signal: how often at least one is where there is none."""
 
 ROUNDING = 1e-6
 """Singular values below this share of the largest are rounding and have no direction."""
@@ -104,13 +104,13 @@ def signal_test(
     signs = _patterns(len(replicas), generator).to(cores)
     mean = _top(torch.einsum("fr,rpq->fpq", signs * weight, cores), k)
     statistic = _statistics(cores, signs, weight, mean, min(FOLDS, len(replicas)))
-    found = statistic[0]
+    observed = statistic[0]
     largest = statistic.max(1, keepdim=True).values
-    p = (largest >= found * (1 - 1e-9)).double().mean(0)
+    p = (largest >= observed * (1 - 1e-9)).double().mean(0)
     u, v = mean[0][0], mean[1][0]
     values = torch.einsum("pk,rpq,qk,r->k", u, cores, v, weight / weight.sum())
     tested = Triples(left @ u, values, right @ v, torch.zeros_like(values))
-    return SignalTest(tested, found, p)
+    return SignalTest(tested, observed, p)
 
 
 def _compressed(replicas: Sequence[Triples]) -> tuple[Tensor, Tensor, Float[Tensor, "r p q"]]:

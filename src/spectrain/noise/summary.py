@@ -151,21 +151,21 @@ def directional_records(step: int, block: str, directional: DirectionalNoise) ->
     favours: −1 isotropic additive, 1 signal-proportional, 0 neither. ``signal_p`` is the p-value of
     :func:`~spectrain.noise.signal_test`.
     """
-    found, kind = directional.directions, directional.comparison
+    compared, kind = directional.directions, directional.comparison
     rows = [
         estimate_record(step, block, name, getattr(directional.plateaus, name))
         for name in Plateaus.__slots__
     ]
     rows.append(estimate_record(step, block, "noise_model_score", kind.score))
     favoured = Estimate(
-        NOISE_MODELS[kind.verdict], None, None, None, found.count, reason=kind.reason
+        NOISE_MODELS[kind.verdict], None, None, None, compared.count, reason=kind.reason
     )
     rows.append(estimate_record(step, block, "noise_model", favoured))
     rows.append(estimate_record(step, block, "product_coupling", directional.coupling))
-    left, right = found.true_overlaps()
+    left, right = compared.true_overlaps()
     columns = {
-        "signal_p": found.test.p,
-        "sigma": found.mean.values,
+        "signal_p": compared.test.p,
+        "sigma": compared.mean.values,
         "overlap_left": left,
         "overlap_right": right,
         "echo_isotropic": (1 + kind.isotropic).prod(0).rsqrt(),
@@ -174,7 +174,7 @@ def directional_records(step: int, block: str, directional: DirectionalNoise) ->
     for index, estimate in enumerate(directional.echoes):
         rows.append(estimate_record(step, block, "echo", estimate, index=index + 1))
         for name, values in columns.items():
-            plain = Estimate(values[index].item(), None, None, None, found.count)
+            plain = Estimate(values[index].item(), None, None, None, compared.count)
             rows.append(estimate_record(step, block, name, plain, index=index + 1))
     return rows
 

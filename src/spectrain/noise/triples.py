@@ -107,8 +107,8 @@ def top_triples(
         raise InputError("the matrix holds NaN or Inf", remedy="skip this replica")
     if a.shape[0] > a.shape[1]:
         flipped = start and Triples(start.right, start.values, start.left, start.residual)
-        found = top_triples(a.mT, k, extra=extra, start=flipped, rtol=rtol, generator=generator)
-        return Triples(found.right, found.values, found.left, found.residual)
+        turned = top_triples(a.mT, k, extra=extra, start=flipped, rtol=rtol, generator=generator)
+        return Triples(turned.right, turned.values, turned.left, turned.residual)
     width = max(k + OVERSAMPLING, count, start.k if start else 0)
     if 3 * width > a.shape[0] or a.shape[0] <= DENSE:
         right, values, left = torch.linalg.svd(a.mT, full_matrices=False)
@@ -170,15 +170,19 @@ def _gram(a: Tensor, k: int, width: int) -> Triples:
     basis = torch.linalg.eigh(a @ a.mT).eigenvectors[:, -width:]
     image = basis.mT @ a
     energies, ritz = (x.flip(-1)[..., :k] for x in torch.linalg.eigh((image @ image.mT).double()))
-    found = _ritz(basis, image, energies, ritz, torch.zeros_like(energies))
-    residual = torch.linalg.vector_norm(a @ found.right - found.left * found.values, dim=0)
-    return Triples(found.left, found.values, found.right, residual)
+    ritz_triples = _ritz(basis, image, energies, ritz, torch.zeros_like(energies))
+    residual = torch.linalg.vector_norm(
+        a @ ritz_triples.right - ritz_triples.left * ritz_triples.values, dim=0
+    )
+    return Triples(ritz_triples.left, ritz_triples.values, ritz_triples.right, residual)
 
 
-def _resolved(found: Triples, rounding: float) -> Triples:
+def _resolved(triples: Triples, rounding: float) -> Triples:
     """The triples, with σ = 0 and no vectors where σ is mere rounding: those would be arbitrary."""
-    kept = (found.values > rounding * found.values[0]).to(found.values)
-    return Triples(found.left * kept, found.values * kept, found.right * kept, found.residual)
+    kept = (triples.values > rounding * triples.values[0]).to(triples.values)
+    return Triples(
+        triples.left * kept, triples.values * kept, triples.right * kept, triples.residual
+    )
 
 
 def _ritz(
@@ -189,5 +193,5 @@ def _ritz(
     divisor = torch.where(values == 0, 1.0, values)
     left = basis @ ritz.to(basis)
     right = image.mT @ (ritz / divisor).to(image)
-    found = Triples(left, values.to(basis), right, (residual / divisor).to(basis))
-    return _resolved(found, torch.finfo(basis.dtype).eps ** 0.5)  # of a Gram matrix: squared
+    triples = Triples(left, values.to(basis), right, (residual / divisor).to(basis))
+    return _resolved(triples, torch.finfo(basis.dtype).eps ** 0.5)  # of a Gram matrix: squared

@@ -86,10 +86,10 @@ def planned_blocks(model: nn.Module, plan: Plan) -> dict[str, list[Block]]:
     Raises:
         InputError: the plan names a block that the model does not have.
     """
-    found = find_blocks(model)
+    whole = find_blocks(model)
     split = find_blocks(model, heads=True)
     by_parameter: dict[str, list[Block]] = defaultdict(list)
-    known = {block.name: block for network in (found, split) for block in network.blocks}
+    known = {block.name: block for network in (whole, split) for block in network.blocks}
     unknown = [name for name in plan if name not in known]
     if unknown:
         raise InputError(

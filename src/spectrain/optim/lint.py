@@ -41,8 +41,8 @@ def lint(
     Rules: ``ungrouped`` (trainable, in no group), ``twice`` (in two groups), ``foreign`` (in a
     group, not in the model), ``tied`` / ``head`` / ``embedding`` / ``vector`` / ``fused`` (q, k and
     v in one matrix) on an optimizer that orthogonalizes, ``filter`` (a name filter that matches no
-    parameter). Whether a parameter's step is orthogonalized is for
-    :func:`spectrain.optim.rules.resolve` to say.
+    parameter). :func:`spectrain.optim.rules.resolve` decides whether a parameter's step is
+    orthogonalized.
 
     Args:
         model: the model, wrapped or not: names are those of the bare model.
@@ -52,8 +52,8 @@ def lint(
     Example:
         >>> import torch
         >>> model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 2))
-        >>> found = lint(model, torch.optim.SGD(model[0].parameters()))
-        >>> [(complaint.rule, complaint.parameter) for complaint in found]
+        >>> complaints = lint(model, torch.optim.SGD(model[0].parameters()))
+        >>> [(complaint.rule, complaint.parameter) for complaint in complaints]
         [('ungrouped', '1.weight'), ('ungrouped', '1.bias')]
     """
     every = [optimizers] if isinstance(optimizers, Optimizer) else list(optimizers)

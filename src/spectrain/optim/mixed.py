@@ -26,7 +26,7 @@ def mixed_step(
 
     W ← W − η_S‖G‖_*·polar(G) on the chosen set and W ← W − η_E·G on the rest; a norm gain takes
     γ ← γ − η_S‖g‖₁·sign(g). Blocks that are equal parts of their parameter's first dimension (fused
-    projections, heads, experts) are orthogonalized each for itself.
+    projections, heads, experts) are each orthogonalized separately.
 
     Args:
         model: the model that the plan was made for.
@@ -57,7 +57,7 @@ def mixed_step(
         if Step.SPECTRAL in wanted:
             if len(wanted) > 1 or not _fits(blocks, parameters[name].numel()):
                 raise InputError(
-                    f"the plan's blocks of {name} differ in step, or are no equal parts of it",
+                    f"the plan's blocks of {name} differ in step, or are not equal parts of it",
                     remedy="give all blocks of a parameter the same step, or plan for it whole",
                 )
             cuts[len(blocks)].append(name)

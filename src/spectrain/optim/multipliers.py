@@ -1,8 +1,8 @@
 """Learnable multipliers: W_ij becomes r_i W_ij c_j, so that decay of W no longer sets the scale.
 
 Under weight decay a matrix settles at the norm that noise and decay agree on. Multipliers have few
-entries and an own, small decay; they give the layer the scale that the loss wants. The decay also
-fixes their symmetry: (r, W, c) → (ar, W/ab, bc) leaves the layer as it is.
+entries and a small decay of their own; they give the layer the scale that the loss wants. The decay
+also fixes their symmetry: (r, W, c) → (ar, W/ab, bc) leaves the layer as it is.
 """
 
 from __future__ import annotations
@@ -159,10 +159,10 @@ def multiplier_groups(
         >>> [len(group["params"]) for group in groups]
         [1, 2, 1]
     """
-    found = [module for module in model.modules() if isinstance(module, Multiplier)]
-    if not found:
+    modules = [module for module in model.modules() if isinstance(module, Multiplier)]
+    if not modules:
         raise InputError("the model has no multipliers", remedy="call add_multipliers first")
-    multipliers = {id(module.weight): module.weight for module in found}
+    multipliers = {id(module.weight): module.weight for module in modules}
     others = [p for p in model.parameters() if p.requires_grad and id(p) not in multipliers]
     rate = learning_rate if multiplier_learning_rate is None else multiplier_learning_rate
     groups: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""SpecGD: steepest descent in the operator norm, mixed with Euclidean steps where told so."""
+"""SpecGD: steepest descent in the operator norm, mixed with Euclidean steps where asked for."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ def _direction(gradient: Tensor, group: dict[str, Any]) -> Tensor:
         return _spectral(gradient, group["factor"])
     parts = gradient.chunk(group["cut"])
     stacked = gradient.ndim > 2 and parts[0].shape[0] == 1
-    found = [_spectral(part[0] if stacked else part, group["factor"]) for part in parts]
-    return torch.stack(found) if stacked else torch.cat(found)
+    steps = [_spectral(part[0] if stacked else part, group["factor"]) for part in parts]
+    return torch.stack(steps) if stacked else torch.cat(steps)
 
 
 def _spectral(gradient: Tensor, factor: Factor) -> Tensor:
@@ -117,8 +117,8 @@ def _spectral(gradient: Tensor, factor: Factor) -> Tensor:
         return gradient.float().abs().sum() * gradient.sign()
     matrix = gradient.flatten(1)
     if factor == "exact":
-        found = polar(matrix).factor
+        factors = polar(matrix).factor
     else:
-        found = newton_schulz(matrix, iteration=factor).factor
-    nuclear = (matrix.double() * found.double()).sum()
-    return (nuclear * found).reshape(gradient.shape)
+        factors = newton_schulz(matrix, iteration=factor).factor
+    nuclear = (matrix.double() * factors.double()).sum()
+    return (nuclear * factors).reshape(gradient.shape)

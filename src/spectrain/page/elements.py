@@ -34,7 +34,7 @@ def fold(name: str, title: str, hint: str, *children: str, opened: bool = False)
 
 
 def chart(name: str, label: str) -> Html:
-    """The place that a script draws a chart into; it is named for who cannot see it."""
+    """The place that a script draws a chart into; its name is for readers who cannot see it."""
     return element("div", id=name, class_="chart", role="figure", aria_label=label)
 
 

@@ -38,7 +38,7 @@ def element(tag: str, /, *children: str, **attributes: str | float | None) -> Ht
 
 
 def join(*parts: str) -> Html:
-    """Parts one after the other, escaped where they are no markup."""
+    """Parts one after the other, escaped where they are not markup."""
     return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts))
 
 

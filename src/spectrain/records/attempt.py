@@ -61,10 +61,10 @@ class Attempt:
 def attempt_names(folder: Path) -> dict[tuple[int, int], str]:
     """(rank, number) of every attempt in the folder, in order, with the name of its file."""
     names = os.listdir(folder) if folder.is_dir() else []
-    found = {
+    names_by_attempt = {
         (int(match[1]), int(match[2])): name for name in names if (match := _NAME.fullmatch(name))
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(names_by_attempt.items()))
 
 
 def load_attempt(file: Path) -> Attempt | None:
@@ -99,7 +99,7 @@ def claim_attempt(folder: Path, *, rank: int, start_step: int) -> Attempt:
     """Begin the next attempt of a rank.
 
     Raises:
-        RunError: another writer of this rank claimed the same number in this moment.
+        RunError: another writer of this rank claimed the same number at this moment.
     """
     number = 1 + max((n for r, n in attempt_names(folder) if r == rank), default=0)
     attempt = Attempt(rank, number, start_step, started_at=now())
@@ -133,7 +133,7 @@ def lock_rank(folder: Path, *, rank: int) -> IO[bytes]:
 
 
 def is_at_work(folder: Path, *, rank: int) -> bool | None:
-    """Whether a writer of the rank is alive; ``None`` where that cannot be told."""
+    """Whether a writer of the rank is alive; ``None`` where that cannot be determined."""
     file = folder / f"rank-{rank:05d}.lock"
     if sys.platform == "win32" or not file.exists():
         return None

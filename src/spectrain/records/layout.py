@@ -120,7 +120,8 @@ def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
             power failure could otherwise keep the deletion and lose the content.
 
     Raises:
-        OSError: the file could not be written; then ``path`` is as it was, and no rest stays.
+        OSError: the file could not be written; then ``path`` is as it was, and no temporary file
+            remains.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:

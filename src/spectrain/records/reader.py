@@ -47,7 +47,7 @@ T = TypeVar("T")
 _RETRIES = 20
 
 _OFTEN, _SMALL = 4, 1 << 24
-"""From so many queries on, a table of metrics of at most so many bytes is kept in memory."""
+"""Number of queries from which a table of metrics of at most this many bytes is kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class State(StrEnum):
     ``FINISHED``: it was closed. ``FAILED``: it was closed because of an exception, which
     ``summary["error"]`` names. ``RUNNING``: its writer is alive. ``KILLED``: its process ended and
     it was not closed. ``UNFINISHED``: it was not closed, and whether its writer is alive cannot be
-    told on this platform or file system.
+    determined on this platform or file system.
     """
 
     FINISHED = "finished"
@@ -79,16 +79,16 @@ class State(StrEnum):
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
-    """Open a run folder, also one that is still being written or whose writer was killed.
+    """Open a run folder, even one that is still being written or whose writer was killed.
 
-    Every query reads what is on disk at its moment, so that a run that is being written grows.
+    Every query reads what is on disk at that moment, so that a run that is being written grows.
 
     Args:
         path: the folder that ``spectrain.watch``, ``spectrain train`` or a
             :class:`~spectrain.records.RunWriter` wrote.
 
     Raises:
-        RunError: the path is no run, or a newer spectrain wrote it.
+        RunError: the path is not a run, or a newer spectrain wrote it.
     """
     return Run(Path(path))
 
@@ -102,7 +102,7 @@ class Run:
         path: the folder.
         manifest: configuration, block table, skipped parameters, versions, seeds and host facts.
         blocks: the block table.
-        skipped: parameters that are no blocks, each with its reason.
+        skipped: parameters that are not blocks, each with its reason.
     """
 
     def __init__(self, path: Path) -> None:
@@ -207,7 +207,7 @@ class Run:
     def missing(self) -> tuple[str, ...]:
         """What was written and is not there any more: tables, or parts of them, by name.
 
-        Parts are numbered, so that a gap shows; what is missing at the very end does not.
+        Parts are numbered, so that a gap shows; what is missing at the very end does not show.
 
         Example:
             >>> import shutil, tempfile
@@ -220,16 +220,16 @@ class Run:
         """
         if not self.attempts:
             return ()
-        found = [table for table in (METRICS, SPECTRA) if not (self.path / table).is_dir()]
+        gone = [table for table in (METRICS, SPECTRA) if not (self.path / table).is_dir()]
         for table, parts in self._listing().items():
             for (rank, attempt), own in groupby(parts, key=_writer):
                 expected = 0
                 for part in own:
                     if part.first > expected:
                         lost = f"{expected} to {part.first - 1}"
-                        found.append(f"{table}: parts {lost} of rank {rank}, attempt {attempt}")
+                        gone.append(f"{table}: parts {lost} of rank {rank}, attempt {attempt}")
                     expected = part.last + 1
-        return tuple(found)
+        return tuple(gone)
 
     def metrics(
         self, source: Names = None, measure: Names = None, block: Names = None
@@ -311,7 +311,7 @@ class Run:
         )
 
     def _numbers(self, where: Sequence[pl.Expr]) -> pl.DataFrame:
-        """Rows of the metrics; who asks often and of a small table gets them out of memory."""
+        """Rows of the metrics, from memory for frequent queries of a small table."""
         listing = self._listing()
         self._queries += 1
         sizes = ((self.path / METRICS / part.name).stat().st_size for part in listing[METRICS])
@@ -380,7 +380,7 @@ class Run:
             table: self._sound_files(table, (part for part in parts if _writer(part) == writer))
             for table, parts in listing.items()
         }
-        steps = [_scan(found).select("step") for found in files.values() if found]
+        steps = [_scan(paths).select("step") for paths in files.values() if paths]
         lowest = pl.concat([pl.LazyFrame(schema={"step": pl.Int64}), *steps]).min().collect().item()
         return lowest or 0
 

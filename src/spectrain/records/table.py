@@ -109,9 +109,9 @@ class Table:
 
     def _take_stock(self) -> dict[Part, int]:
         """The rank's parts with their sizes; those that are superseded are deleted."""
-        found = {part for part in list_parts(self._folder) if part.rank == self._attempt.rank}
-        parts = current(found)
-        for part in found.difference(parts):
+        present = {part for part in list_parts(self._folder) if part.rank == self._attempt.rank}
+        parts = current(present)
+        for part in present.difference(parts):
             (self._folder / part.name).unlink()
         return {part: (self._folder / part.name).stat().st_size for part in parts}
 

@@ -50,13 +50,13 @@ def read_trials(run: Path) -> list[dict[str, Any]]:
         >>> read_trials(folder)
         [{'step': 20, 'statement': 'No change.'}]
     """
-    found = []
+    trials = []
     for file in sorted((run / TRIALS).glob("step-*.json")):
         try:
-            told = json.loads(file.read_text("utf-8"))
+            trial = json.loads(file.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise RunError(f"{file} is no trial: {error}", remedy="delete it") from None
-        if not isinstance(told, dict) or not isinstance(told.get("step"), int):
+        if not isinstance(trial, dict) or not isinstance(trial.get("step"), int):
             raise RunError(f"{file} is no trial", remedy="delete it")
-        found.append(told)
-    return found
+        trials.append(trial)
+    return trials

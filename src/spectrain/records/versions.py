@@ -44,9 +44,9 @@ def in_present_format(rows: pl.LazyFrame) -> pl.LazyFrame:
         error=pl.lit(None, pl.Float64),
         reason=pl.lit(None, pl.String),
     )
-    told = named.with_columns(
+    with_reasons = named.with_columns(
         reason=pl.when(pl.col("verdict").is_null() | pl.col("value").is_null()).then(
             pl.col("reason")
         )
     )
-    return pl.concat([told, verdicts]).select(*SCHEMAS["metrics"])
+    return pl.concat([with_reasons, verdicts]).select(*SCHEMAS["metrics"])

@@ -106,8 +106,8 @@ def adamw_noise(count: int, *, beta1: float = 0.9) -> NoiseUpdate:
         Kosson, Messmer & Jaggi 2024, Rotational equilibrium, §3.2 and appendix D.
 
     Example:
-        >>> found = equilibrium(adamw_noise(100), learning_rate=0.01, weight_decay=0.01)
-        >>> round(found.rms(100), 4), round(found.relaxation_steps)
+        >>> settled = equilibrium(adamw_noise(100), learning_rate=0.01, weight_decay=0.01)
+        >>> round(settled.rms(100), 4), round(settled.relaxation_steps)
         (0.7068, 5000)
     """
     _check_count(count)
@@ -164,8 +164,8 @@ def equilibrium(update: NoiseUpdate, *, learning_rate: float, weight_decay: floa
         Kosson, Messmer & Jaggi 2024, §3; the summed autocorrelation as in the module's text.
 
     Example:
-        >>> found = equilibrium(adamw_noise(100), learning_rate=0.01, weight_decay=0.01)
-        >>> f"{found.angular_update:.4f}"  # √(2ηλ·0.1/1.9) = 0.00324
+        >>> settled = equilibrium(adamw_noise(100), learning_rate=0.01, weight_decay=0.01)
+        >>> f"{settled.angular_update:.4f}"  # √(2ηλ·0.1/1.9) = 0.00324
         '0.0032'
     """
     product = learning_rate * weight_decay

@@ -66,7 +66,7 @@ def cosine(overlap: Float[Tensor, " 3"]) -> Float[Tensor, ""]:
 def persistent_energy(
     gradient: Float[Tensor, "*shape"], average: Float[Tensor, "*shape"]
 ) -> Float[Tensor, ""]:
-    """Share of a gradient's energy that earlier gradients foretell: ‖E g‖²/E‖g‖², if E g is steady.
+    """Share of a gradient's energy that earlier gradients predict: ‖E g‖²/E‖g‖², if E g is steady.
 
     The average must not contain the gradient itself. A signal that turns within the average's
     memory counts as noise, and one that oscillates gives a negative value.

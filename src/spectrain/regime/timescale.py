@@ -79,8 +79,8 @@ def timescale(
         Wang & Aitchison 2024, arXiv:2405.13698, §3: 1/(ηλ) at a constant rate.
 
     Example:
-        >>> found = timescale(np.full(1000, 0.02), np.full(1000, 0.25))
-        >>> found.steps, found.share
+        >>> averaged = timescale(np.full(1000, 0.02), np.full(1000, 0.25))
+        >>> averaged.steps, averaged.share
         (200.0, 0.2)
     """
     rates, decays = (np.asarray(values, np.float64) for values in (learning_rates, weight_decays))

@@ -222,7 +222,7 @@ def _layers(profiles: Profiles, columns: Sequence[Column]) -> Html:
     note = "A panel for each role; " + (
         "where several blocks share a layer, their median."
         if profiles.by_layer
-        else "blocks in the order of the file, since their names tell no layers."
+        else "blocks in the order of the file, since their names show no layers."
     )
     if len(profiles.steps) > 1:
         note += " Early checkpoints are pale, the last one is dark."
@@ -282,7 +282,7 @@ def _blocks(frame: pl.DataFrame, columns: Sequence[Column]) -> Html:
 
 
 def _how(run: Run) -> Html:
-    """How the numbers were come by."""
+    """How the numbers were obtained."""
     spectra = run.spectra()
     methods = spectra["method"].value_counts(sort=True).rows()
     back_ends = ", ".join(f"{method} for {count:,}" for method, count in methods) or MISSING

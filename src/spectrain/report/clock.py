@@ -1,4 +1,4 @@
-"""What else than steps can be an axis: tokens seen and time trained, as the records tell."""
+"""What other than steps can be an axis: tokens seen and time trained, from the records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Passed:
     """How much of something had passed when a step was complete; between steps it is a line.
 
     Attributes:
-        steps: at which it is told.
+        steps: at which it is known.
         amounts: passed since the first step began.
     """
 

@@ -49,22 +49,22 @@ def render_comparison(
         InputError: there are fewer than two runs.
         RunError: the file cannot be written.
     """
-    found = compare(runs) if comparison is None else comparison
+    compared = compare(runs) if comparison is None else comparison
     settings, seeds = differing(runs)
     groups = [g for g in seed_groups(settings, len(runs)) if len(g) > 1] if seeds else []
-    table = _Runs(runs, found, settings, seeds, groups)
+    table = _Runs(runs, compared, settings, seeds, groups)
     losses = [loss_curves(run) for run in runs]
     ranks = [role_curves(run, run.blocks) for run in runs]
     roles = [role for role in Role if any(role in curves for curves in ranks)]
     entries = terms()
-    measure = found.losses[-1].measure if found.losses else "loss"
+    measure = compared.losses[-1].measure if compared.losses else "loss"
     bands = [band(runs, group, measure) or band(runs, group, "loss") for group in groups]
     sampled = sorted({step for run in runs for step in sampled_steps(run)})
     ends = [curve.steps[-1] for curves in losses for curve in curves if curve.steps]
     data = {
-        "names": [shorten(run) for run in found.names],
+        "names": [shorten(run) for run in compared.names],
         "sampled": sampled,
-        "last": max([found.steps, *ends, *sampled]),
+        "last": max([compared.steps, *ends, *sampled]),
         "clock": asdict(read_clock(runs[0])),
         "losses": [[asdict(curve) for curve in curves] for curves in losses],
         "bands": [asdict(one) for one in bands if one is not None],
@@ -78,15 +78,15 @@ def render_comparison(
     contents[2:2] = [("answers", "Verdicts")]
     contents += [("glossary", "Glossary")]
     body = join(
-        _headline(found),
+        _headline(compared),
         bar(contents, step_tools() if any(losses) or roles else ""),
         element(
             "main",
             element("div", table.draw(), _loss(drawn=any(losses), bands=any(bands)), class_="both"),
             *table.draw_groups(),
-            _answers(found),
+            _answers(compared),
             _rank_charts(roles),
-            _role_tables(found),
+            _role_tables(compared),
             glossary(entries),
         ),
     )
@@ -94,8 +94,11 @@ def render_comparison(
     return write_page(path, document(title, body, data=data, scripts=page_scripts("compare.js")))
 
 
-def _headline(found: Comparison) -> Html:
-    lede = f"{counted(len(found.names), 'run')} side by side; all have reached step {found.steps:,}"
+def _headline(comparison: Comparison) -> Html:
+    lede = (
+        f"{counted(len(comparison.names), 'run')} side by side; "
+        f"all have reached step {comparison.steps:,}"
+    )
     return element(
         "header",
         element("p", "spectrain", class_="wordmark"),
@@ -110,7 +113,7 @@ class _Runs:
     """The table of runs, and that of the runs that differ by seed alone."""
 
     runs: Sequence[Run]
-    found: Comparison
+    comparison: Comparison
     settings: Sequence[Setting]
     seeds: Sequence[Setting]
     groups: Sequence[Sequence[int]]
@@ -121,7 +124,7 @@ class _Runs:
             ("Run", "folder; untick one to take its curves off the charts"),
             *((_loss_label(row), _loss_hint(row)) for row in self._losses()),
             *((_setting_label(s), "a setting that differs between the runs") for s in settings),
-            *_asked(self.found),
+            *_asked(self.comparison),
             ("Watching", "cost of watching, as a share of the training's time"),
         ]
         rows = (
@@ -130,10 +133,10 @@ class _Runs:
                 _toggle(number, run),
                 *(self._loss(row, number) for row in self._losses()),
                 *(_setting(setting.values[number]).draw() for setting in settings),
-                *(_verdict(finding).draw() for finding in self.found.findings[number]),
-                _overhead(self.found.overheads[number]).draw(),
+                *(_verdict(finding).draw() for finding in self.comparison.findings[number]),
+                _overhead(self.comparison.overheads[number]).draw(),
             )
-            for number, run in enumerate(self.found.names)
+            for number, run in enumerate(self.comparison.names)
         )
         note = (
             f"Losses are means over the last {WINDOW:.0%} of the steps, ± their standard error; "
@@ -161,7 +164,7 @@ class _Runs:
         )
 
     def draw_groups(self) -> Iterator[Html]:
-        """Runs that differ by seed alone, together."""
+        """Runs that differ only by seed, together."""
         if not self.groups:
             return
         settings, losses = self.settings[:MOST_SETTINGS], self._losses()
@@ -171,15 +174,17 @@ class _Runs:
             *((_setting_label(s), "a setting that differs between the runs") for s in settings),
             *((_loss_label(row), "mean over the seeds and its 95 % t interval") for row in losses),
         ]
-        found = [[_over_seeds(row, group) for row in losses] for group in self.groups]
+        intervals = [[_over_seeds(row, group) for row in losses] for group in self.groups]
         best = [
             min((one.mean for one in column if one), default=None)
-            for column in zip(*found, strict=True)
+            for column in zip(*intervals, strict=True)
         ]
         rows = (
             element(
                 "tr",
-                element("th", name(", ".join(self.found.names[i] for i in group)), scope="row"),
+                element(
+                    "th", name(", ".join(self.comparison.names[i] for i in group)), scope="row"
+                ),
                 numeric(f"{len(group):,}", len(group)).draw(),
                 *(_setting(s.values[group[0]]).draw() for s in settings),
                 *(
@@ -187,7 +192,7 @@ class _Runs:
                     for one, low in zip(line, best, strict=True)
                 ),
             )
-            for group, line in zip(self.groups, found, strict=True)
+            for group, line in zip(self.groups, intervals, strict=True)
         )
         yield fold(
             "seeds",
@@ -202,19 +207,19 @@ class _Runs:
 
     def _losses(self) -> list[LossRow]:
         """At the last step that all have reached."""
-        return [row for row in self.found.losses if row.step == self.found.steps]
+        return [row for row in self.comparison.losses if row.step == self.comparison.steps]
 
     def _loss(self, row: LossRow, number: int) -> Html:
         loss = row.losses[number]
         if loss is None:
             return _empty(_why_no_loss(self.runs[number], row)).draw()
         best = min(one.value for one in row.losses if one is not None)
-        return _told(loss, best=loss.value == best).draw()
+        return _loss_cell(loss, best=loss.value == best).draw()
 
 
-def _asked(found: Comparison) -> list[tuple[str, str]]:
+def _asked(comparison: Comparison) -> list[tuple[str, str]]:
     """Headings of the questions that were asked of every run."""
-    asked = found.findings[0] if found.findings else []
+    asked = comparison.findings[0] if comparison.findings else []
     return [(finding.name, QUESTIONS[finding.name].text) for finding in asked]
 
 
@@ -263,22 +268,22 @@ def _loss_hint(row: LossRow) -> str:
     return "the last logged value up to that step"
 
 
-def _told(loss: Loss, *, best: bool) -> Cell:
-    told = f"{loss.value:.4f}" + (f" ± {loss.error:.4f}" if loss.error is not None else "")
-    return _marked(told, loss.value, best=best)
+def _loss_cell(loss: Loss, *, best: bool) -> Cell:
+    text = f"{loss.value:.4f}" + (f" ± {loss.error:.4f}" if loss.error is not None else "")
+    return _marked(text, loss.value, best=best)
 
 
-def _interval(found: Interval | None, *, best: bool) -> Cell:
-    if found is None:
+def _interval(interval: Interval | None, *, best: bool) -> Cell:
+    if interval is None:
         return _empty("fewer than two seeds logged it")
-    told = f"{found.mean:.4f} ({found.low:.4f} to {found.high:.4f})"
-    return _marked(told, found.mean, best=best)
+    text = f"{interval.mean:.4f} ({interval.low:.4f} to {interval.high:.4f})"
+    return _marked(text, interval.mean, best=best)
 
 
-def _marked(told: str, order: float, *, best: bool) -> Cell:
+def _marked(text: str, order: float, *, best: bool) -> Cell:
     if not best:
-        return numeric(told, order)
-    return numeric(element("strong", "★ ", told, class_="best"), order, title="the lowest")
+        return numeric(text, order)
+    return numeric(element("strong", "★ ", text, class_="best"), order, title="the lowest")
 
 
 def _over_seeds(row: LossRow, group: Sequence[int]) -> Interval | None:
@@ -340,9 +345,9 @@ def _rank_charts(roles: Sequence[str]) -> Html:
     )
 
 
-def _answers(found: Comparison) -> Html:
+def _answers(comparison: Comparison) -> Html:
     """Every question's answer in a sentence, run by run."""
-    headings = [("Run", "folder"), *_asked(found)]
+    headings = [("Run", "folder"), *_asked(comparison)]
     rows = (
         element(
             "tr",
@@ -352,7 +357,7 @@ def _answers(found: Comparison) -> Html:
                 for one in answers
             ),
         )
-        for run, answers in zip(found.names, found.findings, strict=True)
+        for run, answers in zip(comparison.names, comparison.findings, strict=True)
     )
     return fold(
         "answers",
@@ -362,15 +367,17 @@ def _answers(found: Comparison) -> Html:
     )
 
 
-def _role_tables(found: Comparison) -> Html:
-    if not found.roles:
+def _role_tables(comparison: Comparison) -> Html:
+    if not comparison.roles:
         return fold("roles", "By role", "", missing("No run has blocks."))
-    return fold("roles", "By role", "the median block of each role, run by run", *_by_role(found))
+    return fold(
+        "roles", "By role", "the median block of each role, run by run", *_by_role(comparison)
+    )
 
 
-def _by_role(found: Comparison) -> Iterable[Html]:
+def _by_role(comparison: Comparison) -> Iterable[Html]:
     for question in QUESTIONS.values():
-        asked = [row for row in found.roles if row.question == question.name]
+        asked = [row for row in comparison.roles if row.question == question.name]
         for number, made in enumerate(question.compared if asked else ()):
             rows = (
                 element(
@@ -383,7 +390,7 @@ def _by_role(found: Comparison) -> Iterable[Html]:
                         for row in asked
                     ),
                 )
-                for place, run in enumerate(found.names)
+                for place, run in enumerate(comparison.names)
             )
             headings = [("Run", ""), *((row.role, "") for row in asked)]
             yield element("p", made.note, class_="note")

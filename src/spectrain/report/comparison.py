@@ -80,7 +80,7 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         plain = {key: value for key, value in asdict(self).items() if key != "findings"}
-        plain["findings"] = [[finding.to_dict() for finding in found] for found in self.findings]
+        plain["findings"] = [[finding.to_dict() for finding in asked] for asked in self.findings]
         return plain
 
 
@@ -108,7 +108,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
 
 
 def distinct_names(runs: Sequence[Run]) -> list[str]:
-    """Folder names, with so much of their path as tells them apart.
+    """Folder names, with enough of their path to tell them apart.
 
     The same folder twice is told apart by number.
     """
@@ -167,7 +167,7 @@ def _roles(findings: Sequence[Sequence[Finding[Any, Any]]]) -> list[RoleRow]:
     for name, question in QUESTIONS.items():
         if not question.compared:
             continue
-        runs = [_by_role(found, name) for found in findings]
+        runs = [_by_role(of_run, name) for of_run in findings]
         present = {role for groups in runs for role in groups}
         rows += [
             RoleRow(name, role, [groups.get(role) for groups in runs])

@@ -76,8 +76,8 @@ def read_courses(run: Run, blocks: Sequence[Block]) -> Courses:
     room = int(np.clip(MOST_VALUES // max(count, 1), FEWEST_POINTS, MOST_POINTS))
     grids: dict[tuple[int, ...], int] = {}
     courses = {}
-    for (block, source, measure), found in groups:
-        kept = found[_evenly(found.height, room)]
+    for (block, source, measure), samples in groups:
+        kept = samples[_evenly(samples.height, room)]
         grid = grids.setdefault(tuple(kept["step"]), len(grids))
         key = f"{places[str(block)]}/{numbers[f'{source}/{measure}']}"
         courses[key] = Course(grid, pack(kept["value"].to_numpy()))

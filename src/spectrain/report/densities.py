@@ -80,7 +80,7 @@ def read_densities(
         if row.step is not None and row.spikes is not None
     }
     chosen = [block for block in blocks if block.name in rows][:MOST_BLOCKS]
-    found: dict[str, Density] = {}
+    by_block: dict[str, Density] = {}
     for start in range(0, len(chosen), _AT_ONCE):
         some = chosen[start : start + _AT_ONCE]
         spectra = run.spectra(source=Source.WEIGHT, block=[block.name for block in some])
@@ -89,8 +89,8 @@ def read_densities(
             own = spectra.filter(pl.col("block") == block.name, pl.col("step") == row.step)
             values = np.asarray(own["values"][0] if own.height else (), dtype=np.float64) ** 2
             if (made := density(values, row)) is not None:
-                found[block.name] = made
-    return found
+                by_block[block.name] = made
+    return by_block
 
 
 def density(eigenvalues: Float[np.ndarray, " n"], row: RandomnessRow) -> Density | None:

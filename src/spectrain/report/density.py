@@ -34,9 +34,9 @@ def eigenvalue_figure(run: Run, block: Block, step: int | None = None) -> Figure
     Raises:
         InputError: the singular values of the block are not recorded.
     """
-    found = run.spectra(block=block.name)
-    chosen = found["step"].max() if step is None else step
-    rows = found.filter(step=chosen)["values"].to_list()
+    spectra = run.spectra(block=block.name)
+    chosen = spectra["step"].max() if step is None else step
+    rows = spectra.filter(step=chosen)["values"].to_list()
     values = np.asarray(rows[0] if rows else (), dtype=np.float64) ** 2
     kept = np.sort(values[values > LEAST_EIGENVALUE])
     if not kept.size or not np.isfinite(kept).all():

@@ -3,7 +3,7 @@
     figure, axes = plt.subplots()
     DRAWINGS["loss"].draw(run, axes)
 
-Of one that is to be added: a function and an entry in :data:`DRAWINGS`.
+To add one, write a function and an entry in :data:`DRAWINGS`.
 """
 
 from __future__ import annotations
@@ -237,5 +237,5 @@ def _known() -> str:
 
 
 def _inert(text: str) -> str:
-    """A text that Matplotlib takes for no mathematics."""
+    """A text that Matplotlib does not take for mathematics."""
     return text.replace("$", r"\$")

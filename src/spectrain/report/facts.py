@@ -69,10 +69,10 @@ def cost(run: Run) -> Html:
     """What watching cost, and what it skipped."""
     summary = run.summary
     if not summary:
-        told = ["Not known: the run has not ended, or was killed."]
+        lines = ["Not known: the run has not ended, or was killed."]
     else:
-        told = list(_cost(summary))
-    told += [
+        lines = list(_cost(summary))
+    lines += [
         f"To stay within the disk budget, {thinned.table} keep one sample in {thinned.one_in}."
         if thinned.one_in
         else f"To stay within the disk budget, {thinned.table} keep no sample."
@@ -80,10 +80,10 @@ def cost(run: Run) -> Html:
     ]
     if damaged := run.damaged:
         were = "was" if len(damaged) == 1 else "were"
-        told.append(f"{counted(len(damaged), 'damaged file')} {were} left out.")
+        lines.append(f"{counted(len(damaged), 'damaged file')} {were} left out.")
     probes = summary.get("disabled_probes") or {}
-    told += [f"Failed and switched off: {probe} ({reason})." for probe, reason in probes.items()]
-    return element("div", element("h3", "What watching cost"), _items(told))
+    lines += [f"Failed and switched off: {probe} ({reason})." for probe, reason in probes.items()]
+    return element("div", element("h3", "What watching cost"), _items(lines))
 
 
 def _cost(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _cost(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def skipped(run: Run) -> Html:
-    """Parameters that are no blocks, by reason."""
+    """Parameters that are not blocks, by reason."""
     reasons: dict[str, list[str]] = {}
     for entry in run.skipped:
         reasons.setdefault(entry.reason, []).append(entry.parameter)

@@ -112,19 +112,19 @@ _WORDS = (
 
 def terms(recorded: Iterable[str] = ()) -> list[Term]:
     """All terms: words, registered measures, and what else of ``source/measure`` is recorded."""
-    found = {term.names[0]: term for term in _WORDS}
+    by_name = {term.names[0]: term for term in _WORDS}
     for registry in _REGISTRIES:
         for measure in registry.values():
-            told = measure.name.replace("_", " ")
+            word = measure.name.replace("_", " ")
             lines = (measure.function.__doc__ or "").strip().splitlines()
             text = re.sub(r"[`*]", "", lines[0]) if lines else ""
-            found.setdefault(told, Term((told,), text, measure.formula, measure.citation))
+            by_name.setdefault(word, Term((word,), text, measure.formula, measure.citation))
     for name in recorded:
         if (quantity := QUANTITIES.get(name)) is not None:
-            told = quantity.measure.replace("_", " ")
-            term = Term((told,), quantity.formula, citation=quantity.citation)
-            found.setdefault(told, term)
-    return sorted(found.values(), key=lambda term: term.names[0].lower())
+            word = quantity.measure.replace("_", " ")
+            term = Term((word,), quantity.formula, citation=quantity.citation)
+            by_name.setdefault(word, term)
+    return sorted(by_name.values(), key=lambda term: term.names[0].lower())
 
 
 def names_of(entries: Sequence[Term]) -> dict[str, str]:
@@ -143,7 +143,7 @@ def glossary(entries: Sequence[Term]) -> Html:
         element(
             "div",
             element("dt", ", ".join(term.names[:1])),
-            element("dd", *_told(term)),
+            element("dd", *_described(term)),
             id=_place(term),
             tabindex="-1",
         )
@@ -154,7 +154,7 @@ def glossary(entries: Sequence[Term]) -> Html:
     )
 
 
-def _told(term: Term) -> Iterator[str]:
+def _described(term: Term) -> Iterator[str]:
     yield term.text
     if term.formula:
         yield " "

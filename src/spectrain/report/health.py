@@ -16,10 +16,10 @@ from spectrain.records import Run
 from spectrain.report.waterfall import keep_slices
 
 MOST_MOVED = 5
-"""So many of the blocks that moved are named."""
+"""Number of the blocks that moved that are named."""
 
 MOST_STEPS = 12
-"""Of a series so many steps are drawn."""
+"""Number of steps of a series that are drawn."""
 
 RANDOMNESS = {
     "tail": pl.String,
@@ -55,7 +55,7 @@ def health_frame(run: Run, findings: Sequence[Finding[Any, Any]] = ()) -> pl.Dat
     """
     frame = blocks_frame(run, Source.UPDATE if is_difference(run) else Source.WEIGHT)
     rows = [row for finding in findings if finding.name == "randomness" for row in finding.rows]
-    found = pl.DataFrame(
+    judged = pl.DataFrame(
         [
             [row.step, row.block, *(getattr(row, name) for name in RANDOMNESS), row.reason]
             for row in rows
@@ -65,7 +65,7 @@ def health_frame(run: Run, findings: Sequence[Finding[Any, Any]] = ()) -> pl.Dat
     )
     share = pl.col("effective_rank") / pl.min_horizontal("rows", "columns")
     joined = frame.with_columns(effective_share=share).join(
-        found, on=["step", "block"], how="left", maintain_order="left"
+        judged, on=["step", "block"], how="left", maintain_order="left"
     )
     return joined.with_columns(reason=pl.coalesce("reason", "unfitted")).drop("unfitted")
 
@@ -119,7 +119,7 @@ class Profiles:
 
 
 def read_profiles(frame: pl.DataFrame, measures: Sequence[str]) -> Profiles:
-    """Measures of a health frame over layers, or over the file where the names tell no layers.
+    """Measures of a health frame over layers, or over the file where the names show no layers.
 
     Where several blocks of a role share a layer their median is taken.
     """

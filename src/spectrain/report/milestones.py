@@ -51,7 +51,7 @@ class Milestone:
 
 def milestones(run: Run, blocks: Sequence[Block]) -> list[Milestone]:
     """What happened in a run, by step."""
-    found = [
+    all_of_them = [
         *_not_finite(run),
         *_resumptions(run),
         *_schedule(read_rates(run)),
@@ -59,7 +59,7 @@ def milestones(run: Run, blocks: Sequence[Block]) -> list[Milestone]:
         *_norm_spikes(read_gradient_norm(run)),
         *_rank_jumps(run, blocks),
     ]
-    return sorted(found, key=lambda milestone: milestone.step)
+    return sorted(all_of_them, key=lambda milestone: milestone.step)
 
 
 def read_gradient_norm(run: Run) -> pl.DataFrame:
@@ -81,15 +81,15 @@ def read_gradient_norm(run: Run) -> pl.DataFrame:
 def read_rates(run: Run) -> dict[str, pl.DataFrame]:
     """Learning rate of every parameter group, groups of the same course once: step, value."""
     rates = read_series(run, Source.OPTIMIZER, "learning_rate")
-    found: dict[tuple[float, ...], tuple[str, pl.DataFrame]] = {}
+    courses: dict[tuple[float, ...], tuple[str, pl.DataFrame]] = {}
     for (group,), rows in rates.sort("block", "step").group_by("block", maintain_order=True):
-        found.setdefault(tuple(rows["value"]), (str(group), rows.select("step", "value")))
-    return dict(sorted(found.values(), key=lambda entry: entry[0]))
+        courses.setdefault(tuple(rows["value"]), (str(group), rows.select("step", "value")))
+    return dict(sorted(courses.values(), key=lambda entry: entry[0]))
 
 
 def _not_finite(run: Run) -> Iterator[Milestone]:
-    if (found := first_not_finite(run)) is not None:
-        yield Milestone(found.step, "not finite", f"{found}.")
+    if (event := first_not_finite(run)) is not None:
+        yield Milestone(event.step, "not finite", f"{event}.")
 
 
 def _resumptions(run: Run) -> Iterator[Milestone]:
@@ -111,11 +111,11 @@ def _schedule(rates: dict[str, pl.DataFrame]) -> Iterator[Milestone]:
         top = float(values.max())
         at_top = np.flatnonzero(values >= top * (1 - 1e-9))
         if at_top[0] > 0:
-            told = f"The learning rate reaches its largest value, {number(top)}."
-            yield Milestone(int(steps[at_top[0]]), "warm-up ends", told)
+            text = f"The learning rate reaches its largest value, {number(top)}."
+            yield Milestone(int(steps[at_top[0]]), "warm-up ends", text)
         if 0 < at_top[-1] < len(values) - 1:
-            told = f"The learning rate begins to fall, in the end to {number(float(values[-1]))}."
-            yield Milestone(int(steps[at_top[-1]]), "decay begins", told)
+            text = f"The learning rate begins to fall, in the end to {number(float(values[-1]))}."
+            yield Milestone(int(steps[at_top[-1]]), "decay begins", text)
 
 
 def _clipping(run: Run) -> Iterator[Milestone]:
@@ -137,8 +137,8 @@ def _norm_spikes(norm: pl.DataFrame) -> Iterator[Milestone]:
     steps, values = norm["step"].to_numpy(), norm["value"].to_numpy()
     times = _beside(values)
     for place in _greatest(np.flatnonzero(times > NORM_JUMP), times):
-        told = f"The gradient's norm is {number(float(times[place]), 2)} times that of the samples"
-        yield Milestone(int(steps[place]), "spike of the norm", f"{told} around.")
+        text = f"The gradient's norm is {number(float(times[place]), 2)} times that of the samples"
+        yield Milestone(int(steps[place]), "spike of the norm", f"{text} around.")
 
 
 def _rank_jumps(run: Run, blocks: Sequence[Block]) -> Iterator[Milestone]:
@@ -147,12 +147,12 @@ def _rank_jumps(run: Run, blocks: Sequence[Block]) -> Iterator[Milestone]:
     times = _beside(values)
     far = np.maximum(times, 1 / np.maximum(times, 1e-9))
     for place in _greatest(np.flatnonzero(far > RANK_JUMP), far):
-        told = f"The median effective rank of the gradients is {percent(float(values[place]))} of "
-        times_told = number(float(times[place]), 2)
+        text = f"The median effective rank of the gradients is {percent(float(values[place]))} of "
+        factor = number(float(times[place]), 2)
         yield Milestone(
             int(steps[place]),
             "jump of the rank",
-            f"{told}full rank, {times_told} times that of the samples around.",
+            f"{text}full rank, {factor} times that of the samples around.",
         )
 
 

@@ -58,10 +58,10 @@ def render(
         RunError: the file cannot be written.
     """
     chosen = run.blocks if blocks is None else tuple(blocks)
-    found = diagnose(run, blocks=chosen) if findings is None else list(findings)
+    answers = diagnose(run, blocks=chosen) if findings is None else list(findings)
     curves, grids, picker = loss_curves(run), read_grids(run, chosen), read_waterfalls(run, chosen)
     courses, marks = read_courses(run, chosen), milestones(run, chosen)
-    parts = {finding.name: part for finding in found if (part := _part(run, chosen, finding))}
+    parts = {finding.name: part for finding in answers if (part := _part(run, chosen, finding))}
     trials = trials_of(run)
     entries = terms(courses.measures)
     rows = grid_rows(chosen)
@@ -81,16 +81,16 @@ def render(
         "courses": asdict(courses) | {"blocks": [shorten(name) for name in courses.blocks]},
         "densities": {
             shorten(block): asdict(density)
-            for block, density in read_densities(run, chosen, found).items()
+            for block, density in read_densities(run, chosen, answers).items()
         },
         "terms": names_of(entries),
         "answers": {name: part.data for name, part in parts.items()},
     }
     folds = [
-        _findings(found),
+        _findings(answers),
         _heatmaps(grids),
         block_section(picker, courses),
-        _blocks(run, chosen, found),
+        _blocks(run, chosen, answers),
         *(fold(name, part.title, "", *part.body) for name, part in parts.items()),
         *([trials_part(trials)] if trials else []),
         fold("colophon", "About this run", "", skipped(run), cost(run), configuration(run)),
@@ -117,7 +117,7 @@ def render(
         element(
             "main",
             _list(events(run), "events"),
-            element("div", strip(found), _loss(marks, drawn=bool(curves)), class_="first"),
+            element("div", strip(answers), _loss(marks, drawn=bool(curves)), class_="first"),
             *folds,
         ),
     )
@@ -233,13 +233,13 @@ def step_tools() -> Html:
 
 def finding_card(finding: Finding[Any, Any]) -> Html:
     """What a finding says, its evidence and its limits."""
-    told = f"status-{str(finding.status).replace(' ', '-')}"
+    status = f"status-{str(finding.status).replace(' ', '-')}"
     return element(
         "article",
         element(
             "p",
             sign(finding.sign),
-            element("span", str(finding.status), class_=f"status {told}"),
+            element("span", str(finding.status), class_=f"status {status}"),
             element("span", str(finding.label), class_="label"),
             class_="tags",
         ),
@@ -376,8 +376,8 @@ def block_section(picker: Picker, courses: Courses | None = None) -> Html:
     )
 
 
-def _figure(place: str, title: str, told: str) -> Html:
-    caption = element("figcaption", element("b", title), f" {told}")
+def _figure(place: str, title: str, note: str) -> Html:
+    caption = element("figcaption", element("b", title), f" {note}")
     return element("figure", caption, chart(place, title), element("p", class_="absent", hidden=""))
 
 

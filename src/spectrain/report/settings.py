@@ -1,4 +1,4 @@
-"""What sets runs apart: the settings that differ between them, and which differ by a seed alone."""
+"""What sets runs apart: the settings that differ between them, and which differ only by a seed."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def differing(runs: Sequence[Run]) -> tuple[list[Setting], list[Setting]]:
     """
     flat = [dict(_settings(run)) for run in runs]
     keys = list(dict.fromkeys(key for one in flat for key in one))
-    found = [Setting(key, [one.get(key) for one in flat]) for key in keys]
-    apart = [s for s in found if len(set(s.values)) > 1 and not _names_folder(s, runs)]
+    settings = [Setting(key, [one.get(key) for one in flat]) for key in keys]
+    apart = [s for s in settings if len(set(s.values)) > 1 and not _names_folder(s, runs)]
     seeds = [setting for setting in apart if _is_seed(setting.name)]
     return [_shortly(setting) for setting in apart if setting not in seeds], seeds
 
@@ -86,8 +86,8 @@ def interval(values: Sequence[float]) -> Interval | None:
     """Mean of the values and its 95 % interval; ``None`` for fewer than two.
 
     Example:
-        >>> found = interval([1.0, 2.0, 3.0])
-        >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3)
+        >>> mean = interval([1.0, 2.0, 3.0])
+        >>> round(mean.mean, 3), round(mean.low, 3), round(mean.high, 3)
         (2.0, -0.484, 4.484)
     """
     count = len(values)
@@ -116,14 +116,14 @@ def band(runs: Sequence[Run], members: Sequence[int], measure: str) -> Band | No
         for number in range(len(members))
     ]
     at = [interval([c.values[i] or 0.0 for c in columns]) for i in range(len(columns[0].steps))]
-    known = [found for found in at if found is not None]
+    known = [estimate for estimate in at if estimate is not None]
     assert len(known) <= MOST_POINTS
     return Band(
         list(members),
         columns[0].steps,
-        [rounded(found.mean) for found in known],
-        [rounded(found.low) for found in known],
-        [rounded(found.high) for found in known],
+        [rounded(estimate.mean) for estimate in known],
+        [rounded(estimate.low) for estimate in known],
+        [rounded(estimate.high) for estimate in known],
     )
 
 

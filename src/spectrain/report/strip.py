@@ -23,9 +23,9 @@ _ORDER = list(SIGNS)
 def sign(of: Sign) -> Html:
     """A sign as mark and word."""
     mark, word = SIGNS[of]
-    told = of.replace(" ", "-")
+    kind = of.replace(" ", "-")
     shape = element("span", mark, class_="mark", aria_hidden="true")
-    return element("span", shape, f" {word}", class_=f"sign {told}")
+    return element("span", shape, f" {word}", class_=f"sign {kind}")
 
 
 def strip(findings: Sequence[Finding[Any, Any]]) -> Html:

@@ -35,14 +35,14 @@ _ABOUT: tuple[Column[Block], ...] = (
 
 def blocks_table(run: Run, blocks: Sequence[Block], findings: Sequence[Finding[Any, Any]]) -> Html:
     """One row a block, sortable by every column; the gravest first, else in the network's order."""
-    told = [
+    answered = [
         (column, {row.block: row for row in finding.rows})
         for finding in findings
         for column in _columns(run, finding)
     ]
     concerns = dict(asks_for_attention(blocks, findings))
     ordered = sorted(blocks, key=lambda block: -_weight(concerns.get(block.name, ())))
-    headings = [(column.label, column.title) for column in (*_ABOUT, *(c for c, _ in told))]
+    headings = [(column.label, column.title) for column in (*_ABOUT, *(c for c, _ in answered))]
     rows = (
         element(
             "tr",
@@ -51,7 +51,7 @@ def blocks_table(run: Run, blocks: Sequence[Block], findings: Sequence[Finding[A
             *(column.cell(block).draw() for column in _ABOUT),
             *(
                 (column.cell(rows[block.name]) if block.name in rows else ABSENT).draw()
-                for column, rows in told
+                for column, rows in answered
             ),
         )
         for block in ordered[:MOST_ROWS]
@@ -63,15 +63,15 @@ def asks_for_attention(
     blocks: Sequence[Block], findings: Sequence[Finding[Any, Any]]
 ) -> Iterator[tuple[str, list[Concern]]]:
     """The blocks that some answer is concerned about, each with its concerns."""
-    found: dict[str, list[Concern]] = {}
+    by_block: dict[str, list[Concern]] = {}
     for finding in findings:
         judge = QUESTIONS[finding.name].concern
         for row in finding.rows if judge is not None else ():
             if judge is not None and (concern := judge(row)) is not None:
-                found.setdefault(row.block, []).append(concern)
+                by_block.setdefault(row.block, []).append(concern)
     for block in blocks:
-        if block.name in found:
-            yield block.name, found[block.name]
+        if block.name in by_block:
+            yield block.name, by_block[block.name]
 
 
 def _weight(concerns: Sequence[Concern]) -> int:

@@ -17,9 +17,9 @@ HEAD = ("Change", "Held-out loss", "95 %", "Harm", "")
 
 def trials_part(trials: Sequence[TrialTold]) -> Html:
     """Every trial with its statement, a table of its changes, and curves of its verifications."""
-    told = join(*(join(*_one(trial)) for trial in trials))
+    body = join(*(join(*_one(trial)) for trial in trials))
     hint = f"{counted(len(trials), 'trial')} of changes on short branches of this training"
-    return fold("trials", "Trials", hint, told)
+    return fold("trials", "Trials", hint, body)
 
 
 def _one(trial: TrialTold) -> list[Html]:
@@ -98,14 +98,14 @@ def _curves(look: Look) -> Html:
     )
     names = ", ".join(look.changes)
     ends = ", ".join(number(value, 2) for _, value in look.windows)
-    told = (
+    caption = (
         f"{names}: training loss less that of the base over {steps} steps, one line a window, "
         f"scale ±{number(reach, 2)}; held-out loss at their ends {ends}; expected at the end of "
         f"the run {number(look.expected, 2)} ({number(look.low, 2)} to {number(look.high, 2)})."
     )
     return element(
         "figure",
-        element("figcaption", told),
+        element("figcaption", caption),
         element(
             "svg",
             _line(MARGIN, middle, WIDTH - MARGIN, middle, opacity=0.4),

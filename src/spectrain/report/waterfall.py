@@ -83,8 +83,8 @@ def read_waterfalls(run: Run, blocks: Sequence[Block]) -> Picker:
         for number, name in enumerate(names)
         for source, waterfall in packed[name].items()
     }
-    found = {source for series in packed.values() for source in series}
-    sources = [str(source) for source in SOURCES if source in found]
+    recorded = {source for series in packed.values() for source in series}
+    sources = [str(source) for source in SOURCES if source in recorded]
     return Picker(names, sources, waterfalls, len(blocks) - len(chosen))
 
 

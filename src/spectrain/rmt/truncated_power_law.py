@@ -53,8 +53,8 @@ class TruncatedPowerLaw:
         ratio = as_float(x) / self.start
         z = self.rate * self.start
         mass = _moments(np.array([self.exponent]), np.array([z]))[0][0]
-        found = -self.exponent * np.log(ratio) - z * ratio - mass - np.log(self.start)
-        return np.asarray(np.where(ratio >= 1, found, -np.inf))
+        logs = -self.exponent * np.log(ratio) - z * ratio - mass - np.log(self.start)
+        return np.asarray(np.where(ratio >= 1, logs, -np.inf))
 
     def distribution(self, x: Numbers) -> Float[Array, "*shape"]:
         """1 − E_α(Λx) (x/x_min)^(1 − α)/E_α(Λx_min), by quadrature in ln x."""
@@ -88,7 +88,7 @@ def fit_truncated_power_law(
     """Find the tail that looks most like a power law with an exponential cut-off.
 
     Every value but the largest is tried as x_min. From each on, α and Λ maximise the likelihood
-    with α ≥ 1: it is concave, for the law is an exponential family in ln x and x, and Newton's
+    with α ≥ 1: it is concave, since the law is an exponential family in ln x and x, and Newton's
     method solves ⟨ln x⟩ and ⟨x⟩ equal to their means over the tail. The start with the least
     max |F(x_i) − i/n| wins.
 
@@ -145,7 +145,7 @@ def _best(
     wanted_log = np.cumsum(logs[::-1])[::-1][starts] / sizes - logs[starts]
     wanted = np.cumsum(x[::-1])[::-1][starts] / sizes / x[starts]
     alpha, z = np.ones_like(wanted), _rate(wanted)
-    # Of a concave likelihood the slope at the bound tells on which side of it the maximum lies.
+    # Of a concave likelihood the slope at the bound shows on which side of it the maximum lies.
     rows = np.flatnonzero(_moments(alpha, z)[1] > wanted_log)
     power = 1 + 1 / wanted_log[rows]
     with np.errstate(divide="ignore"):
@@ -244,12 +244,12 @@ def _distances(
     nodes, weights = legendre(_BETWEEN)
     u = logs[:-1, None] + np.diff(logs)[:, None] * nodes  # intervals × nodes
     mass = _moments(alpha, z)[0]
-    found = np.empty(len(starts))
+    distances = np.empty(len(starts))
     for row, start in enumerate(starts):
         at = start - first
         own = u[at:] - logs[at]
         inside = np.exp((1 - alpha[row]) * own - z[row] * np.exp(own) - mass[row])
         steps = (inside @ weights) * np.diff(logs[at:])
         law = np.concatenate([[0.0], np.cumsum(steps)])
-        found[row] = np.abs(law - np.arange(len(law)) / len(law)).max()
-    return found
+        distances[row] = np.abs(law - np.arange(len(law)) / len(law)).max()
+    return distances

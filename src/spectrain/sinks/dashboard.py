@@ -19,7 +19,7 @@ MEASURES = (
 """What is shown of every group of blocks."""
 
 PEAK, PEAKS = "weight/logit_bound", 8
-"""Shown as the maximum over the heads of so many bands of the depth at most."""
+"""Shown as the maximum over the heads of each of at most so many bands of the depth."""
 
 MOST = 40
 """Series at most; thousands of panels freeze a dashboard."""
@@ -83,8 +83,8 @@ class Dashboard:
         peaks = set(self._bands.values())
         for step in sorted(values):
             shown = {
-                name: max(found) if name in peaks else sum(found) / len(found)
-                for name, found in values[step].items()
+                name: max(several) if name in peaks else sum(several) / len(several)
+                for name, several in values[step].items()
             }
             self._send(step, shown)
 

@@ -1,4 +1,4 @@
-"""By how much a matrix makes what feeds it longer: the quantities of the coordinate check."""
+"""By how much a matrix lengthens its input: the quantities of the coordinate check."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Followed:
     """The largest singular value as a sample found it.
 
     Attributes:
-        value: σ, a Ritz value: never above the largest singular value but by rounding.
+        value: σ, a Ritz value: never above the largest singular value except by rounding.
         error: distance within which W has a singular value, from the residual.
         frame: orthonormal vectors to start the next sample from.
     """
@@ -81,8 +81,8 @@ def follow_largest(
     Example:
         >>> weight = torch.diag(torch.tensor([3.0, 2.0, 1.0, 0.5]))
         >>> start = first_frame(4, torch.Generator().manual_seed(0))
-        >>> found = follow_largest(lambda v: weight.mT @ (weight @ v), start)
-        >>> round(found.value.item(), 4)
+        >>> largest = follow_largest(lambda v: weight.mT @ (weight @ v), start)
+        >>> round(largest.value.item(), 4)
         3.0
     """
     width, size = frame.shape[-1], frame.shape[-2]

@@ -1,4 +1,4 @@
-"""How far a changed input moves what a matrix makes of it, from sums over sampled columns."""
+"""How far a changed input moves a matrix's output, from sums over sampled columns."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ Result = TypeVar("Result")
 def run_with_ray(
     function: Callable[[int, Item], Result], items: Sequence[Item], workers: int
 ) -> Iterator[Result]:
-    """``function(number, item)`` of every item, as they end, so many at a time.
+    """``function(number, item)`` of every item, as they end, a limited number at a time.
 
-    Ray is that which the caller has connected to, else one on this machine. Where a worker dies,
+    The Ray that the caller has connected to is used, else one on this machine. Where a worker dies,
     the other items still run.
 
     Raises:

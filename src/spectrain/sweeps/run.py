@@ -1,4 +1,4 @@
-"""Run tasks over processes: done ones are read, failed ones told, killed ones tried again."""
+"""Run tasks over processes: done ones are read, failed ones reported, killed ones tried again."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _attempt(task: Task) -> str | None:
         with _one_thread():
             outcome = task.function(task.case)
         write_outcome(task.file, {**outcome, SECONDS: perf_counter() - start})
-    except Exception as error:  # one task's failure is told, and costs no other task
+    except Exception as error:  # one task's failure is reported, and costs no other task
         place = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"
     return None

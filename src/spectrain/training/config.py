@@ -44,7 +44,7 @@ class TrainConfig:
         seed: of the initial weights and of the order of the data.
         threads: CPU threads of PyTorch; its own choice if not given.
         overhead: share of the time that watching may cost.
-        every: watch every so many steps, whatever it costs, instead of within the overhead.
+        every: watch at every ``every``-th step, whatever it costs, instead of within the overhead.
         evaluate_every: steps between two looks at the held-out text.
         checkpoint_every: steps between two checkpoints.
         out: the run's folder, new or empty.

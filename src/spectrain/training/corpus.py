@@ -115,7 +115,7 @@ def load_corpus(source: str | Path = "python", *, characters: int | None = None)
         characters: keep that many characters from the start; all if ``None``.
 
     Raises:
-        InputError: there is no such text, or it is empty or no text.
+        InputError: there is no such text, or it is empty or not text.
     """
     text = read_text(source, characters=characters)
     return Corpus.from_text(text.content, name=text.name, facts=text.facts)

@@ -1,4 +1,4 @@
-"""The bench: runs arms, keeps what they yield, and keeps account of what they cost."""
+"""The bench: runs arms, keeps their outcomes, and keeps account of their cost."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Bench:
         workers: processes.
         backend: of :func:`spectrain.sweeps.run_tasks`.
         advance: called after each pass.
-        mark: what tells this trial's outcomes from another's in the same folder.
+        mark: what distinguishes this trial's outcomes from another's in the same folder.
         passes: forward and backward passes so far; a held-out batch counts as a third.
         seconds: time that they took.
     """
@@ -73,28 +73,28 @@ class Bench:
         start = perf_counter()
         done = run_tasks(tasks, workers=self.workers, backend=self.backend)
         self.seconds += perf_counter() - start
-        found = []
+        outcomes = []
         for name, one in zip(names, done, strict=True):
             if one.outcome is None:
                 nothing = tuple(float("nan") for _ in self.source.held_out)
-                found.append(ArmOutcome(nothing, 0, one.problem))
+                outcomes.append(ArmOutcome(nothing, 0, one.problem))
                 continue
-            told = one.outcome
+            saved = one.outcome
             outcome = ArmOutcome(
-                tuple(np.atleast_1d(told["losses"]).tolist()),
-                int(told["passes"]),
-                str(told["problem"]) or None,
-                tuple(np.atleast_1d(told["course"]).tolist()),
+                tuple(np.atleast_1d(saved["losses"]).tolist()),
+                int(saved["passes"]),
+                str(saved["problem"]) or None,
+                tuple(np.atleast_1d(saved["course"]).tolist()),
             )
-            found.append(outcome)
+            outcomes.append(outcome)
             if name not in self._counted:
                 self._counted.add(name)
                 self.spend(outcome.passes)
                 self.passes += len(outcome.losses) / 3
-        return found
+        return outcomes
 
     def _digest(self, setup: SetUp, window: Window, rate: float) -> str:
-        told = {
+        inputs = {
             "trial": self.mark,
             "setup": setup.to_dict(),
             "snapshot": window.snapshot.step,
@@ -102,7 +102,7 @@ class Bench:
             "steps": window.steps,
             "rate": rate,
         }
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:20]
+        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:20]
 
 
 def _attempt(case: tuple[Source, SetUp, Window, float]) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from math import prod
+from typing import Any
+
+from torch import nn
 
 from spectrain.core import Block, InputError, Role
 from spectrain.network import Network
-from spectrain.trials.setup import SetUp, Stepper
+from spectrain.trials.setup import SetUp, Stepper, usual_setup
 
 QUERY_KEY = (Role.ATTENTION_Q, Role.ATTENTION_K)
 RECURRENT = (Role.RECURRENT_INPUT, Role.RECURRENT_HIDDEN)
@@ -23,11 +26,13 @@ class Change:
         name: unique within a trial.
         alter: from a set-up to the altered one.
         touches: names of the parameters that it concerns.
-        carries: whether a short branch tells of the long run. That of a rate does not: short
-            horizons favour rates that are too small for a long training.
+        carries: whether the effect on a short branch carries over to the long run. That of a rate
+            does not: short horizons favour rates that are too small for a long training.
         alone: tried on the base alone, in an arm of its own: it leaves other changes nothing to
-            alter, so that a design cannot tell its effect from theirs.
-        why: what speaks for trying it.
+            alter, so that a design cannot separate its effect from theirs.
+        why: the reason for trying it.
+        advised: whether whole trainings of other networks speak for it, so that
+            :func:`advised_setup` starts from it.
     """
 
     name: str
@@ -36,6 +41,7 @@ class Change:
     carries: bool = True
     alone: bool = False
     why: str = ""
+    advised: bool = False
 
     def __call__(self, setup: SetUp) -> SetUp:
         """The altered set-up."""
@@ -48,15 +54,15 @@ def matching(setup: SetUp, patterns: Sequence[str]) -> tuple[str, ...]:
     Raises:
         InputError: there is none.
     """
-    found = tuple(
+    names = tuple(
         name for name in setup.assignments if any(fnmatchcase(name, one) for one in patterns)
     )
-    if not found:
+    if not names:
         raise InputError(
             f"no parameter matches {list(patterns)}",
             remedy=f"the set-up has {', '.join(list(setup.assignments)[:5])}, …",
         )
-    return found
+    return names
 
 
 def to_muon(
@@ -101,7 +107,7 @@ def to_adamw(
 
 
 def cut(setup: SetUp, parts: int, *patterns: str, name: str | None = None) -> Change:
-    """Parameters in equal parts along the first dimension, each orthogonalized for itself."""
+    """Parameters in equal parts along the first dimension, each orthogonalized by itself."""
     names = matching(setup, patterns)
     return Change(
         name or f"{', '.join(patterns)} in {parts} parts",
@@ -186,6 +192,31 @@ def candidates(setup: SetUp, network: Network) -> tuple[Change, ...]:
     return tuple(_candidates(setup, network))
 
 
+def advised_setup(model: nn.Module, network: Network, **rates: Any) -> SetUp:
+    """Usual routing with the candidates that whole trainings of other networks spoke for.
+
+    These are rows of even size in Muon's steps (NorMuon), and the recurrent matrices of an LSTM or
+    GRU on Muon gate by gate. What they gained stands with the claims ``descent/advised-*``.
+
+    Args:
+        model: whose parameters are assigned.
+        network: its blocks.
+        rates: learning rates, decay and averages, as :func:`usual_setup` takes them.
+
+    Example:
+        >>> from spectrain.network import find_blocks
+        >>> model = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4))
+        >>> setup = advised_setup(model, find_blocks(model))
+        >>> setup.assignments["1.weight"].rows_beta, setup.assignments["0.weight"].rows_beta
+        (0.95, 0.0)
+    """
+    setup = usual_setup(model, network, **rates)
+    for change in candidates(setup, network):
+        if change.advised:
+            setup = change(setup)
+    return setup
+
+
 def _candidates(setup: SetUp, network: Network) -> Iterator[Change]:
     ruled = {rule: {n for n, a in setup.assignments.items() if a.rule is rule} for rule in Stepper}
     muon = sorted(ruled[Stepper.MUON])
@@ -198,9 +229,10 @@ def _candidates(setup: SetUp, network: Network) -> Iterator[Change]:
 
     recurrent = set(of(Stepper.ADAMW, *RECURRENT))
     for parts, those in sorted(_cuts(network, recurrent, per_head=False).items()):
-        yield to_muon(setup, *those, parts=parts, name=f"recurrent to Muon in {parts} gates")
-    if muon:
-        yield even_rows(setup, *muon, name="even rows")
+        name = f"recurrent to Muon in {parts} gates"
+        yield replace(to_muon(setup, *those, parts=parts, name=name), advised=True)
+    if uneven := [n for n in muon if not setup.assignments[n].rows_beta]:
+        yield replace(even_rows(setup, *uneven, name="even rows"), advised=True)
     if names := of(Stepper.ADAMW, Role.HEAD):
         yield to_muon(setup, *names, name="head to Muon")
     if names := [n for n in of(Stepper.ADAMW, Role.EMBEDDING) if n in _matrices(network)]:
@@ -227,13 +259,13 @@ def _matrices(network: Network) -> set[str]:
 
 def _cuts(network: Network, chosen: set[str], *, per_head: bool) -> dict[int, list[str]]:
     """Parameters by the number of equal parts along the first dimension that their blocks are."""
-    found: dict[int, list[str]] = {}
+    by_parts: dict[int, list[str]] = {}
     for name in sorted(chosen):
         blocks = [block for block in network.blocks if block.parameter == name]
         headed = any(".head " in block.name or "[head " in block.name for block in blocks)
         if len(blocks) > 1 and headed is per_head and _equal_rows(blocks):
-            found.setdefault(len(blocks), []).append(name)
-    return found
+            by_parts.setdefault(len(blocks), []).append(name)
+    return by_parts
 
 
 def _equal_rows(blocks: Sequence[Block]) -> bool:

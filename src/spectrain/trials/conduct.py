@@ -36,7 +36,7 @@ from spectrain.trials.budget import (
 )
 from spectrain.trials.changes import Change, candidates
 from spectrain.trials.effects import Effect
-from spectrain.trials.horizon import told
+from spectrain.trials.horizon import predicted_share
 from spectrain.trials.result import ChangeEffect, TrialResult, Verification
 from spectrain.trials.screen import applied, arms_of, screen
 from spectrain.trials.setup import SetUp, usual_setup
@@ -49,7 +49,7 @@ PROMISING = 0.25
 """Changes whose probability of harm in the screening lies below this are verified."""
 
 STEPS = 1000
-"""Length of a run of which nothing is said."""
+"""Length of a run where none is given."""
 
 Changes = Sequence[Change] | Callable[[SetUp], Sequence[Change]]
 
@@ -70,14 +70,14 @@ def trial(
     backend: str = "loky",
     progress: bool = True,
 ) -> TrialResult:
-    """Try changes of an optimizer set-up for a model, and adopt those that gain for sure.
+    """Try changes of an optimizer set-up for a model, and adopt those that surely gain.
 
     The model is copied and left as it was, as is the state of the random numbers.
 
     What a short branch shows is carried to the end of the run by what whole trainings showed of it,
-    see :mod:`spectrain.trials.horizon`: branches of an eighth of the run and less told nothing of
-    its end, so that within the default ``share`` effects are shown and no change is adopted.
-    A ``share`` of several runs buys branches that can tell; the result says how much.
+    see :mod:`spectrain.trials.horizon`: branches of an eighth of the run and less said nothing
+    about its end, so that within the default ``share`` effects are shown and no change is adopted.
+    A ``share`` of several runs buys branches that do; the result says how much is needed.
 
     Args:
         model: as the run will start with it, or a function that makes it (for several processes one
@@ -115,8 +115,8 @@ def trial(
         >>> def changes(base):
         ...     return [to_adamw(base, "0.weight")]
         >>> from spectrain.trials import to_adamw
-        >>> found = trial(model, loss, data[:30], data[30:32], changes, steps=1500)
-        >>> found.share < 0.4, len(found.effects)
+        >>> result = trial(model, loss, data[:30], data[30:32], changes, steps=1500)
+        >>> result.share < 0.4, len(result.effects)
         (True, 1)
     """
     source = Source.of(model, loss_fn, batches, held_out, seed=seed)
@@ -212,9 +212,9 @@ def _no_trial(base: SetUp, why: str) -> TrialResult:
 
 
 def _mark(source: Source, steps: int) -> str:
-    """What tells a trial from another in the same folder: its model's losses at the start."""
-    told = [steps, source.seed, *source.evaluate(source.make())]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    """What distinguishes a trial from others in its folder: its model's losses at the start."""
+    facts = [steps, source.seed, *source.evaluate(source.make())]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def _affordable(
@@ -255,7 +255,7 @@ def _decide(
     snapshots: Sequence[Snapshot],
     steps: int,
 ) -> TrialResult:
-    tells = told(bench.budget.branch / steps) > 0
+    tells = predicted_share(bench.budget.branch / steps) > 0
     notes = [] if tells else [too_short(bench.budget, steps)]
     notes += [f"{change.name}: not tried, the budget does not suffice" for change in left_out]
     effects = screen(bench, tried, snapshots, notes)
@@ -333,11 +333,11 @@ def changes_for(changes: Changes | None, setup: SetUp, model: nn.Module) -> tupl
         InputError: two have one name.
     """
     if changes is None:
-        found = candidates(setup, find_blocks(model, heads=True))
+        chosen = candidates(setup, find_blocks(model, heads=True))
     else:
-        found = tuple(changes(setup) if callable(changes) else changes)
-    names = [change.name for change in found]
+        chosen = tuple(changes(setup) if callable(changes) else changes)
+    names = [change.name for change in chosen]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"two changes are called {twice!r}", remedy="give each a name of its own")
-    return found
+    return chosen

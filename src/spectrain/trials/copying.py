@@ -1,4 +1,4 @@
-"""A copy of a model that nobody watches."""
+"""A copy of a model that is not watched."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def copied(model: nn.Module) -> nn.Module:
             fresh: OrderedDict[int, Any] = OrderedDict()
             memo[id(table)] = fresh
             tables.append((table, fresh))
-    found = copy.deepcopy(model, memo)
+    twin = copy.deepcopy(model, memo)
     for table, fresh in tables:
         for key, hook in table.items():
             if not _ours(hook):
                 fresh[key] = copy.deepcopy(hook, memo)
-    return found
+    return twin
 
 
 def _ours(hook: Any) -> bool:

@@ -23,7 +23,7 @@ def screening(changes: int) -> NDArray[np.int8]:
     Columns are orthogonal, so that the effect of a change is the mean of the arms with it less that
     of the arms without, and each uses all arms. Row 0 is the base. Where the number of arms is a
     power of two and twice that of the changes or more, no effect is mixed with interactions of two
-    others; else it is, so that what the screening finds has to be verified.
+    others; else it is, so that the findings of the screening have to be verified.
 
     Args:
         changes: number of columns, from 1 to 31.

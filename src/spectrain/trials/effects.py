@@ -47,8 +47,8 @@ def effect_of(value: float, error: float, degrees: int, *, level: float = LEVEL)
     """An effect from an estimate with a t distribution.
 
     Example:
-        >>> found = effect_of(-0.02, 0.005, 7)
-        >>> found.gains, round(found.harm, 4)
+        >>> effect = effect_of(-0.02, 0.005, 7)
+        >>> effect.gains, round(effect.harm, 4)
         (True, 0.0026)
     """
     from scipy.stats import t

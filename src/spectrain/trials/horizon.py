@@ -1,4 +1,4 @@
-"""From a branch to the end of a run: how much of an effect is left there, and how surely."""
+"""From a branch to the end of a run: how much of an effect remains, and how certain that is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from math import hypot, isfinite, log
 from spectrain.trials.effects import Effect, effect_of
 
 BLIND, TELLING = 1 / 8, 1 / 2
-"""Lengths of a branch as shares of the run: at the first its effect told nothing of the end, at the
-second most of it; between them nothing was measured, and a line is drawn."""
+"""Lengths of a branch as shares of the run: at the first its effect said nothing about the end, at
+the second most; between them nothing was measured, and a line is drawn."""
 
 KEPT = 1.0
 """Share of the effect of a branch of half the run that whole trainings show."""
@@ -17,11 +17,11 @@ SCATTER_BLIND, SCATTER = 0.11, 0.05
 """Standard deviation of what they show beside it, as a share of the loss, at both lengths."""
 
 
-def told(length: float) -> float:
-    """How far a branch of this share of the run tells its end: from 0, nothing, to 1.
+def predicted_share(length: float) -> float:
+    """How far a branch of this share of the run predicts its end: from 0, not at all, to 1.
 
     Example:
-        >>> told(0.02), told(0.25), told(0.5)
+        >>> predicted_share(0.02), predicted_share(0.25), predicted_share(0.5)
         (0.0, 0.5, 1.0)
     """
     if length <= BLIND:
@@ -52,7 +52,7 @@ def carried(effect: Effect, loss: float, *, length: float, level: float) -> Effe
     """
     if not isfinite(effect.error):
         return effect
-    known = told(length)
+    known = predicted_share(length)
     kept = KEPT * known
     scatter = SCATTER_BLIND + known * (SCATTER - SCATTER_BLIND)
     error = hypot(kept * effect.error, scatter * abs(loss))

@@ -87,7 +87,7 @@ def trial_here(
 def setup_of(model: nn.Module, optimizers: Iterable[Optimizer]) -> SetUp:
     """The set-up that optimizers stand for, at the rates that they have now.
 
-    A parameter that none of them holds rests.
+    A parameter that none of them holds does not move.
 
     Raises:
         InputError: one is neither AdamW nor Muon, or they differ where a set-up has one value.
@@ -101,7 +101,7 @@ def setup_of(model: nn.Module, optimizers: Iterable[Optimizer]) -> SetUp:
     names = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
     groups = [(optimizer, group) for optimizer in optimizers for group in optimizer.param_groups]
     rules = [_rule(optimizer, group) for optimizer, group in groups]
-    told = dict(
+    peaks = dict(
         zip(
             ("muon_lr", "adamw_lr"),
             (
@@ -118,9 +118,9 @@ def setup_of(model: nn.Module, optimizers: Iterable[Optimizer]) -> SetUp:
     for (_, group), rule in zip(groups, rules, strict=True):
         length = group.get("adjust_lr_fn") or "original"
         matched = rule is Stepper.MUON and length == "match_rms_adamw"
-        peak = told["muon_lr" if rule is Stepper.MUON and not matched else "adamw_lr"]
+        peak = peaks["muon_lr" if rule is Stepper.MUON and not matched else "adamw_lr"]
         if matched and not peak:
-            peak = told["adamw_lr"] = float(group["lr"])
+            peak = peaks["adamw_lr"] = float(group["lr"])
         for parameter in group["params"]:
             if id(parameter) in names:
                 assignments[names[id(parameter)]] = Assignment(
@@ -137,8 +137,8 @@ def setup_of(model: nn.Module, optimizers: Iterable[Optimizer]) -> SetUp:
     ordered = {name: assignments[name] for name in names.values()}
     return SetUp(
         ordered,
-        told["muon_lr"] or told["adamw_lr"],
-        told["adamw_lr"] or told["muon_lr"],
+        peaks["muon_lr"] or peaks["adamw_lr"],
+        peaks["adamw_lr"] or peaks["muon_lr"],
         (float(betas[0]), float(betas[1])),
         float(momentum),
     )

@@ -17,7 +17,7 @@ class ChangeEffect:
 
     Attributes:
         change: which.
-        effect: on the held-out loss, in the screening; ``None`` where it could not be told.
+        effect: on the held-out loss, in the screening; ``None`` where it could not be estimated.
         adopted: whether it is part of the plan.
         note: why it is not.
     """
@@ -130,7 +130,7 @@ class TrialResult:
         return small_table(self.statement, rows, head=head, total=len(self.effects))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for YAML or JSON: the plan, and by which evidence each line stands."""
+        """Plain data for YAML or JSON: the plan, and the evidence behind each line."""
         return {
             "spectrain_setup": 1,
             "statement": self.statement,

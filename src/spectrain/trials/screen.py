@@ -47,7 +47,7 @@ def screen(
         bench: runs the arms.
         tried: the changes.
         snapshots: where arms start.
-        notes: is added what befell arms.
+        notes: what happened to arms is added here.
     """
     together = [change for change in tried if not change.alone]
     alone = [change for change in tried if change.alone]
@@ -63,32 +63,32 @@ def screen(
     outcomes = bench.run([(setup, window, 1.0) for setup in setups for window in windows])
     losses = np.array([outcome.loss for outcome in outcomes]).reshape(len(held), len(windows))
     notes += _ended_early(held, outcomes, len(windows))
-    told = dict(zip(together, _told(design, losses[: len(design)]), strict=True))
+    effects = dict(zip(together, _effects(design, losses[: len(design)]), strict=True))
     for change, row in zip(alone, losses[len(design) :] - losses[0], strict=True):
-        told[change] = paired(row) if np.isfinite(row).all() else None
-    return [told[change] for change in tried]
+        effects[change] = paired(row) if np.isfinite(row).all() else None
+    return [effects[change] for change in tried]
 
 
-def _told(design: NDArray[np.int8], losses: NDArray[np.float64]) -> list[Effect | None]:
-    """Main effects of the columns that the finite arms can tell apart."""
+def _effects(design: NDArray[np.int8], losses: NDArray[np.float64]) -> list[Effect | None]:
+    """Main effects of the columns that the finite arms can separate."""
     finite = np.asarray(np.isfinite(losses).all(axis=1))
     kept = [j for j in range(design.shape[1]) if finite[design[:, j] == 1].any()]
     while kept:
         try:
-            found = main_effects(design[:, kept], losses)
-        except InputError:  # too many arms diverged to tell all of them apart
+            effects = main_effects(design[:, kept], losses)
+        except InputError:  # too many arms diverged to separate all of them
             kept.pop()
         else:
-            return [found[kept.index(j)] if j in kept else None for j in range(design.shape[1])]
+            return [effects[kept.index(j)] if j in kept else None for j in range(design.shape[1])]
     return [None] * design.shape[1]
 
 
 def _ended_early(
     held: Sequence[Sequence[Change]], outcomes: Sequence[ArmOutcome], windows: int
 ) -> list[str]:
-    found = []
+    lines = []
     for number, outcome in enumerate(outcomes):
         if outcome.problem:
             names = ", ".join(change.name for change in held[number // windows]) or "no change"
-            found.append(f"the arm with {names}: {outcome.problem}")
-    return found
+            lines.append(f"the arm with {names}: {outcome.problem}")
+    return lines

@@ -31,7 +31,7 @@ class Assignment:
         rule: Muon or AdamW.
         rate: factor on the learning rate of the rule.
         decay: decoupled weight decay.
-        cut: equal parts along the first dimension that Muon takes each for itself.
+        cut: equal parts along the first dimension that Muon orthogonalizes one by one.
         exponent: p of Muon's step U Σᵖ Vᵀ.
         rows_beta: β₂ of the running mean by whose root Muon's rows are divided; 0 for none.
         length: Muon's factor for the shape; ``"match_rms_adamw"`` makes its steps as long as
@@ -105,12 +105,12 @@ class SetUp:
         adamw = [
             self._adamw(a) | {"params": p} for a, p in alike.items() if a.rule is Stepper.ADAMW
         ]
-        found: list[Optimizer] = []
+        made: list[Optimizer] = []
         if muon:
-            found.append(SpectralMomentum(muon, momentum=self.momentum))
+            made.append(SpectralMomentum(muon, momentum=self.momentum))
         if adamw:
-            found.append(AdamW(adamw, betas=self.betas))
-        return found
+            made.append(AdamW(adamw, betas=self.betas))
+        return made
 
     def _muon(self, assignment: Assignment) -> dict[str, Any]:
         base = self.adamw_lr if assignment.follows_adamw else self.muon_lr

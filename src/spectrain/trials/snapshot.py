@@ -27,7 +27,7 @@ class Snapshot:
     Attributes:
         step: optimizer steps done.
         first: number of the batch that comes next.
-        tensors: parameters and buffers by name, also those that no state_dict holds.
+        tensors: parameters and buffers by name, even those that no state_dict holds.
         states: the optimizer's tensors by parameter.
     """
 
@@ -50,7 +50,7 @@ class Snapshot:
         Args:
             step: optimizer steps done.
             model: the model.
-            optimizers: which of their states belongs to which parameter is told by identity.
+            optimizers: their states are matched to parameters by identity.
             first: number of the batch that comes next; ``step`` if not given.
         """
         names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -81,7 +81,7 @@ class Snapshot:
         The average of the gradients is Muon's and Adam's alike. A second moment that is missing is
         estimated out of the squares of :data:`REBUILT` gradients at the snapshot, without a step;
         it is no smaller than the square of the average, so that an entry whose gradient was zero in
-        all of them does not leap.
+        all of them does not jump.
 
         Returns:
             The forward and backward passes that this took.

@@ -115,10 +115,10 @@ class Source:
         modes = {module: module.training for module in model.modules()}
         model.eval()
         with torch.no_grad(), self.drawn_alike(model, -1):
-            found = [float(self.loss(model, batch)) for batch in self.held_out]
+            losses = [float(self.loss(model, batch)) for batch in self.held_out]
         for module, mode in modes.items():
             module.training = mode
-        return found
+        return losses
 
     @contextmanager
     def drawn_alike(self, model: nn.Module, step: int) -> Iterator[None]:
@@ -133,9 +133,9 @@ class Source:
         with torch.no_grad(), self.drawn_alike(model, -1):
             one = self.loss(model, self.held_out[0])
         if not isinstance(one, Tensor) or one.numel() != 1:
-            told = tuple(one.shape) if isinstance(one, Tensor) else type(one).__name__
+            shape = tuple(one.shape) if isinstance(one, Tensor) else type(one).__name__
             raise InputError(
-                f"the loss is no single number but {told}", remedy="return the mean over the batch"
+                f"the loss is no single number but {shape}", remedy="return the mean over the batch"
             )
         model = self.make()
         self._alike(

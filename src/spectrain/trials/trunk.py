@@ -34,10 +34,10 @@ def snapshots_of(
     if not model.training:
         model.train()
     optimizers = base.optimizers(model)
-    found = []
+    snapshots = []
     for step in range(at[-1] + 1):
         if step in at:
-            found.append(Snapshot.take(step, model, optimizers))
+            snapshots.append(Snapshot.take(step, model, optimizers))
         if step < at[-1]:
             rise = min(1.0, (step + 1) / at[0])
             loss = train_step(source, model, optimizers, step, rise)
@@ -47,4 +47,4 @@ def snapshots_of(
                     remedy="lower its rates: base=usual_setup(model, network, muon_lr=…)",
                 )
             advance()
-    return found
+    return snapshots

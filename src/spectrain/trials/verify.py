@@ -33,7 +33,7 @@ def verify(
         snapshots: where arms start; rates are chosen at the last.
         first: number of the first window that no choice was made by.
         steps: length of the run that is to be advised.
-        notes: is added what befell arms.
+        notes: what happened to arms is added here.
     """
     sides = (bench.base, applied(chosen, bench.base))
     tuning = bench.window(snapshots[-1], 0)

@@ -47,7 +47,7 @@ def run(
         workers: processes; as many as cores if not given.
         backend: joblib's back end: `loky`, `ray` or `dask`.
         fresh: forget earlier outcomes.
-        ledger: put what was found into this file, in the place of what it has of these claims.
+        ledger: put the results into this file, in place of its rows of these claims.
         json: print JSON.
     """
     from spectrain_studies import STUDIES, load_study
@@ -130,8 +130,8 @@ def _show(result: StudyResult) -> None:
     from spectrain_studies.frame.ledger import measured, tally
 
     rows = table("verdict", "claim", "statistic", "measured", "criterion", numbers=("measured",))
-    told: dict[str, Any] = result.to_dict()
-    for row in told["claims"]:
+    facts: dict[str, Any] = result.to_dict()
+    for row in facts["claims"]:
         rows.add_row(
             verdict(row["verdict"]),
             plain(row["id"]),
@@ -141,7 +141,7 @@ def _show(result: StudyResult) -> None:
         )
     out = console()
     out.print(rows)
-    counts = tally(row["verdict"] for row in told["claims"])
+    counts = tally(row["verdict"] for row in facts["claims"])
     out.print(f"{counts}; {len(result.figures)} figure files; {result.seconds:.0f} s")
     for problem in result.problems:
         out.print(plain(f"failed: {problem}"))

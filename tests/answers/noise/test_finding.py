@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,14 @@ import torch
 import spectrain
 from spectrain.answers import Finding, noise
 from spectrain.answers.finding import Sign
+from spectrain.answers.noise.finding import _directional
 from spectrain.answers.noise.row import Kind, NoiseGroup, NoiseRow, Verdict
-from spectrain.answers.noise.samples import read_directions, read_energies, signal_to_noise_of
+from spectrain.answers.noise.samples import (
+    Directions,
+    read_directions,
+    read_energies,
+    signal_to_noise_of,
+)
 from spectrain.core import Record, Role, Source
 from spectrain.noise import (
     NO_BATCH_SIZE,
@@ -34,7 +41,11 @@ BLOCKS = [
 
 
 def write(
-    path: Path, snr: dict[str | None, float], *, batch_size: bool = True, extra: list[Record] = ()
+    path: Path,
+    snr: dict[str | None, float],
+    *,
+    batch_size: bool = True,
+    extra: Sequence[Record] = (),
 ) -> Run:
     """Energies with the given signal-to-noise ratio of a replica, χ² noise on both."""
     generator = np.random.default_rng(0)
@@ -161,7 +172,7 @@ def test_one_sample_of_many_tells_no_kind(tmp_path: Path) -> None:
         extra += directions(step, additive(signal, replicas=8, generator=generator))
     finding = noise(write(tmp_path, {}, extra=extra))
     assert rows(finding)["a.weight"].kind is Kind.UNDECIDED
-    assert "kind of noise could be told" not in finding.statement
+    assert "kind of noise could be determined" not in finding.statement
 
 
 @pytest.mark.parametrize("samples", [1, 5])
@@ -193,6 +204,20 @@ def test_counts_over_samples_have_an_error(tmp_path: Path) -> None:
     assert row.signal_mean == pytest.approx(2, abs=0.3)
     assert row.signal_error is not None
     assert row.signal_error <= 0.3
+
+
+def test_the_error_of_a_count_is_that_of_a_mean() -> None:
+    three = [1.0] * 3
+    samples = [
+        Directions(
+            *(step, 8, three, three, three, three, three, three, three, 1.0, {}, "undecided"),
+            p=[1e-9] * count + [0.9] * (3 - count),
+        )
+        for step, count in enumerate([2, 3, 2, 1])
+    ]
+    counted = _directional(samples, NoiseRow(block="a", role=Role.HEAD, depth=None, shape=(3, 3)))
+    assert counted["signal_mean"] == 2.0
+    assert counted["signal_error"] == pytest.approx((2 / 3) ** 0.5 / 2)
 
 
 def test_the_scale_of_orthogonalized_replicas(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -193,11 +194,11 @@ def test_measured_bulks_are_understood(tmp_path: Path) -> None:
     assert "without its random bulk" in finding.statement
 
 
-def judged(matrix: torch.Tensor, **zeros: float) -> Judgement:
+def judged(matrix: torch.Tensor, **zeros: Any) -> Judgement:
     """What is said of a matrix."""
     return judge_spectrum(
         torch.linalg.svdvals(matrix.double()).square().numpy(),
-        tuple(matrix.shape),
+        (len(matrix), matrix.shape[1]),
         generator=torch.Generator().manual_seed(0),
         replicates=39,
         zeros=Zeros(**zeros) if zeros else None,
@@ -332,7 +333,7 @@ def test_beside_weights_that_were_nearly_zero_nothing_is_wide(tmp_path: Path) ->
     assert finding.rows[0].width is None
     assert "nearly zero" in str(finding.rows[0].width_reason)
     assert "times that at step" not in finding.statement
-    assert "Width of the bulk not told" in " ".join(finding.limits)
+    assert "Width of the bulk not given" in " ".join(finding.limits)
     start = np.full(48, 0.5)
     finding = randomness(ends(tmp_path / "orthogonal", start, eigenvalues()), replicates=19)
     assert finding.rows[0].width is None

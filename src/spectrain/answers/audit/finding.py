@@ -56,11 +56,11 @@ def audit(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[AuditRo
         for block in chosen
     )
     judged = [row for row in rows if row.verdict not in (Verdict.UNKNOWN, Verdict.NOT_MEANT)]
-    told = bool(judged) or any(row.clipping is not None for row in rows)
+    answered = bool(judged) or any(row.clipping is not None for row in rows)
     return Finding(
         name="audit",
         question=QUESTION,
-        status=Status.ANSWERED if told else Status.NOT_ENOUGH_DATA,
+        status=Status.ANSWERED if answered else Status.NOT_ENOUGH_DATA,
         **words.brief(rows),
         statement=words.statement(rows),
         confidence=words.confidence(judged),
@@ -77,18 +77,20 @@ def read_directions(run: Run) -> Mapping[str, list[tuple[int, NDArray[np.float64
     The update itself stands for its direction in blocks without decay, where both are one. Steps
     on a gradient of zero are left out: what is left of them after the decay is rounding.
     """
-    found: dict[str, list[tuple[int, NDArray[np.float64]]]] = {}
+    directions: dict[str, list[tuple[int, NDArray[np.float64]]]] = {}
     gradients = run.metrics(source=Source.GRADIENT, measure="frobenius_norm")
     idle = set(gradients.filter(pl.col("value") == 0).select("block", "step").iter_rows())
     unknown = run.metrics(source=Source.DIRECTION, measure="frobenius_norm")
     undecided = set(unknown.filter(pl.col("value").is_null())["block"])
     for source in (Source.DIRECTION, Source.UPDATE):
-        known = set(found)
+        known = set(directions)
         rows = run.spectra(source=source).filter(pl.col("reason").is_null())
         for step, block, values in rows.select("step", "block", "values").iter_rows():
             if block not in known and block not in undecided and (block, step) not in idle:
-                found.setdefault(block, []).append((step, np.asarray(values, dtype=np.float64)))
-    return found
+                directions.setdefault(block, []).append(
+                    (step, np.asarray(values, dtype=np.float64))
+                )
+    return directions
 
 
 def read_clipping(run: Run) -> pl.DataFrame:
@@ -164,7 +166,7 @@ def _applied(
     intended: pl.DataFrame | None,
 ) -> dict[str, Any]:
     sizes = [float(np.sqrt(np.sum(v**2) / (block.shape[0] * block.shape[1]))) for _, v in usable]
-    told: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "samples": len(usable),
         "rms": float(np.median(sizes)),
         "residual": float(np.median([residual_of(values) for _, values in usable])),
@@ -172,14 +174,14 @@ def _applied(
     scale = {} if scales is None else dict(scales.select("step", "value").iter_rows())
     unit = [(v / scale[step]) for step, v in usable if step in scale]
     if unit:
-        told["least"] = float(np.median([v[-1] for v in unit]))
-        told["most"] = float(np.median([v[0] for v in unit]))
-        told["below_half"] = float(np.median([np.mean(v < 0.5) for v in unit]))
+        columns["least"] = float(np.median([v[-1] for v in unit]))
+        columns["most"] = float(np.median([v[0] for v in unit]))
+        columns["below_half"] = float(np.median([np.mean(v < 0.5) for v in unit]))
     meant = {} if intended is None else dict(intended.select("step", "value").iter_rows())
     ratios = [
         size / meant[step] for size, (step, _) in zip(sizes, usable, strict=True) if meant.get(step)
     ]
-    return told | {"rms_ratio": float(np.median(ratios)) if ratios else None}
+    return columns | {"rms_ratio": float(np.median(ratios)) if ratios else None}
 
 
 def _verdict(row: AuditRow) -> Verdict:

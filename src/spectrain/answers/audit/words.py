@@ -25,8 +25,8 @@ def brief(rows: Rows) -> dict[str, Any]:
             "action": next(advice(rows)),
         }
     if judged or not any(row.spectral for row in rows):
-        told = next(_clipping(rows), "")
-        return {"sign": Sign.GOOD, "sentence": f"{_shape(rows)} {told}".strip(), "action": ""}
+        clipping = next(_clipping(rows), "")
+        return {"sign": Sign.GOOD, "sentence": f"{_shape(rows)} {clipping}".strip(), "action": ""}
     return {
         "sign": Sign.NOT_ENOUGH_DATA,
         "sentence": _shape(rows),
@@ -49,12 +49,12 @@ def _shape(rows: Rows) -> str:
         if any(row.spectral for row in rows):
             return missing_data([row for row in rows if row.spectral])
         return "No optimizer of this run promises orthogonal updates."
-    count = Counter(_told(row) for row in judged)
-    parts = [f"{count[text]:,} {text}" for text in _TOLD if count[text]]
+    count = Counter(_outcome(row) for row in judged)
+    parts = [f"{count[text]:,} {text}" for text in _OUTCOMES if count[text]]
     return f"Of {plural(len(judged), 'orthogonalized update')}, {join(parts)}."
 
 
-_TOLD = (
+_OUTCOMES = (
     "orthogonal and as long as intended",
     "orthogonal (length not judged)",
     "not orthogonal",
@@ -62,8 +62,8 @@ _TOLD = (
 )
 
 
-def _told(row: AuditRow) -> str:
-    as_intended, unknown, skewed, shrunk = _TOLD
+def _outcome(row: AuditRow) -> str:
+    as_intended, unknown, skewed, shrunk = _OUTCOMES
     match row.verdict:
         case Verdict.ORTHOGONAL:
             return unknown if row.rms_ratio is None else as_intended

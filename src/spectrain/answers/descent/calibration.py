@@ -1,4 +1,4 @@
-"""Gradients whose nuclear rank is known, under white noise that replicas tell."""
+"""Gradients whose nuclear rank is known, under white noise that replicas measure."""
 
 from __future__ import annotations
 

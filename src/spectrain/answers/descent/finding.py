@@ -1,8 +1,8 @@
 """Descent: which blocks should take spectral updates, and which Euclidean ones.
 
-For least squares ½‖WA − Y‖²/n a spectral step with its natural length surely lowers the loss
-further than a gradient step where nr(∇L) ≥ 2 st(A), and surely less where nr(∇L) ≤ ½ st(A)
-(Davis & Drusvyatskiy, §1.2, with both sides of the quadratic bound). Between, the one-step
+For least squares ½‖WA − Y‖²/n a spectral step with its natural length is sure to lower the loss
+further than a gradient step where nr(∇L) ≥ 2 st(A), and sure to lower it less where nr(∇L) ≤ ½
+st(A) (Davis & Drusvyatskiy, §1.2, with both sides of the quadratic bound). Between, the one-step
 guarantees do not decide. For a block of a network the same ratio is a heuristic (their §1.2.1).
 """
 
@@ -99,7 +99,7 @@ def read_ratios(run: Run, blocks: Sequence[Block] | None = None) -> pl.DataFrame
 
     The stable rank is that of the nearest step where what feeds the block was read: it changes
     more slowly, and is read less often. A is the activation of the criterion where that differs
-    from the block's literal input. Where replicas tell the noise of the gradient, G is its signal
+    from the block's literal input. Where replicas give the noise of the gradient, G is its signal
     (:func:`spectrain.answers.denoised.read_denoised`), else what the optimizer was given, whose
     nuclear rank sampling noise raises.
 
@@ -245,15 +245,15 @@ def _by_role(judged: Sequence[DescentRow]) -> Iterator[DescentGroup]:
 def _reasons(run: Run) -> dict[str, str]:
     """Why a block has no ratio, for every block."""
     gradient = set(read_series(run, Source.GRADIENT, "nuclear_rank")["block"])
-    found = {block.name: "nothing is recorded of what feeds it" for block in run.blocks}
+    reasons = {block.name: "nothing is recorded of what feeds it" for block in run.blocks}
     for source in (Source.INPUT, Source.CRITERION_INPUT):
-        found |= dict(read_reasons(run, source, "stable_rank"))
-    found |= {
+        reasons |= dict(read_reasons(run, source, "stable_rank"))
+    reasons |= {
         block.name: "no gradient of it is recorded"
         for block in run.blocks
         if block.name not in gradient
     }
-    return found | dict(read_reasons(run, Source.GRADIENT, "nuclear_rank"))
+    return reasons | dict(read_reasons(run, Source.GRADIENT, "nuclear_rank"))
 
 
 def _batch_sizes(run: Run) -> list[float]:

@@ -38,7 +38,7 @@ class Granularity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """What the cuts of one parameter are guaranteed, medians over the last third of the samples.
+    """The guarantees of the cuts of one parameter, medians over the last third of the samples.
 
     Attributes:
         values: by cut; for experts nuclear ranks, else in units of the Euclidean guarantee.
@@ -65,13 +65,13 @@ def read_cuts(run: Run, ratios: pl.DataFrame) -> dict[str, Cuts]:
     for block in run.blocks:
         parts[block.parameter].append(block)
     records = _records(run, ratios)
-    found: dict[str, Cuts] = {}
+    by_block: dict[str, Cuts] = {}
     for blocks in parts.values():
         experts = blocks[0].role.kind == Role.EXPERT.kind
         samples = _experts(blocks, records) if experts else _rows(blocks, records)
         if samples is not None and (cuts := _compared(samples)) is not None:
-            found |= dict.fromkeys((block.name for block in blocks), cuts)
-    return found
+            by_block |= dict.fromkeys((block.name for block in blocks), cuts)
+    return by_block
 
 
 def _records(run: Run, ratios: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -99,11 +99,11 @@ def _rows(
     norms, ranks, stable, *more = _aligned(records, (*wanted, *recorded.values()), names)
     energies = torch.from_numpy(norms) ** 2
     shared = bool((stable.max(-1) <= (1 + _SAME) * stable.min(-1)).all())
-    found = {Granularity.APART: cut_guarantee(torch.from_numpy(ranks / stable), energies)}
+    guarantees = {Granularity.APART: cut_guarantee(torch.from_numpy(ranks / stable), energies)}
     for cut, values in zip(recorded, more, strict=True):
         if cut is Granularity.HEADS or shared:
-            found[cut] = cut_guarantee(torch.from_numpy(values / stable), energies)
-    return {cut: values.numpy() for cut, values in found.items()}
+            guarantees[cut] = cut_guarantee(torch.from_numpy(values / stable), energies)
+    return {cut: values.numpy() for cut, values in guarantees.items()}
 
 
 def _experts(

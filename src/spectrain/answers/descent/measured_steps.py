@@ -1,4 +1,4 @@
-"""What both steps really gained, out of the records of :func:`spectrain.measure_steps`."""
+"""What both steps really gained, from the records of :func:`spectrain.measure_steps`."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class MeasuredStep:
 def read_measured(run: Run) -> Mapping[str, MeasuredStep]:
     """The last measurement of every block; empty where nothing was measured."""
     rows = run.metrics(source=Source.REALISED).filter(pl.col("value").is_finite())
-    found = {}
+    by_block = {}
     for (name,), series in rows.group_by("block"):
         last = series.filter(pl.col("step") == pl.col("step").max())
         values = dict(last.select("measure", "value").iter_rows())
         if {"decrease_spectral", "decrease_euclidean"} <= values.keys():
             spectral, euclidean = values["decrease_spectral"], values["decrease_euclidean"]
-            found[str(name)] = MeasuredStep(int(last["step"][0]), spectral, euclidean)
-    return found
+            by_block[str(name)] = MeasuredStep(int(last["step"][0]), spectral, euclidean)
+    return by_block

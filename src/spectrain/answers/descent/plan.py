@@ -34,7 +34,7 @@ class Tried:
 def plan_of(
     finding: Finding[DescentRow, Any], *, evidence: Mapping[str, Tried] | None = None
 ) -> Plan:
-    """Usual routing, but where trials speak for another step; each line says by ``basis`` why.
+    """Usual routing, except where trials favour another step; each line's ``basis`` says why.
 
     Args:
         finding: of :func:`~spectrain.answers.descent`: its blocks, and the diagnostic that is kept
@@ -86,9 +86,9 @@ def plan_of(
 
 
 def _diagnostic(row: DescentRow) -> dict[str, Any]:
-    found = {key: getattr(row, key) for key in DIAGNOSTIC}
+    values = {key: getattr(row, key) for key in DIAGNOSTIC}
     return {
         key: str(value) if key == "verdict" else value
-        for key, value in found.items()
+        for key, value in values.items()
         if value is not None
     }

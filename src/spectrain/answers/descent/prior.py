@@ -24,12 +24,12 @@ _OF_ROLE = {
 
 
 def prior(role: Role) -> str:
-    """What stands behind the usual step of a role.
+    """What supports the usual step of a role.
 
     Example:
         >>> from spectrain.core import Role
         >>> prior(Role.MLP_IN), prior(Role.NORM)
         ('usual routing: Jordan et al. 2024 (Muon)', 'usual routing: no hidden matrix')
     """
-    told = f"usual routing: {MUON if usual_step(role) is Step.SPECTRAL else 'no hidden matrix'}"
-    return _OF_ROLE.get(role, told)
+    default = f"usual routing: {MUON if usual_step(role) is Step.SPECTRAL else 'no hidden matrix'}"
+    return _OF_ROLE.get(role, default)

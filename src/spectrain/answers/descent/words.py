@@ -48,15 +48,17 @@ def statement(rows: Rows) -> str:
     gains = count.pop(Verdict.NO_MATRIX, 0)
     if not count:
         return missing_data(rows)
-    told = {
+    favoured = {
         Verdict.SPECTRAL: "the spectral step",
         Verdict.EUCLIDEAN: "the Euclidean step",
         Verdict.OPEN: "neither",
     }
     if len(count) == 1 and not unknown and not gains and len(rows) > 1:
         (only,) = count
-        return f"In all {len(rows):,} blocks the criterion favours {told[only]}.{_upper(rows)}"
-    parts = [f"{text} in {count[verdict]:,}" for verdict, text in told.items() if count[verdict]]
+        return f"In all {len(rows):,} blocks the criterion favours {favoured[only]}.{_upper(rows)}"
+    parts = [
+        f"{text} in {count[verdict]:,}" for verdict, text in favoured.items() if count[verdict]
+    ]
     if gains:
         parts.append(f"does not judge {plural(gains, 'gain')}")
     missing = f" (not enough data for {unknown:,})" if unknown else ""
@@ -95,15 +97,15 @@ def advice(rows: Rows) -> Iterator[str]:
     if not judged:
         return
     yield (
-        "The criterion routes nothing: its margin does not foretell what Muon gains. Start from "
+        "The criterion routes nothing: its margin does not predict what Muon gains. Start from "
         "usual routing, and let trials decide."
     )
-    told = {
+    margins = {
         Verdict.SPECTRAL: f"Nuclear over stable rank at {CLEAR:g} or above",
         Verdict.EUCLIDEAN: f"At {1 / CLEAR:g} or below",
         Verdict.OPEN: "Between, or not sure",
     }
-    for verdict, text in told.items():
+    for verdict, text in margins.items():
         if those := [row for row in judged if row.verdict is verdict]:
             yield f"{text}: {among(those, judged)}."
     faded = [row for row in judged if row.crossings and row.ratio and row.ratio < CLEAR]
@@ -118,7 +120,7 @@ def advice(rows: Rows) -> Iterator[str]:
 
 
 def granularity(rows: Rows) -> Iterator[str]:
-    """How the spectra favour that gradients be cut, by cut."""
+    """Which cuts of the gradients the spectra favour."""
     cut = [row for row in rows if row.granularity not in (None, Granularity.ANY)]
     for favoured in dict.fromkeys(row.granularity for row in cut):
         chosen = [row for row in cut if row.granularity == favoured]

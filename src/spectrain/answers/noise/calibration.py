@@ -1,4 +1,4 @@
-"""Gradients of pure noise of many kinds, and such that hold planted directions."""
+"""Gradients of pure noise of many kinds, and gradients with planted directions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _heavy_tails(g: Generator) -> Tensor:
 
 
 def _skewed(g: Generator) -> Tensor:
-    """Log-normal entries about their mean: not symmetric, which the test supposes."""
+    """Log-normal entries about their mean: not symmetric, as the test assumes."""
     return _white(g).exp() - torch.tensor(0.5).exp()
 
 
@@ -108,18 +108,18 @@ def _script_of(draw: Draw) -> Callable[[Generator], Script]:
 
 
 def _directions(least: int, most: int) -> Callable[[Found], bool]:
-    return lambda found: least <= (found.rows[0].signal_directions or 0) <= most
+    return lambda finding: least <= (finding.rows[0].signal_directions or 0) <= most
 
 
 def _kind(*kinds: Kind) -> Callable[[Found], bool]:
-    return lambda found: found.rows[0].kind in kinds
+    return lambda finding: finding.rows[0].kind in kinds
 
 
 def _verdict(*verdicts: Verdict) -> Callable[[Found], bool]:
-    return lambda found: found.rows[0].verdict in verdicts
+    return lambda finding: finding.rows[0].verdict in verdicts
 
 
-_TOLD = (Kind.ISOTROPIC, Kind.ADDITIVE, Kind.PROPORTIONAL)
+_NAMED = (Kind.ISOTROPIC, Kind.ADDITIVE, Kind.PROPORTIONAL)
 
 
 def _run(
@@ -158,11 +158,11 @@ _KINDS = (
 
 PLANTED = (
     *(_run(name, draw, "a signal direction", _directions(1, 8)) for draw, name in _NULLS),
-    *(_run(name, draw, "a kind of noise", _kind(*_TOLD)) for draw, name in _NULLS[:2]),
+    *(_run(name, draw, "a kind of noise", _kind(*_NAMED)) for draw, name in _NULLS[:2]),
     _run("two strong directions", _two_directions, "more than two", _directions(3, 8)),
     _run("two strong directions", _two_directions, "exactly two", _directions(2, 2), true=True),
     *(
-        _run(name, draw, "another kind", _kind(*(k for k in _TOLD if k is not kind)))
+        _run(name, draw, "another kind", _kind(*(k for k in _NAMED if k is not kind)))
         for draw, name, kind in _KINDS
     ),
     *(_run(name, draw, "its kind", _kind(kind), true=True) for draw, name, kind in _KINDS),

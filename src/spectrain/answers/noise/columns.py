@@ -22,7 +22,7 @@ def columns(run: Run) -> Sequence[Column[NoiseRow]]:
             "leading singular directions of the gradient that are more than chance, at 5 % a block",
             _signal,
         ),
-        Column("Kind of noise", "what more than half of the samples tell", _kind),
+        Column("Kind of noise", "what more than half of the samples show", _kind),
     )
 
 
@@ -32,8 +32,8 @@ def _verdict(row: NoiseRow) -> Cell:
 
 
 def _scale(row: NoiseRow) -> Cell:
-    told = MISSING if row.noise_scale is None else f"{number(row.noise_scale)} {row.unit}"
-    return numeric(told, row.noise_scale)
+    text = MISSING if row.noise_scale is None else f"{number(row.noise_scale)} {row.unit}"
+    return numeric(text, row.noise_scale)
 
 
 def _signal(row: NoiseRow) -> Cell:
@@ -41,8 +41,8 @@ def _signal(row: NoiseRow) -> Cell:
         return numeric(MISSING, None)
     spread = "" if row.signal_error is None else f" ± {number(row.signal_error)}"
     each = "" if row.signal_mean is None else f"; {number(row.signal_mean)}{spread} in a sample"
-    told = f"{row.signal_directions} of {row.directions}{each}"
-    return numeric(told, row.signal_directions)
+    text = f"{row.signal_directions} of {row.directions}{each}"
+    return numeric(text, row.signal_directions)
 
 
 def _kind(row: NoiseRow) -> Cell:

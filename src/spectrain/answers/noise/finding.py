@@ -65,13 +65,13 @@ def noise(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[NoiseRo
     chosen = run.blocks if blocks is None else tuple(blocks)
     energies = read_energies(run)
     samples = by_block(energies.filter(pl.col("block").is_not_null()))
-    found, lost, reasons = read_directions(run), read_lost(run), _reasons(run)
+    directions, lost, reasons = read_directions(run), read_lost(run), _reasons(run)
     tokens = tokens_per_example(run)
     rows = tuple(
         _row(
             block,
             _scale(samples.get(block.name), lost.get(block.name, ()), tokens),
-            found.get(block.name, ()),
+            directions.get(block.name, ()),
             reasons.get(block.name),
         )
         for block in chosen
@@ -99,11 +99,13 @@ def noise(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[NoiseRo
     )
 
 
-def _row(block: Block, scale: Scale, found: Sequence[Directions], reason: str | None) -> NoiseRow:
+def _row(
+    block: Block, scale: Scale, directions: Sequence[Directions], reason: str | None
+) -> NoiseRow:
     lacking = reason if scale.snr is None else None
-    told = replace(scale, reason=scale.reason or lacking)
-    row = NoiseRow(**about(block), **asdict(told))
-    return replace(row, **_directional(found, row)) if found else row
+    known = replace(scale, reason=scale.reason or lacking)
+    row = NoiseRow(**about(block), **asdict(known))
+    return replace(row, **_directional(directions, row)) if directions else row
 
 
 def _scale(samples: pl.DataFrame | None, lost: tuple[int, ...], tokens: float | None) -> Scale:
@@ -144,14 +146,14 @@ def _verdict(low: float | None, high: float | None, batch: float) -> Verdict:
     return Verdict.SIGNAL if high < batch else Verdict.OPEN
 
 
-def _directional(found: Sequence[Directions], row: NoiseRow) -> dict[str, Any]:
+def _directional(samples: Sequence[Directions], row: NoiseRow) -> dict[str, Any]:
     """What the samples of the last third say of directions and of the kind of noise together."""
-    recent = found[-max(ENOUGH, len(found) // 3) :]
+    recent = samples[-max(ENOUGH, len(samples) // 3) :]
     tested = [one for one in recent if one.p]
     signal = pooled_count([one.p for one in tested]) if _can_decide(tested) else None
     counts = [one.signal for one in tested if one.decides]
     evenness = _median(recent, "noise_evenness")
-    kind, told = _kind(recent, signal, evenness)
+    kind, agreeing = _kind(recent, signal, evenness)
     ratio = _median(recent, "snr_orthogonalized")
     replica = None if row.batch is None else row.batch / recent[-1].replicas
     return {
@@ -161,7 +163,7 @@ def _directional(found: Sequence[Directions], row: NoiseRow) -> dict[str, Any]:
         "signal_error": stdev(counts) / len(counts) ** 0.5 if len(counts) > 1 else None,
         "direction_samples": len(recent),
         "kind": kind,
-        "kind_samples": told,
+        "kind_samples": agreeing,
         "evenness": evenness,
         "orthogonalized_scale": replica / ratio if replica and ratio and ratio > 0 else None,
         **{name: _median(recent, name) for name in _MEDIANS},
@@ -176,20 +178,20 @@ def _can_decide(tested: Sequence[Directions]) -> bool:
 def _kind(
     recent: Sequence[Directions], signal: int | None, evenness: float | None
 ) -> tuple[Kind, int]:
-    """The kind that most samples tell, of those whose directions are signal."""
+    """The kind that most samples show, of those whose directions are signal."""
     said = [
         one.kind if (one.signal if one.decides else signal or 0) >= RESOLVED else "undecided"
         for one in recent
     ]
-    most, told = pooled_kind(said)
+    most, agreeing = pooled_kind(said)
     kind = Kind(most)
     if kind is Kind.ISOTROPIC and evenness is not None and evenness < EVEN:
-        return Kind.ADDITIVE, told
-    return kind, told
+        return Kind.ADDITIVE, agreeing
+    return kind, agreeing
 
 
-def _median(found: Sequence[Directions], name: str) -> float | None:
-    values = [one.values[name] for one in found if isfinite(one.values.get(name, float("nan")))]
+def _median(samples: Sequence[Directions], name: str) -> float | None:
+    values = [one.values[name] for one in samples if isfinite(one.values.get(name, float("nan")))]
     return median(values) if values else None
 
 
@@ -221,9 +223,9 @@ def _reasons(run: Run) -> dict[str, str]:
     """Why a block has no noise records."""
     refused = why_no_replicas(run)
     lacking = refused or "its gradients came from one backward pass a step"
-    found = {block.name: lacking for block in run.blocks}
+    reasons = {block.name: lacking for block in run.blocks}
     if refused:
-        return found
+        return reasons
     for measure in ("zeta_emp", "snr_unbiased"):
-        found |= dict(read_reasons(run, Source.NOISE, measure))
-    return found
+        reasons |= dict(read_reasons(run, Source.NOISE, measure))
+    return reasons

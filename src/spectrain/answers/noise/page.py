@@ -88,19 +88,19 @@ def _cost_chart(cost: dict[str, Any] | None) -> Iterator[Html]:
         )
 
 
-def _figure(name: str, title: str, told: str) -> Html:
+def _figure(name: str, title: str, caption: str) -> Html:
     return element(
         "figure",
-        element("figcaption", element("b", title), f" {told}"),
+        element("figcaption", element("b", title), f" {caption}"),
         element("div", id=f"noise-{name}", class_="chart", role="figure", aria_label=title),
     )
 
 
 def read_noise(run: Run, blocks: Sequence[Block]) -> list[dict[str, Any]]:
     """The last sampled directions of every block that has some."""
-    found = read_directions(run)
-    with_directions = [block for block in blocks if block.name in found]
-    return [_entry(block, found[block.name][-1]) for block in with_directions[:MOST_BLOCKS]]
+    directions = read_directions(run)
+    with_directions = [block for block in blocks if block.name in directions]
+    return [_entry(block, directions[block.name][-1]) for block in with_directions[:MOST_BLOCKS]]
 
 
 def newton_schulz_curve(points: int = 120) -> dict[str, list[float | None]]:

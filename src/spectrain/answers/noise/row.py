@@ -84,7 +84,7 @@ class NoiseRow(Row):
         signal_mean: mean over samples of how many each establishes on its own.
         signal_error: its standard error.
         direction_samples: samples of directions in the window.
-        kind: kind of noise that more than half of them tell.
+        kind: kind of noise that more than half of them show.
         kind_samples: how many.
         evenness: how evenly the noise falls on rows and columns, 1 at most.
         orthogonalized_scale: noise scale of the polar factors of replicas, as Muon takes them.

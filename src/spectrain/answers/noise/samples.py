@@ -31,12 +31,12 @@ _SCHEMA = {"block": pl.String, "step": pl.Int64, "replicas": pl.Float64, "exampl
 
 
 def why_no_replicas(run: Run) -> str | None:
-    """Why the backward passes of a step may not be taken for replicas of one gradient.
+    """Why the backward passes of a step may not be taken as replicas of one gradient.
 
-    Nothing where the loop said what they are, or the test of their order could have found that it
-    matters and did not.
+    ``None`` where the loop said what they are, or where the test of their order had enough samples
+    to find an effect and found none.
     """
-    told = {
+    evidence = {
         name: float(run.metrics(source=Source.NOISE, measure=name)["value"].max() or 0.0)  # type: ignore[arg-type]
         for name in ("order_evidence", "order_evidence_attainable")
     }
@@ -44,12 +44,12 @@ def why_no_replicas(run: Run) -> str | None:
     if rows.is_empty():
         return None
     needed = log(EVIDENCE)
-    if told["order_evidence"] >= needed:
+    if evidence["order_evidence"] >= needed:
         return (
             "the order of the backward passes within a step predicts their gradients: they are "
-            "several losses, and no replicas of one"
+            "several losses, not replicas of one"
         )
-    if told["order_evidence_attainable"] < needed:
+    if evidence["order_evidence_attainable"] < needed:
         return (
             f"after {rows.height} samples it is not known whether the backward passes of a step "
             'are samples of one loss; pass replicas="microbatches" to watch() if they are'
@@ -103,7 +103,7 @@ def read_lost(run: Run) -> Mapping[str | None, tuple[int, ...]]:
     chosen = steps.filter("asked", ~pl.col("known")).sort("step")
     for block, step in chosen.select("block", "step").iter_rows():
         lost.setdefault(block, []).append(step)
-    return {block: tuple(found) for block, found in lost.items()}
+    return {block: tuple(at) for block, at in lost.items()}
 
 
 def tokens_per_example(run: Run) -> float | None:
@@ -205,10 +205,10 @@ def read_directions(run: Run) -> Mapping[str, Sequence[Directions]]:
     samples: dict[tuple[str, int], list[_Entry]] = {}
     for block, step, *entry in table.iter_rows():
         samples.setdefault((block, step), []).append(_Entry(*entry))
-    found: dict[str, list[Directions]] = {}
+    directions: dict[str, list[Directions]] = {}
     for (block, step), entries in samples.items():
-        found.setdefault(block, []).append(_directions(step, entries))
-    return found
+        directions.setdefault(block, []).append(_directions(step, entries))
+    return directions
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def sign(rows: Rows, network: Scale) -> Sign:
     if not any(row.snr is not None for row in rows):
         return Sign.NOT_ENOUGH_DATA
     even = network.verdict is Verdict.OPEN and network.high is not None
-    return Sign.GOOD if even else Sign.WATCH  # another batch is a trade, and no repair
+    return Sign.GOOD if even else Sign.WATCH  # another batch is a trade-off, not a repair
 
 
 def sentence(rows: Rows, network: Scale) -> str:
@@ -58,10 +58,10 @@ def sentence(rows: Rows, network: Scale) -> str:
             f"step's gradient and {count[Verdict.SIGNAL]:,} mostly signal."
         )
     whole = {Verdict.NOISE: "mostly noise", Verdict.SIGNAL: "mostly signal"}
-    told = whole.get(network.verdict, "about even in noise and signal, or not told apart")
+    prevailing = whole.get(network.verdict, "about even in noise and signal, or undecided")
     return (
-        f"A step's gradient is {told}: it takes {number(network.batch)} {network.unit}, and the "
-        f"noise scale of the network is {_interval(network)}."
+        f"A step's gradient is {prevailing}: it takes {number(network.batch)} {network.unit}, and "
+        f"the noise scale of the network is {_interval(network)}."
     )
 
 
@@ -88,12 +88,12 @@ def statement(rows: Rows, network: Scale) -> str:
             f"a step takes {number(network.batch)}."
         )
     count = Counter(row.verdict for row in judged)
-    told = {
+    prevailing = {
         Verdict.NOISE: "the gradient is mostly noise in",
         Verdict.SIGNAL: "mostly signal in",
         Verdict.OPEN: "about even or open in",
     }
-    by = [f"{text} {count[verdict]:,}" for verdict, text in told.items() if count[verdict]]
+    by = [f"{text} {count[verdict]:,}" for verdict, text in prevailing.items() if count[verdict]]
     unknown = len(rows) - len(judged)
     missing = f" (not enough data for {unknown:,})" if unknown else ""
     parts.append(f"Of {plural(len(rows), 'block')}{missing}, {join(by)}.")
@@ -103,7 +103,7 @@ def statement(rows: Rows, network: Scale) -> str:
         parts.append(f"Of {total:,} leading directions, {signal:,} are more than chance.")
     kinds = Counter(row.kind for row in judged if row.kind not in (None, Kind.UNDECIDED))
     if named := [f"{kind} in {plural(blocks, 'block')}" for kind, blocks in kinds.items()]:
-        parts.append(f"Where the kind of noise could be told, it is {join(named)}.")
+        parts.append(f"Where the kind of noise could be determined, it is {join(named)}.")
     return " ".join(parts)
 
 
@@ -118,8 +118,8 @@ def confidence(judged: Rows) -> str:
         "decided only where the whole 95 % interval of its noise scale (Fieller) lies on one side "
         f"of the batch size (steps {first:,} to {last:,}). A direction is signal where it stands "
         "out from what the same replicas show with other signs, at 5 % for all directions of a "
-        "block and all its samples together; a kind of noise is told where more than half of the "
-        "samples, each with 3 signal directions or more, tell it."
+        "block and all its samples together; a kind of noise is named where more than half of the "
+        "samples, each with 3 signal directions or more, show it."
     )
 
 
@@ -156,7 +156,7 @@ def limits(rows: Rows, judged: Rows, network: Scale) -> Iterator[str]:
     if not judged:
         return
     yield (
-        "The noise scale is a quantity of SGD: it leaves curvature and optimizer out, and tells a "
+        "The noise scale is a quantity of SGD: it leaves out curvature and optimizer, and gives a "
         "batch size within a factor of a few. The noise is that of the training as it ran, dropout "
         "included."
     )
@@ -180,7 +180,7 @@ def limits(rows: Rows, judged: Rows, network: Scale) -> Iterator[str]:
     if without:
         yield (
             f"No directions of {plural(len(without), 'block')}: vectors have none, others wait for "
-            "their turn, and fewer than 3 replicas hold none."
+            "their turn, and fewer than 3 replicas give none."
         )
     if few := [row for row in judged if row.directions and row.signal_directions is None]:
         yield (
@@ -215,11 +215,11 @@ def _of_batch(network: Scale) -> Iterator[str]:
         yield (
             f"A batch of {nearest} {network.unit} instead of {batch} would take "
             f"{number(steps)} times the steps and {number(examples)} times the examples, by the "
-            "theory of SGD: choose what you are short of."
+            "theory of SGD: choose by what you are short of."
         )
     elif network.high is not None:
         yield (
-            f"The batch of {batch} is about the noise scale, {scale}: there is little to gain by "
+            f"The batch of {batch} is about the noise scale, {scale}: there is little to gain from "
             "another."
         )
     else:

@@ -25,7 +25,7 @@ class Killing(torch.optim.SGD):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take a step and kill."""
+        """Take a step, and set the columns to zero."""
         loss = super().step(closure)
         for group in self.param_groups:
             for parameter in group["params"]:

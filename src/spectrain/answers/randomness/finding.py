@@ -37,7 +37,7 @@ WIDEST = 100.0
 beside them says nothing of the matrix."""
 
 Follow = Callable[[Iterator[RandomnessRow], int], Iterator[RandomnessRow]]
-"""Passes on the rows that it is given, told how many come: for a progress bar."""
+"""Passes on the rows that it is given, knowing their number: for a progress bar."""
 
 
 def randomness(
@@ -122,7 +122,7 @@ def _row(
     dead = zeros.get((block.name, spectrum["step"]), Zeros())
     known["zero_entries"] = dead.entries
     try:
-        found = judge_spectrum(
+        judgement = judge_spectrum(
             (values / unit) ** 2,
             block.shape,
             generator=torch.Generator().manual_seed(seed),
@@ -131,16 +131,16 @@ def _row(
         )
     except InputError as error:
         return RandomnessRow(**known, reason=str(error))
-    return RandomnessRow(**known, **_in_unit(found, unit), verdict=found.tail)
+    return RandomnessRow(**known, **_in_unit(judgement, unit), verdict=judgement.tail)
 
 
-def _in_unit(found: Judgement, unit: float) -> dict[str, Any]:
+def _in_unit(judgement: Judgement, unit: float) -> dict[str, Any]:
     """The fields of a judgement on a matrix that was divided by the unit."""
-    told = dict(found)
+    fields = dict(judgement)
     for key in ("variance", "variance_error"):
-        if told[key] is not None:
-            told[key] *= unit**2
-    return told
+        if fields[key] is not None:
+            fields[key] *= unit**2
+    return fields
 
 
 def _width(before: RandomnessRow, now: RandomnessRow, path: Path | None) -> dict[str, Any]:
@@ -181,18 +181,18 @@ def _brownian(before: RandomnessRow, now: RandomnessRow, path: Path) -> float | 
 
 
 def _zeros(run: Run) -> dict[tuple[str, int], Zeros]:
-    """What of the recorded weights is zero, by block and step."""
+    """Which of the recorded weights are zero, by block and step."""
     names = {"zero_rows": "rows", "zero_columns": "columns", "zero_entries": "entries"}
     assert names.keys() == ENTRY_MEASURES.keys()
     rows = run.metrics(source=Source.WEIGHT).filter(
         pl.col("measure").is_in(list(names)) & pl.col("value").is_finite()
     )
-    found: dict[tuple[str, int], Zeros] = {}
+    by_place: dict[tuple[str, int], Zeros] = {}
     for row in rows.iter_rows(named=True):
         key, field = (row["block"], row["step"]), names[row["measure"]]
         value = row["value"] if field == "entries" else int(row["value"])
-        found[key] = replace(found.get(key, Zeros()), **{field: value})
-    return found
+        by_place[key] = replace(by_place.get(key, Zeros()), **{field: value})
+    return by_place
 
 
 def _spectra_at_ends(run: Run) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:

@@ -75,8 +75,8 @@ def judge_spectrum(
         >>> from spectrain.rmt.ensembles import laguerre_eigenvalues
         >>> generator = torch.Generator().manual_seed(0)
         >>> (levels,) = laguerre_eigenvalues((64, 32), count=1, generator=generator)
-        >>> found = judge_spectrum(levels, (64, 32), generator=generator, replicates=19)
-        >>> str(found.tail), found.spikes
+        >>> judgement = judge_spectrum(levels, (64, 32), generator=generator, replicates=19)
+        >>> str(judgement.tail), judgement.spikes
         ('random', 0)
     """
     dead = zeros or Zeros()
@@ -116,15 +116,15 @@ def judge_spectrum(
     share, error = min(fit.area.value, 1.0) * count / total, fit.area.error * count / total
     if not random:
         error = hypot(error, fit.distance * count / total)
-    told = random or fit.distance <= NEAR
+    close = random or fit.distance <= NEAR
     return replace(
         base,
         tail=_tail(random, spikes, count, equal=equal, sparse=dead.entries > SPARSE),
-        bulk_fraction=share if told else None,
-        bulk_fraction_error=error if told else None,
+        bulk_fraction=share if close else None,
+        bulk_fraction_error=error if close else None,
         spikes=spikes,
-        variance=fit.variance.value if told else None,
-        variance_error=fit.variance.error if told else None,
+        variance=fit.variance.value if close else None,
+        variance_error=fit.variance.error if close else None,
         p_value=fit.p_value,
         distance=fit.distance,
     )

@@ -65,10 +65,10 @@ def _row(row: RandomnessRow) -> Html:
 def _with_error(value: float | None, error: float | None, *, share: bool = False) -> str:
     if value is None:
         return MISSING
-    told = f"{100 * value:.3g} %" if share else number(value)
+    text = f"{100 * value:.3g} %" if share else number(value)
     if error is None:
-        return told
-    return f"{told} ± {100 * error:.2g} %" if share else f"{told} ± {number(error, 2)}"
+        return text
+    return f"{text} ± {100 * error:.2g} %" if share else f"{text} ± {number(error, 2)}"
 
 
 def _number(text: str, order: float | None, *, why: str | None = None) -> Html:

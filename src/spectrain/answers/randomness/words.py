@@ -65,9 +65,9 @@ def action(rows: Rows, worth: BulkWorth) -> str:
             f"Look at spectra of matrices with {FEWEST} singular values or more: adapters, say, "
             "once they are merged into their weights (spectrain inspect)."
         )
-    told = next(advice(rows, worth), None)
-    if told:
-        return told
+    first = next(advice(rows, worth), None)
+    if first:
+        return first
     return "Ask the loss what the random part is worth: spectrain.monitor.measure_bulk."
 
 
@@ -76,46 +76,46 @@ def _width(rows: Rows) -> str:
     if not known:
         return ""
     middle = median(row.width for row in known if row.width is not None)
-    told = (
+    text = (
         f" The variance of the bulk is {middle:.2f} times that at step {known[0].width_since} "
         "(median)"
     )
     shares = [row.brownian for row in known if row.brownian is not None]
     if not shares:
-        return f"{told}."
+        return f"{text}."
     share = median(shares)
     amount = f"{share:.0%} of the gain" if share <= 1 else f"all of the gain and more ({share:.2g})"
-    return f"{told}; updates of that size would make {amount} if they were noise alone."
+    return f"{text}; updates of that size would make {amount} if they were noise alone."
 
 
 def _zeros(rows: Rows) -> str:
     dead = [row for row in rows if row.zeros]
     sparse = [row for row in rows if row.tail is Verdict.SPARSE]
-    told = ""
+    text = ""
     if dead:
         most = max(dead, key=lambda row: (row.zeros or 0) / min(row.shape))
-        told += (
+        text += (
             f" Zero singular values, taken out before the fit, in {among(dead, rows)}: up to "
             f"{most.zeros} of {min(most.shape)}."
         )
     if sparse:
         share = median(row.zero_entries or 0.0 for row in sparse)
-        told += (
+        text += (
             f" Pruned or sparse, {share:.0%} of the entries are zero (median): "
             f"{among(sparse, rows)}; their spikes may be those of the pattern of zeros."
         )
-    return told
+    return text
 
 
 def _worth(worth: BulkWorth) -> str:
     if worth.loss is None or not worth.changes:
         return ""
-    told = [
+    changes = [
         f"{_signed(*worth.changes[name])} {words}"
         for name, words in TOLD.items()
         if name in worth.changes
     ]
-    return f" At step {worth.step} the loss of {worth.loss:.3g} changes by {join(told)}."
+    return f" At step {worth.step} the loss of {worth.loss:.3g} changes by {join(changes)}."
 
 
 def _signed(value: float, error: float | None) -> str:
@@ -153,15 +153,15 @@ def limits(rows: Rows, worth: BulkWorth) -> Iterator[str]:
         yield f"{count} not judged: {reason}"
     widths = Counter(row.width_reason for row in rows if row.width_reason is not None)
     for reason, count in widths.items():
-        yield f"Width of the bulk not told, {plural(count, 'block')}: {reason}."
+        yield f"Width of the bulk not given, {plural(count, 'block')}: {reason}."
     if any(row.tail is Verdict.BENT and row.bulk_fraction is not None for row in rows):
         yield (
-            "Beside a refuted law the share of the bulk has the law's distance from the spectrum "
-            "in its error; where that exceeds 0.1 no share is told."
+            "Where the law is refuted, the error of the bulk's share includes the law's distance "
+            "from the spectrum; where that exceeds 0.1, no share is given."
         )
     yield (
         "An exponent alone is no evidence of a power law: some tail fits best in every spectrum, "
-        "and its error does not know that its start was searched for."
+        "and its error ignores that its start was searched for."
     )
     if worth.loss is None:
         yield (

@@ -1,4 +1,4 @@
-"""Rank: whether the effective rank of the gradients is falling, and whether learning goes so."""
+"""Rank: whether the effective rank of the gradients falls, and whether learning goes with it."""
 
 from spectrain.answers.question import QUESTIONS, Heatmap, Question, RoleTable
 from spectrain.answers.rank.columns import by_role, columns, concern

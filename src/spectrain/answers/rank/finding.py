@@ -47,8 +47,8 @@ def rank(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[RankRow,
         A finding with a row for every block and a group for every role and depth: verdict, the
         share of full rank early (first third of the samples) and late (last third), the change
         between them with its 95 % interval, Spearman's ρ with time, p-value and q-value; and every
-        block's row tells what :func:`spectrain.answers.rank.health.gradient_health` does. The
-        limits tell whether the pace of learning goes with the rank of the median block.
+        block's row holds what :func:`spectrain.answers.rank.health.gradient_health` returns. The
+        limits say whether the pace of learning goes with the rank of the median block.
     """
     chosen = run.blocks if blocks is None else tuple(blocks)
     shares = by_block(read_shares(run, chosen))
@@ -67,13 +67,13 @@ def rank(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[RankRow,
     )
     groups = [*_grouped(chosen, shares, "role"), *_grouped(chosen, shares, "depth")]
     judged = [row for row in rows if row.verdict is not Verdict.UNKNOWN]
-    found = [row for row in judged if row.verdict is not Verdict.NO_TREND]
+    trending = [row for row in judged if row.verdict is not Verdict.NO_TREND]
     broken = loss_not_finite_at(run)
     losses, paced = loss_course(run), _with_progress(run, shares.values())
     return Finding(
         name="rank",
         question="Is the effective rank of the gradients falling?",
-        status=Status.ANSWERED if found else Status.OPEN if judged else Status.NOT_ENOUGH_DATA,
+        status=Status.ANSWERED if trending else Status.OPEN if judged else Status.NOT_ENOUGH_DATA,
         **words.brief(rows, broken, losses),
         statement=words.statement(rows, broken),
         confidence=words.confidence(judged),
@@ -126,7 +126,7 @@ def _tested(samples: pl.DataFrame | None, missing: str) -> dict[str, Any]:
     samples = samples.filter(pl.col("step") >= TRANSIENT * pl.col("step").max())
     values = samples["share"].to_numpy()
     third = max(len(values) // 3, 1)
-    told = {
+    course = {
         "samples": len(values),
         "early": float(np.median(values[:third])),
         "late": float(np.median(values[-third:])),
@@ -135,16 +135,16 @@ def _tested(samples: pl.DataFrame | None, missing: str) -> dict[str, Any]:
     if len(values) < ENOUGH:
         seen = plural(len(values), "sample")
         few = f"{seen} after the first twentieth of the run, {ENOUGH} are needed"
-        return told | {"reason": few}
-    found = trend(values, np.random.default_rng(_SEED))
+        return course | {"reason": few}
+    tested = trend(values, np.random.default_rng(_SEED))
     change, low, high = _change(np.log(values))
-    return told | {
+    return course | {
         "change": change,
         "low": low,
         "high": high,
-        "rho": found.rho,
-        "p_value": found.p_value,
-        "autocorrelation": found.autocorrelation,
+        "rho": tested.rho,
+        "p_value": tested.p_value,
+        "autocorrelation": tested.autocorrelation,
     }
 
 
@@ -164,10 +164,9 @@ def _judge(courses: Iterable[C]) -> list[C]:
     """Add q-values (Benjamini–Hochberg over these courses) and verdicts."""
     given = list(courses)
     p_values = [course.p_value for course in given if course.p_value is not None]
-    told = iter(q_values(p_values))
+    q = iter(q_values(p_values))
     return [
-        course if course.p_value is None else _decided(course, float(next(told)))
-        for course in given
+        course if course.p_value is None else _decided(course, float(next(q))) for course in given
     ]
 
 

@@ -82,7 +82,7 @@ def gradient_health(run: Run, blocks: Sequence[Block]) -> dict[str, Health]:
     updates = by_block(read_series(run, Source.UPDATE, "effective_rank"))
     broken = _not_finite(run)
     losses = read_series(run, Source.TRAINING, "loss")
-    found = {}
+    healths = {}
     for block in blocks:
         norm = seen.get(block.name)
         at = broken.get(block.name)
@@ -93,18 +93,18 @@ def gradient_health(run: Run, blocks: Sequence[Block]) -> dict[str, Health]:
             state = State.DEAD
         elif norm is not None and _exploding(unclipped.get(block.name, norm), losses):
             state = State.EXPLODING
-        found[block.name] = Health(
+        healths[block.name] = Health(
             state=state,
             not_finite_at=at,
             norm_early=None if norm is None else _median(norm, last=False),
             norm_late=None if norm is None else _median(norm, last=True),
             **_update(updates.get(block.name), min(block.shape)),
         )
-    return found
+    return healths
 
 
 def loss_not_finite_at(run: Run) -> int | None:
-    """The first step at which a loss that is no finite number was logged."""
+    """The first step at which a loss that is not a finite number was logged."""
     rows = run.metrics(source=Source.TRAINING, measure="loss")
     steps = rows.filter(pl.col("value").is_null() | ~pl.col("value").is_finite())["step"]
     return None if steps.is_empty() else int(steps.to_numpy().min())

@@ -63,11 +63,11 @@ def link(
 ) -> Link | None:
     """The strongest correlation of ``first`` at t with ``second`` at t + lag, beyond their courses.
 
-    Two courses that bend with time correlate whatever their cause, also after a straight line is
-    taken from each. Second differences x_{t+1} − 2x_t + x_{t−1} leave the fluctuations alone. A
-    placebo is the first series with the sign of every stretch of 5 second differences drawn anew:
+    Two courses that bend with time correlate whatever their cause, even after a straight line is
+    subtracted from each. Second differences x_{t+1} − 2x_t + x_{t−1} leave the fluctuations alone.
+    A placebo is the first series with the sign of every stretch of 5 second differences drawn anew:
     it fluctuates as much and as long, and knows nothing of the second. Across the ends of the
-    stretches its neighbours forget each other, which those of the series do not, so that its
+    stretches its neighbours are uncorrelated, while those of the series are not, so that its
     correlations scatter less: they are widened by what :func:`_forgotten` says. The strongest
     correlation over the lags is compared with the strongest of each placebo.
 
@@ -85,8 +85,8 @@ def link(
         >>> draws = np.random.default_rng(0)
         >>> pace = draws.standard_normal(60)
         >>> rank = np.roll(pace, -1) + 0.3 * draws.standard_normal(60)
-        >>> found = link(rank, pace, np.random.default_rng(1))
-        >>> found.lag, found.found
+        >>> strongest = link(rank, pace, np.random.default_rng(1))
+        >>> strongest.lag, strongest.found
         (1, True)
     """
     if len(first) < FEWEST:
@@ -96,11 +96,13 @@ def link(
         return None
     stretches = -(-len(x) // _STRETCH)
     signs = generator.choice([-1.0, 1.0], (placebos, stretches)).repeat(_STRETCH, -1)
-    told = _correlations(x, y)
-    best = int(np.abs(told).argmax())
+    correlations = _correlations(x, y)
+    best = int(np.abs(correlations).argmax())
     strongest = _forgotten(x, y) * np.abs(_correlations(x * signs[:, : len(x)], y)).max(0)
-    exceeding = int(np.count_nonzero(strongest >= abs(told[best])))
-    return Link(LAGS[best], float(told[best]), (1 + exceeding) / (1 + placebos), samples=len(first))
+    exceeding = int(np.count_nonzero(strongest >= abs(correlations[best])))
+    return Link(
+        LAGS[best], float(correlations[best]), (1 + exceeding) / (1 + placebos), samples=len(first)
+    )
 
 
 def _fluctuates(differences: Series) -> bool:
@@ -130,10 +132,10 @@ def _echo(differences: Series, lag: int) -> float:
 def _correlations(x: Float64[np.ndarray, "*batch n"], y: Series) -> Float64[np.ndarray, "*shape"]:
     """One a lag, along the first dimension: x at t with y at t + lag, about 0."""
     n = len(y)
-    found = []
+    by_lag = []
     for lag in LAGS:
         start, count = max(-lag, 0), n - abs(lag)
         a, b = x[..., start : start + count], y[start + lag : start + lag + count]
         scale = np.sqrt((a**2).sum(-1) * (b @ b))
-        found.append((a @ b) / np.where(scale == 0, 1.0, scale))
-    return np.stack(found)
+        by_lag.append((a @ b) / np.where(scale == 0, 1.0, scale))
+    return np.stack(by_lag)

@@ -158,7 +158,7 @@ def health_advice(rows: Rows, broken: int | None = None) -> Iterator[str]:
 
 
 def limits(judged: Rows, loss: LossCourse | None, pace: Link | None = None) -> Iterator[str]:
-    """What a trend in rank does not tell."""
+    """What a trend in rank does not say."""
     if judged:
         yield _sampling_noise(judged)
     if loss is None:
@@ -169,7 +169,7 @@ def limits(judged: Rows, loss: LossCourse | None, pace: Link | None = None) -> I
     elif judged:
         yield (
             f"{_LOSS[loss.direction].capitalize()} over the second half of the run; "
-            "that both move together says nothing of cause."
+            "that both move together says nothing about cause."
         )
         yield _with_pace(pace)
     if judged and min(row.samples for row in judged) < _SURE:
@@ -206,7 +206,7 @@ def _with_pace(pace: Link | None) -> str:
     if pace is None:
         return (
             f"Fewer than {FEWEST} samples with a logged loss, or courses without fluctuations: not "
-            "enough to hold the pace of learning against the rank."
+            "enough to compare the pace of learning with the rank."
         )
     numbers = f"r = {pace.correlation:.2f}, p = {pace.p_value:.2g} against placebos"
     if not pace.found:

@@ -40,7 +40,7 @@ class Dropping(torch.optim.AdamW):
     """AdamW; where a group ``drops``, its rate falls to a tenth after two thirds of the run."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take a step, at the rate of its turn."""
+        """Take a step, at the rate that is due."""
         for group in self.param_groups:
             group["taken"] = group.get("taken", 0) + 1
             if group.get("drops") and group["taken"] > 2 * _STEPS // 3:
@@ -102,20 +102,20 @@ def _draw(generator: Generator) -> Script:
 
     def gradients(step: int) -> dict[str, Tensor]:
         on = [float(torch.rand(1, generator=generator)) < kind.used for kind in _KINDS]
-        found = {}
+        drawn_gradients = {}
         for place, (name, mean) in enumerate(steady.items()):
             kind = _KINDS[place // 2]
             drawn = kind.noise * torch.randn(mean.shape, generator=generator)
-            found[name] = on[place // 2] * (drawn + kind.signal * mean)
-        return found
+            drawn_gradients[name] = on[place // 2] * (drawn + kind.signal * mean)
+        return drawn_gradients
 
     return Script(gradients)
 
 
 def _any(place: int, *verdicts: Verdict) -> Callable[[Found], bool]:
     """Whether a block of that kind has one of these verdicts."""
-    return lambda found: any(
-        row.verdict in verdicts for row in found.rows if row.block.startswith(str(place))
+    return lambda finding: any(
+        row.verdict in verdicts for row in finding.rows if row.block.startswith(str(place))
     )
 
 

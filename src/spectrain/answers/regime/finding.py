@@ -2,9 +2,9 @@
 
 Under weight decay the norm of a block whose gradients are noise follows a path that the optimizer's
 settings and the size of its updates determine, and ends at an equilibrium. The recorded norm is
-held against that path, from the first recorded weight on. Beside it stand the share of the
-gradient's energy that earlier gradients foretell, the alignment of successive updates, and the
-angle by which a step turns the block, each against what noise would make of it.
+compared with that path, from the first recorded weight on. Beside it stand the share of the
+gradient's energy that earlier gradients predict, the alignment of successive updates, and the angle
+by which a step turns the block, each against what noise would make of it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ QUESTION = "Do noise and weight decay set the scale of the weights, or does the 
 def regime(
     run: Run, *, blocks: Sequence[Block] | None = None
 ) -> Finding[RegimeRow, RegimeGroup | Memory]:
-    """Hold every block's norm against the path of its noise twin.
+    """Compare every block's norm with the path of its noise twin.
 
     The twin has the recorded schedule, the optimizer's rule and updates of the measured size. A
     block is *signal-driven* where its norm is further than twice the tolerance above that path, or
@@ -76,22 +76,22 @@ def regime(
         _row(block, groups.get(block.parameter), series, normalised=normalised, tied=tied)
         for block in chosen
     )
-    told = tuple(memories(run, chosen, groups))
+    timescales = tuple(memories(run, chosen, groups))
     judged = [row for row in rows if row.verdict is not Verdict.UNKNOWN]
     settled = [row for row in judged if row.verdict is not Verdict.UNDECIDED]
     return Finding(
         name="regime",
         question=QUESTION,
         status=Status.ANSWERED if settled else Status.OPEN if judged else Status.NOT_ENOUGH_DATA,
-        sign=words.sign(rows, told),
-        sentence=words.sentence(rows, told),
-        action=words.action(rows, told),
-        statement=words.statement(rows, told),
+        sign=words.sign(rows, timescales),
+        sentence=words.sentence(rows, timescales),
+        action=words.action(rows, timescales),
+        statement=words.statement(rows, timescales),
         confidence=words.confidence(judged),
         label=Label.TEST,
         rows=rows,
-        groups=(*_by_role(rows), *told),
-        advice=tuple(words.advice(rows, told)),
+        groups=(*_by_role(rows), *timescales),
+        advice=tuple(words.advice(rows, timescales)),
         limits=tuple(words.limits(rows)),
     )
 
@@ -172,12 +172,12 @@ def _persistence(
     block: Block, group: Group | None, series: Mapping[str, Samples]
 ) -> dict[str, Any]:
     """Persistent share of the gradient's energy, late in the run, with two standard errors."""
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     shares = series["persistent"].get(block.name)
     if shares is not None and shares.height >= ENOUGH:
         values = shares["value"].to_numpy()[-max(shares.height // 3, ENOUGH) :]
         mean, error = float(values.mean()), float(values.std(ddof=1) / sqrt(len(values)))
-        found |= {
+        columns |= {
             "persistent_energy": mean,
             "persistent_low": mean - 2 * error,
             "persistent_high": mean + 2 * error,
@@ -185,26 +185,26 @@ def _persistence(
         }
     replicas = series["snr"].get(block.name)
     if replicas is not None:
-        found["snr"] = float(replicas["value"].to_numpy()[-max(replicas.height // 3, 1) :].mean())
+        columns["snr"] = float(replicas["value"].to_numpy()[-max(replicas.height // 3, 1) :].mean())
     cosines = series["cosine"].get(block.name)
     if cosines is not None:
         late = cosines["value"].to_numpy()[-max(cosines.height // 3, 1) :]
-        found["alignment"] = float(np.median(late))
+        columns["alignment"] = float(np.median(late))
         shape = block.shape[:1] if block.view.diagonal else block.shape
         response = None if group is None else group.rule.noise(shape, 1.0)
         if response is not None:
-            found["noise_alignment"] = response.successive_cosine
-    return found
+            columns["noise_alignment"] = response.successive_cosine
+    return columns
 
 
 def _angles(
     block: Block, group: Group, twin: Twin, series: Mapping[str, Samples]
 ) -> dict[str, Any]:
     """Angle of a step late in the run, and that of the equilibrium at the same settings."""
-    found = directions(block, group, series)
-    if found is None:
+    steps = directions(block, group, series)
+    if steps is None:
         return {}
-    joined = found.join(series["weight"][block.name], on="step", suffix="_weight").sort("step")
+    joined = steps.join(series["weight"][block.name], on="step", suffix="_weight").sort("step")
     if joined.is_empty():
         return {}
     late = joined.tail(max(joined.height // 3, 1))

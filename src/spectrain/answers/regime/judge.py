@@ -21,11 +21,11 @@ FORGOTTEN = 0.1
 """Share of the initial weights in the twin's ‖W‖² below which the block has settled."""
 
 TIED = 16.0
-"""Relaxation times that a block needs whose scale another (a multiplier, a gain) may take: the two
+"""Relaxation times that a block needs where a multiplier or a gain may take over its scale: the two
 relax along their product, and only slowly along their ratio."""
 
 PASSED = 0.5
-"""Relaxation times before which a norm on the path says nothing: it had no time to leave."""
+"""Relaxation times before which a norm on the path says nothing: it has had no time to leave."""
 
 SIGNAL_SHARE = 0.5
 """Persistent share of the gradient's energy above which the signal drives the update."""
@@ -121,7 +121,7 @@ def _entered(
     """First recorded step from which the block stayed in its regime."""
     match verdict:
         case Verdict.SIGNAL_DRIVEN:
-            inside = np.abs(distance) > width
+            inside = distance > width
         case Verdict.BELOW:
             inside = distance < -width
         case Verdict.EQUILIBRIUM:

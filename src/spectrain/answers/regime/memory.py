@@ -33,9 +33,9 @@ def memories(run: Run, blocks: Sequence[Block], groups: Mapping[str, Group]) -> 
         group = groups[members[0].parameter]
         if group.rule.decay is Decay.DECOUPLED:
             known = tokens if isinstance(tokens, float) else None
-            found = memory(group, len(members), epochs_per_step=epochs, tokens_per_step=known)
-            if found is not None:
-                yield found
+            timescale = memory(group, len(members), epochs_per_step=epochs, tokens_per_step=known)
+            if timescale is not None:
+                yield timescale
 
 
 def epochs_per_step(logged: pl.DataFrame) -> float | None:
@@ -56,12 +56,12 @@ def memory(
     group: Group, blocks: int, *, epochs_per_step: float | None, tokens_per_step: float | None
 ) -> Memory | None:
     """The timescale of one group; ``None`` while its rate is zero."""
-    found = group.timescale()
-    if not isfinite(found.steps):
+    timescale = group.timescale()
+    if not isfinite(timescale.steps):
         return None
     length = float(group.steps[-1] - group.steps[0]) + 1
     epochs = None if epochs_per_step is None else length * epochs_per_step
-    guideline = found.verdict(epochs)
+    guideline = timescale.verdict(epochs)
     at = np.linspace(group.steps[0], group.steps[-1], min(int(length), MOST_STEPS))
     rates = group.course("learning_rate")(at) * (length / len(at))
     wanted = None
@@ -72,11 +72,11 @@ def memory(
         name=group.name,
         optimizer=group.optimizer,
         blocks=blocks,
-        steps=found.steps,
-        peak_steps=found.peak_steps,
-        share=found.share,
-        epochs=None if epochs_per_step is None else found.steps * epochs_per_step,
-        tokens=None if tokens_per_step is None else found.steps * tokens_per_step,
+        steps=timescale.steps,
+        peak_steps=timescale.peak_steps,
+        share=timescale.share,
+        epochs=None if epochs_per_step is None else timescale.steps * epochs_per_step,
+        tokens=None if tokens_per_step is None else timescale.steps * tokens_per_step,
         guideline=guideline,
         decay=float(group.settings["weight_decay"][-1]),
         wanted=wanted,

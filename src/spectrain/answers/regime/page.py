@@ -34,7 +34,7 @@ _COLUMNS = (
     ("Angle", "by which a step turns the weights, in radians, and that of the equilibrium"),
     ("Relaxation", "steps in which a deviation of ‖W‖² falls to 1/e, the mean over the run"),
     ("Alignment", "cosine of successive updates, and that of noise alone"),
-    ("Persistent", "share of the gradient's energy that earlier gradients foretell"),
+    ("Persistent", "share of the gradient's energy that earlier gradients predict"),
 )
 
 _TIMESCALES = (
@@ -67,20 +67,20 @@ def part(
     timescales = (_timescales(memories),) if memories else ()
     if not norms:
         return Part(title, (missing(finding.statement), *timescales))
-    data = [asdict(found) for found in norms]
+    data = [asdict(curves) for curves in norms]
     return Part(title, (*norms_section(finding, norms), *timescales), data, over_steps=True)
 
 
 def read_norms(
     run: Run, blocks: Sequence[Block], finding: Finding[RegimeRow, RegimeGroup | Memory]
 ) -> list[NormCurves]:
-    """Curves of the blocks that have a noise twin, most at most 150."""
+    """Curves of the blocks that have a noise twin, at most 150."""
     groups, series = read_groups(run), read_regime_series(run)
     verdicts = {row.block: str(row.verdict) for row in finding.rows}
-    found: list[NormCurves] = []
+    norms: list[NormCurves] = []
     for block in blocks:
         twin, _ = twin_of(block, groups.get(block.parameter), series)
-        if twin is None or len(found) == MOST_BLOCKS:
+        if twin is None or len(norms) == MOST_BLOCKS:
             continue
         weights = series["weight"][block.name]
         steps = weights["step"].to_numpy()
@@ -90,8 +90,8 @@ def read_norms(
             _curve("equilibrium", steps, np.sqrt(twin.path.equilibrium)),
         ]
         kept = [curve for curve in curves if curve.steps]
-        found.append(NormCurves(shorten(block.name), verdicts[block.name], kept))
-    return found
+        norms.append(NormCurves(shorten(block.name), verdicts[block.name], kept))
+    return norms
 
 
 def norms_section(
@@ -103,8 +103,8 @@ def norms_section(
         "from the first recorded norm on. Equilibrium: where the settings of that step would end."
     )
     options = (
-        element("option", f"{found.name} ({found.verdict})", value=place, data_block=found.name)
-        for place, found in enumerate(norms)
+        element("option", f"{curves.name} ({curves.verdict})", value=place, data_block=curves.name)
+        for place, curves in enumerate(norms)
     )
     picker = element(
         "p",

@@ -69,7 +69,7 @@ class RegimeRow(Row):
         equilibrium_angle: of the equilibrium of the same settings.
         alignment: cosine of successive updates, median late in the run.
         noise_alignment: that of noise alone.
-        persistent_energy: share of the gradient's energy that earlier gradients foretell.
+        persistent_energy: share of the gradient's energy that earlier gradients predict.
         persistent_low: it less two standard errors.
         persistent_high: and more.
         snr: signal over noise of a step's gradient.

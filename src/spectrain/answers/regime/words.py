@@ -48,13 +48,13 @@ def sentence(rows: Rows, memories: Memories = ()) -> str:
     parts = [text.format(f"{count[key]:,}") for key, text in PHRASES.items() if count[key]]
     parts += [FREE.format(f"{free:,}")] if free else []
     missing = f" (not enough data for {unknown:,})" if unknown else ""
-    told = [f"Of {plural(len(rows), 'block')}{missing}: {join(parts)}."]
+    sentences = [f"Of {plural(len(rows), 'block')}{missing}: {join(parts)}."]
     outside = [memory for memory in memories if memory.guideline]
-    return " ".join([*told, *map(_outside, outside[:1])])
+    return " ".join([*sentences, *map(_outside, outside[:1])])
 
 
 def _free(row: RegimeRow) -> bool:
-    """Whether nothing decays a block that its norm does not tell from noise."""
+    """Whether a block has no decay and its norm cannot be told from noise."""
     return row.verdict is Verdict.UNDECIDED and not row.relaxations
 
 
@@ -106,7 +106,7 @@ def sign(rows: Rows, memories: Memories) -> Sign:
 
 
 def _decided(rows: Rows) -> bool:
-    """Whether anything is said of a block, be it that nothing decays it."""
+    """Whether anything is said of a block, if only that nothing decays it."""
     open_ones = (Verdict.UNKNOWN, Verdict.UNDECIDED)
     return any(row.verdict not in open_ones or _free(row) for row in rows)
 
@@ -140,7 +140,7 @@ def _sufficient(rows: Rows) -> str:
 
 
 def confidence(judged: Rows) -> str:
-    """What the norms are held against."""
+    """What the norms are compared with."""
     if not judged:
         return ""
     measured = sum(bool(row.measured) for row in judged)
@@ -176,8 +176,8 @@ def advice(rows: Rows, memories: Memories) -> Iterator[str]:
     held = [row for row in settled if row.kind == "matrix" and row.normalised is not True]
     if held:
         yield (
-            "Where such a layer needs another scale than decay allows, a multiplier indicates "
-            f"itself (spectrain.optim.add_multipliers): {among(held, judged)}."
+            "Where such a layer needs another scale than decay allows, consider a multiplier "
+            f"(spectrain.optim.add_multipliers): {among(held, judged)}."
         )
     if driven:
         yield f"Following the signal: {among(driven, judged)}."
@@ -235,7 +235,7 @@ def _schedule(judged: Rows, memories: Memories) -> Iterator[str]:
 
 
 def limits(rows: Rows) -> Iterator[str]:
-    """What a norm on the path does not tell."""
+    """What a norm on the path does not say."""
     unknown = Counter(row.reason for row in rows if row.verdict is Verdict.UNKNOWN)
     for reason, number in unknown.items():
         yield f"Not judged, {plural(number, 'block')}: {reason}."
@@ -248,7 +248,7 @@ def limits(rows: Rows) -> Iterator[str]:
         )
     if any(row.measured is False for row in rows):
         yield (
-            "Gradients that are rarely anything but zero, such as those of seldom tokens, make "
+            "Gradients that are rarely anything but zero, such as those of rare tokens, make "
             "shorter updates than the dense noise of theory: record direction/frobenius_norm."
         )
 

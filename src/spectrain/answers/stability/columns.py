@@ -34,5 +34,5 @@ def columns(run: Run) -> Sequence[Column[StabilityRow]]:
 
 def _verdict(row: StabilityRow) -> Cell:
     chip = verdict_chip(row.verdict, VERDICTS[row.verdict].mark)
-    told = "" if row.course is None else f"{row.course.indicator} {passing(row.course)}".strip()
-    return Cell(chip, str(row.verdict), row.reason or told)
+    course = "" if row.course is None else f"{row.course.indicator} {passing(row.course)}".strip()
+    return Cell(chip, str(row.verdict), row.reason or course)

@@ -44,7 +44,7 @@ QUESTION = "Does something grow towards trouble, and do the layers learn at the 
 
 
 def stability(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[StabilityRow, Grouped]:
-    """Hold what may grow in every block against its limit, at its late rate.
+    """Compare what may grow in every block with its limit, at its late rate.
 
     Limits: ten times the largest singular value of the start (or √(m/n) where that is more), 10⁴
     for the logits that inputs of the measured mean square can make, the largest number of an
@@ -61,8 +61,8 @@ def stability(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[Sta
         loss, and one for its trend.
 
     Source:
-        Wortsman et al. 2023, arXiv:2309.14322, §3 (logits, and growth that foretells
-        instability); Yang, Simon & Bernstein 2023, arXiv:2310.17813 (pace and shape).
+        Wortsman et al. 2023, arXiv:2309.14322, §3 (logits, and growth that predicts instability);
+        Yang, Simon & Bernstein 2023, arXiv:2310.17813 (pace and shape).
     """
     chosen = run.blocks if blocks is None else tuple(blocks)
     series = read_indicators(run)
@@ -70,21 +70,21 @@ def stability(run: Run, *, blocks: Sequence[Block] | None = None) -> Finding[Sta
     paced = paces(chosen, series)
     rows = tuple(_row(block, decided.get(block.name), paced, series) for block in chosen)
     judged = [row for row in rows if row.verdict is not Verdict.UNKNOWN]
-    told = spikes(run, chosen, series)
+    spiked = spikes(run, chosen, series)
     training = words.Training(loss_course(run), first_not_finite(run))
     return Finding(
         name="stability",
         question=QUESTION,
         status=Status.ANSWERED if judged else Status.NOT_ENOUGH_DATA,
-        sign=words.sign(rows, told, training),
+        sign=words.sign(rows, spiked, training),
         sentence=words.sentence(rows, training),
-        action=words.action(rows, told, training),
-        statement=words.statement(rows, told, training),
+        action=words.action(rows, spiked, training),
+        statement=words.statement(rows, spiked, training),
         confidence=words.confidence(judged),
         label=Label.TEST,
         rows=rows,
-        groups=(*_by_depth(chosen, rows, series), *told, *_loss(training.loss)),
-        advice=tuple(words.advice(rows, told, training)),
+        groups=(*_by_depth(chosen, rows, series), *spiked, *_loss(training.loss)),
+        advice=tuple(words.advice(rows, spiked, training)),
         limits=tuple(words.limits(rows)),
     )
 
@@ -99,9 +99,10 @@ def decide(
         series: of :func:`~spectrain.answers.stability.indicators.read_indicators`.
     """
     made = {block.name: [*_courses(block, series)] for block in blocks}
-    told = iter(q_values([one.p_value for own in made.values() for one in own]))
+    q_value = iter(q_values([one.p_value for own in made.values() for one in own]))
     tested = {
-        name: [replace(one, q_value=float(next(told))) for one in own] for name, own in made.items()
+        name: [replace(one, q_value=float(next(q_value))) for one in own]
+        for name, own in made.items()
     }
     return {name: _gravest(own) for name, own in tested.items() if own}
 
@@ -160,7 +161,7 @@ def _missing(block: Block, series: Mapping[str, Samples]) -> str:
 
 def _sizes(block: Block, series: Mapping[str, Samples]) -> dict[str, float]:
     """Numbers late in the run that no limit is known for."""
-    found = {}
+    sizes = {}
     for key, name in (
         ("gain", "gain"),
         ("seen", "largest_logit"),
@@ -168,10 +169,10 @@ def _sizes(block: Block, series: Mapping[str, Samples]) -> dict[str, float]:
         ("share", "top_channel_share"),
     ):
         if (samples := series[key].get(block.name)) is not None:
-            found[name] = float(np.median(late(samples["value"].to_numpy())))
+            sizes[name] = float(np.median(late(samples["value"].to_numpy())))
     if (samples := series["margin"].get(block.name)) is not None:
-        found["overflow_margin"] = float(late(samples["value"].to_numpy()).min())
-    return found
+        sizes["overflow_margin"] = float(late(samples["value"].to_numpy()).min())
+    return sizes
 
 
 def _loss(course: LossCourse | None) -> list[LossTrend]:

@@ -14,10 +14,11 @@ from spectrain.answers.trend import ENOUGH, LEVEL, autocorrelation
 Values = Float64[np.ndarray, " n"]
 
 HIGHEST = 0.97
-"""Autocorrelation that is reckoned with at most."""
+"""Largest autocorrelation that is assumed."""
 
 LATE = 1 / 3
-"""Share of the samples, at the end, whose rate counts: growth that levels off is not held on to."""
+"""Share of the samples, at the end, whose rate counts: growth that has levelled off does not
+count."""
 
 
 def late(values: Values) -> Float64[np.ndarray, " m"]:
@@ -44,12 +45,12 @@ def course(indicator: Indicator, steps: Values, values: Values, limit: float) ->
         limit: positive.
 
     Returns:
-        ``None`` of fewer than :data:`~spectrain.answers.trend.ENOUGH` values.
+        ``None`` for fewer than :data:`~spectrain.answers.trend.ENOUGH` values.
 
     Example:
         >>> steps = np.arange(60.0)
-        >>> found = course(Indicator.GAIN, steps, np.exp(0.05 * steps), limit=100.0)
-        >>> round(found.rate, 4), round(found.passes)  # ln 100 / 0.05
+        >>> gain = course(Indicator.GAIN, steps, np.exp(0.05 * steps), limit=100.0)
+        >>> round(gain.rate, 4), round(gain.passes)  # ln 100 / 0.05
         (0.05, 92)
     """
     if len(values) < ENOUGH:
@@ -101,7 +102,7 @@ def mean_interval(values: Values, level: float = LEVEL) -> tuple[float, float, f
 
 
 def _raised(rest: Values, errors: float) -> float:
-    """Autocorrelation, raised by so many standard errors: in short series it comes out too low."""
+    """Autocorrelation, raised by some standard errors: in short series it comes out too low."""
     phi = float(autocorrelation(rest))
     return min(phi + errors * sqrt((1 - phi**2) / len(rest)), HIGHEST)
 

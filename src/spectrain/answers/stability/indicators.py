@@ -1,4 +1,4 @@
-"""What may grow in a block, out of the records: series with their limits."""
+"""What may grow in a block, from the records: series with their limits."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ class Watched:
 
 def read_indicators(run: Run) -> dict[str, Samples]:
     """Series of every block by a short name; of logits those of each block's largest head."""
-    found: dict[str, Samples] = {
+    indicators: dict[str, Samples] = {
         key: by_block(read_series(run, *name).filter(pl.col("block").is_not_null()))
         for key, name in SOURCES.items()
     }
-    return found | {
+    return indicators | {
         "logits": by_block(_largest_heads(run, Source.WEIGHT, "logit_bound")),
         "seen": by_block(_largest_heads(run, Source.INPUT, "max_logit")),
     }

@@ -19,13 +19,13 @@ LONGEST = 3 * SAMPLES
 """Samples for which what left its course may have done so."""
 
 PLACEBOS = 20
-"""Earlier steps that are needed to tell a chance of one in twenty."""
+"""Earlier steps that are needed to establish a chance of one in twenty."""
 
 CHANCE = 0.05
-"""Chance, told by the earlier steps, up to which what stands out is told."""
+"""Chance, estimated from the earlier steps, up to which what stands out is reported."""
 
 FINEST = 1e-3
-"""Standard deviation of a logarithm, 0.1 %, that is reckoned with at least."""
+"""Least standard deviation of a logarithm that is assumed, 0.1 %."""
 
 _MAD = 1.4826  # of a normal distribution, in standard deviations
 
@@ -65,10 +65,10 @@ def first_moved(step: int, series: Sequence[Series]) -> Moved | None:
 
     A series is outside where all samples from some one on lie more than :data:`MOVES` robust
     standard deviations above the median of the :data:`SAMPLES` before that one. Among many series
-    some one always is, sooner or later. How often tells the same run: whether any series was
-    outside at each of the n steps that were sampled before the one found. With h such steps the
-    chance is (h + 1)/(n + 1), that of a test by placebos. Nothing is told where it exceeds
-    :data:`CHANCE`, or of fewer than :data:`PLACEBOS` such steps.
+    some one always is, sooner or later. How often is counted in the same run: whether any series
+    was outside at each of the n steps that were sampled before the one found. With h such steps the
+    chance is (h + 1)/(n + 1), that of a test by placebos. Nothing is reported where it exceeds
+    :data:`CHANCE`, or with fewer than :data:`PLACEBOS` such steps.
 
     Source:
         Davison & Hinkley 1997, Bootstrap Methods and their Application, §4.2 (the chance of a
@@ -80,8 +80,8 @@ def first_moved(step: int, series: Sequence[Series]) -> Moved | None:
         >>> moved = np.where(steps < 55, calm, calm + 30)
         >>> first_moved(60, [Series("calm", steps, calm)]) is None
         True
-        >>> found = first_moved(60, [Series("calm", steps, calm), Series("moved", steps, moved)])
-        >>> found.name, found.step, round(found.chance, 3)
+        >>> first = first_moved(60, [Series("calm", steps, calm), Series("moved", steps, moved)])
+        >>> first.name, first.step, round(first.chance, 3)
         ('moved', 55, 0.023)
     """
     outside: list[tuple[int, float, str]] = []
@@ -125,7 +125,7 @@ def _outside(one: Series, step: int) -> tuple[Int[np.ndarray, " m"], Float64[np.
 def _chance(
     before: int, marks: Sequence[tuple[Series, Int[np.ndarray, " m"], Float64[np.ndarray, " m"]]]
 ) -> float | None:
-    """(h + 1)/(n + 1), a series outside at h of the n steps before; ``None`` of too few."""
+    """(h + 1)/(n + 1), a series outside at h of the n steps before; ``None`` if too few."""
     known = [(one.steps[: len(since)], since) for one, since, _ in marks if len(since) > SAMPLES]
     if not known:
         return None

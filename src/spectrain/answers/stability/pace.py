@@ -19,13 +19,14 @@ from spectrain.core import Block
 
 FACTOR = 8.0
 """Times the median block from which on a pace is named. Adam's step moves an output by up to its
-fan-in times the rate, and the fan-ins of a layer differ by 4: twice that is no matter of roles."""
+fan-in times the rate, and the fan-ins of a layer differ by 4: twice that is no longer a matter of
+roles."""
 
 WARMED = 2 / 3
-"""Share of the samples, at the end, that tell a pace: nothing need have settled, as of growth."""
+"""Share of the samples, at the end, that give a pace; unlike growth, it need not have settled."""
 
 FEWEST = 3
-"""Blocks of which a median says something."""
+"""Fewest blocks whose median says something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +53,20 @@ def paces(blocks: Sequence[Block], series: Mapping[str, Samples]) -> dict[str, P
         pl.col("log").median().alias("median"), pl.len().alias("blocks")
     )
     joined = logs.join(median.filter(pl.col("blocks") >= FEWEST), on="step").sort("step")
-    found: dict[str, tuple[float, float, float, float]] = {}
+    intervals: dict[str, tuple[float, float, float, float]] = {}
     for (name,), rows in joined.group_by("block", maintain_order=True):
         ratios = (rows["log"] - rows["median"]).to_numpy()
         ratios = ratios[-max(int(len(ratios) * WARMED), ENOUGH) :]
         if len(ratios) >= ENOUGH:
             mean, low, high, error = mean_interval(ratios)
             beyond = (abs(mean) - log(FACTOR)) / max(error, np.finfo(np.float64).tiny)
-            found[str(name)] = mean, low, high, float(stdtr(len(ratios) - 1, -beyond))
-    chances = [p for *_, p in found.values()]
+            intervals[str(name)] = mean, low, high, float(stdtr(len(ratios) - 1, -beyond))
+    chances = [p for *_, p in intervals.values()]
     return {
         name: Paced(_pace(mean, float(q)), exp(mean), exp(low), exp(high))
-        for (name, (mean, low, high, _)), q in zip(found.items(), q_values(chances), strict=True)
+        for (name, (mean, low, high, _)), q in zip(
+            intervals.items(), q_values(chances), strict=True
+        )
     }
 
 

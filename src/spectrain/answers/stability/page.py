@@ -119,15 +119,15 @@ def read_courses(
 ) -> list[NearLimit]:
     """The recorded course of each row's decisive indicator, over its limit."""
     series, by_name = read_indicators(run), {block.name: block for block in blocks}
-    found = []
+    near = []
     for row in rows:
         for one in watched(by_name[row.block], series):
             if row.course is not None and one.indicator is row.course.indicator:
                 over = pl.DataFrame({"step": one.steps, "value": np.log10(one.values / one.limit)})
                 curve = thinned(str(one.indicator), over)
                 curves = [Curve("course", str(one.indicator), curve.steps, curve.values, 1)]
-                found.append(NearLimit(shorten(row.block), str(row.verdict), curves))
-    return found
+                near.append(NearLimit(shorten(row.block), str(row.verdict), curves))
+    return near
 
 
 def _nearness(row: StabilityRow) -> float:
@@ -153,14 +153,14 @@ def _row(row: StabilityRow) -> Html:
 
 
 def _depth(group: StabilityGroup) -> Html:
-    told = ", ".join(f"{count} {verdict}" for verdict, count in group.verdicts.items())
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in group.verdicts.items())
     return element(
         "tr",
         element("th", str(group.depth), scope="row"),
         _number(number(group.logits)),
         _number(number(group.seen)),
         _number(number(group.stream_rms)),
-        _number(told),
+        _number(counts),
     )
 
 

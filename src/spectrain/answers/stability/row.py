@@ -58,7 +58,7 @@ class Course:
         indicator: which.
         value: at the last step, by the line through the late samples' logarithms.
         limit: that it should stay below.
-        rate: of exp growth, a step.
+        rate: of exponential growth, per step.
         low: end of the rate's 95 % interval.
         high: the other end.
         passes: step at which it is at the limit at that rate; ``None`` where it does not grow.

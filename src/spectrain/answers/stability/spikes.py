@@ -26,7 +26,7 @@ STANDS_OUT = 6.0
 
 
 MOST = 3
-"""Spikes that are told."""
+"""Spikes that are reported at most."""
 
 MOVING = ("gradient", "weight", "logits", "stream", "moved")
 """Series that may move first."""
@@ -38,18 +38,18 @@ def spikes(run: Run, blocks: Sequence[Block], series: Mapping[str, Samples]) -> 
     """The first spikes of the logged loss: two successive values far above those before them."""
     losses = read_series(run, Source.TRAINING, "loss")
     steps, values = losses["step"].to_numpy(), losses["value"].to_numpy()
-    found: list[Spike] = []
-    told = list(_recorded(blocks, series))
+    spiked: list[Spike] = []
+    courses = list(_recorded(blocks, series))
     for at, height in spike_places(values):
         step = int(steps[at])
-        moved = first_moved(step, told)
+        moved = first_moved(step, courses)
         spike = Spike(blocks=0, step=step, height=height)
         if moved is not None:
             spike = replace(spike, moved=moved.name, moved_at=moved.step, chance=moved.chance)
-        found.append(spike)
-        if len(found) == MOST:
+        spiked.append(spike)
+        if len(spiked) == MOST:
             break
-    return tuple(found)
+    return tuple(spiked)
 
 
 def spike_places(values: Values) -> Iterator[tuple[int, float]]:

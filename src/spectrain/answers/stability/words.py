@@ -67,18 +67,18 @@ NOTHING = Training()
 
 
 def sentence(rows: Rows, training: Training = NOTHING) -> str:
-    """How many blocks stand how, and how the loss goes where nothing grows."""
-    told = _standing(rows, ended=training.broken is not None)
+    """How many blocks are in which state, and how the loss goes where nothing grows."""
+    standing = _standing(rows, ended=training.broken is not None)
     grave = _of(rows, Verdict.ALARM) or _of(rows, Verdict.GROWING)
     if training.broken is not None:
-        return f"{_capital(str(training.broken))}. {told}"
+        return f"{_capital(str(training.broken))}. {standing}"
     loss = training.loss
     if loss is None or grave or loss.direction is Direction.FALLING:
-        return told
+        return standing
     how, at = "shows no trend", f"at {loss.after:.3g}"
     if loss.direction is Direction.RISING:
         how, at = "rises", f"from {loss.before:.3g} to {loss.after:.3g}"
-    return f"{told[:-1]}, but the loss {how} over the second half of the run, {at}."
+    return f"{standing[:-1]}, but the loss {how} over the second half of the run, {at}."
 
 
 def _standing(rows: Rows, *, ended: bool) -> str:
@@ -95,9 +95,9 @@ def _standing(rows: Rows, *, ended: bool) -> str:
         verb, when = ("grew", " before") if ended else ("grows", "")
         steady = plural(count[Verdict.STEADY], "block")
         parts.append(f"nothing in {steady} {verb} towards its limit{when}")
-    told = join(parts)
+    text = join(parts)
     missing = f" (not enough data for {unknown:,})" if unknown else ""
-    return f"{told[0].upper()}{told[1:]}{missing}."
+    return f"{text[0].upper()}{text[1:]}{missing}."
 
 
 def statement(rows: Rows, spikes: Spikes, training: Training = NOTHING) -> str:
@@ -176,7 +176,7 @@ def advice(rows: Rows, spikes: Spikes, training: Training = NOTHING) -> Iterator
 
 
 def confidence(judged: Rows) -> str:
-    """What the growth is held against."""
+    """What the growth is compared with."""
     courses = [row.course for row in judged if row.course is not None]
     if not courses:
         return ""
@@ -197,13 +197,13 @@ def limits(rows: Rows) -> Iterator[str]:
     if sum(unknown.values()) == len(rows):
         return
     yield (
-        "A rate is carried on as it is: a schedule that lowers it, or decay that catches up, stops "
-        "the growth before the limit; a sudden instability gives no warning here."
+        "A rate is extrapolated as it is: a schedule that lowers it, or decay that catches up, "
+        "stops the growth before the limit; a sudden instability gives no warning here."
     )
     if any(row.course and row.course.indicator is Indicator.LOGITS for row in rows):
         yield (
             "Logits are those that inputs of the mean square can make at distance 0, without "
-            "biases, divided by √d: an upper bound on such inputs, and no maximum that was seen. "
+            "biases, divided by √d: an upper bound on such inputs, not a maximum that was seen. "
             "Where attention is eager and not compiled, its logits are recorded themselves."
         )
     if any(row.pace for row in rows):
@@ -231,11 +231,11 @@ def passing(course: Course | None) -> str:
 
 
 def _spike(spike: Spike) -> str:
-    told = f"The loss rose to {spike.height:.3g} times its median at step {spike.step:,}"
+    text = f"The loss rose to {spike.height:.3g} times its median at step {spike.step:,}"
     if spike.moved is None:
-        return f"{told}; nothing that is recorded left its course before it, beyond chance."
+        return f"{text}; nothing that is recorded left its course before it, beyond chance."
     return (
-        f"{told}; first to leave its course was {spike.moved}, {plural(spike.lead or 0, 'step')} "
+        f"{text}; first to leave its course was {spike.moved}, {plural(spike.lead or 0, 'step')} "
         f"before, at step {spike.moved_at:,} (by chance at {percent(spike.chance)} of the steps)."
     )
 

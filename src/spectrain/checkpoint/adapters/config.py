@@ -19,11 +19,11 @@ _COSTLY = re.compile(r"[*+}]\)?[*+{]|\([^)]*[*+][^)]*\)[*+{]")
 
 @dataclass(frozen=True, slots=True)
 class AdapterConfig:
-    """What an adapter's configuration tells.
+    """What an adapter's configuration says.
 
     Attributes:
-        method: in PEFT's words, such as ``LORA``; empty where nothing tells it.
-        alpha: ``None`` where nothing tells it.
+        method: in PEFT's words, such as ``LORA``; empty where it is not given.
+        alpha: ``None`` where it is not given.
         rank: of all modules but those of ``ranks``.
         by_root: rank-stabilised adapters divide alpha by √r.
         alphas: other values for some modules, by a regular expression for the end of their names.
@@ -59,8 +59,8 @@ class AdapterConfig:
         Source:
             Meng et al., PiSSA (2024); Büyükakyüz, OLoRA (2024); Yang et al., CorDA (2024).
         """
-        told = self.settings.get("init_lora_weights")
-        return isinstance(told, str) and told.lower().startswith(("pissa", "olora", "corda"))
+        method = self.settings.get("init_lora_weights")
+        return isinstance(method, str) and method.lower().startswith(("pissa", "olora", "corda"))
 
     def rank_of(self, module: str) -> int | None:
         """The rank that the configuration gives a module."""
@@ -83,7 +83,7 @@ def _matching(patterns: Mapping[str, float], module: str, otherwise: float | Non
 
 
 def read_adapter_config(folder: Path) -> AdapterConfig:
-    """The configuration in a folder; one that tells nothing where there is none.
+    """The configuration in a folder; an empty one where there is none.
 
     Raises:
         InputError: the file is there and cannot be read.
@@ -91,21 +91,21 @@ def read_adapter_config(folder: Path) -> AdapterConfig:
     path = folder / "adapter_config.json"
     if not path.is_file():
         return AdapterConfig()
-    found = read_json(path)
+    config = read_json(path)
     try:
-        inner = found.get("lora_parameters") or {}  # as MLX writes them
-        alpha = found.get("lora_alpha", found.get("alpha"))
+        inner = config.get("lora_parameters") or {}  # as MLX writes them
+        alpha = config.get("lora_alpha", config.get("alpha"))
         if alpha is None and "scale" in inner:
             alpha = float(inner["scale"]) * int(inner.get("rank", 1))
-        rank = found.get("r", inner.get("rank"))
+        rank = config.get("r", inner.get("rank"))
         return AdapterConfig(
-            str(found.get("peft_type") or "").upper(),
+            str(config.get("peft_type") or "").upper(),
             None if alpha is None else float(alpha),
             None if rank is None else int(rank),
-            bool(found.get("use_rslora")),
-            _numbers(found.get("alpha_pattern")),
-            _numbers(found.get("rank_pattern")),
-            dict(found),
+            bool(config.get("use_rslora")),
+            _numbers(config.get("alpha_pattern")),
+            _numbers(config.get("rank_pattern")),
+            dict(config),
         )
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(
@@ -114,9 +114,9 @@ def read_adapter_config(folder: Path) -> AdapterConfig:
 
 
 def _numbers(patterns: Any) -> dict[str, float]:
-    """Patterns that are short and plain: one that a stranger wrote may take for ever to match."""
-    found = {str(key): float(value) for key, value in (patterns or {}).items()}
-    for pattern in found:
+    """Patterns that are short and plain: one from a stranger may take for ever to match."""
+    numbers = {str(key): float(value) for key, value in (patterns or {}).items()}
+    for pattern in numbers:
         if len(pattern) > _MAX_PATTERN or _COSTLY.search(pattern):
             raise ValueError(f"the pattern {pattern[:60]!r} is too costly to match")
-    return found
+    return numbers

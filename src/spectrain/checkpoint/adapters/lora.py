@@ -1,7 +1,7 @@
 """LoRA: ΔW = s·B·A, with s = alpha/r, or alpha/√r where it is rank-stabilised.
 
-DoRA scales the rows of the sum, W' = m·(W + s·B·A)/‖W + s·B·A‖: the whole change is known with the
-base model alone. Under names of PEFT, torchtune, MLX, Diffusers and kohya, of linear layers,
+DoRA scales the rows of the sum, W' = m·(W + s·B·A)/‖W + s·B·A‖: the whole change is known only with
+the base model. Under names of PEFT, torchtune, MLX, Diffusers and kohya, of linear layers,
 embeddings and convolutions.
 
 Source:
@@ -71,7 +71,7 @@ def join_lora(held: Mapping[str, Stored], config: AdapterConfig) -> Iterator[Joi
 def _joined(
     base: str, own: str, parts: dict[str, Stored], config: AdapterConfig, *, embedding: bool
 ) -> Joined | None:
-    """The change that a pair makes; ``own`` tells it from that of another adapter in the file."""
+    """The change that a pair makes; ``own`` sets it apart from those of other adapters."""
     names = tuple(stored.name for stored in parts.values())
     parts.pop("bias", None)
     magnitude = parts.pop("magnitude", None)

@@ -1,4 +1,4 @@
-"""OFT: W' = W·Rᵀ with R orthogonal, block by block; the change is known with the base model alone.
+"""OFT: W' = W·Rᵀ with R orthogonal, block by block; the change is known only with the base model.
 
 A block is the Cayley transform of a skew-symmetric Q, of which the upper triangle is stored:
 (I − Q)(I + Q)⁻¹, or the first terms of the series of (I + Q)(I − Q)⁻¹, as PEFT has them.
@@ -54,12 +54,14 @@ def rotations(
         terms: of the series; ``None`` for the transform itself.
 
     Raises:
-        InputError: t is no number of a triangle.
+        InputError: t is not a triangular number.
     """
     count, t = triangles.shape
     n = round((1 + (1 + 8 * t) ** 0.5) / 2)
     if n * (n - 1) // 2 != t:
-        raise InputError(f"{t} numbers are no triangle", remedy="save it with PEFT 0.15 or later")
+        raise InputError(
+            f"{t} numbers do not make a triangle", remedy="save it with PEFT 0.15 or later"
+        )
     rows, columns = torch.triu_indices(n, n, 1)
     q = torch.zeros(count, n, n, dtype=torch.float64)
     q[:, rows, columns] = triangles.double()

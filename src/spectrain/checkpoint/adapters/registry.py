@@ -25,7 +25,7 @@ class Joined:
 
     Attributes:
         name: of the weight.
-        change: how the change is read; ``None`` where it cannot be told without the base model.
+        change: how the change is read; ``None`` where it is not known without the base model.
         parts: names of the factors.
         onto: makes the adapted weight out of the base model's, where that is more than a sum.
         reason: why there is no change.
@@ -62,11 +62,11 @@ def method(name: str) -> Callable[[Method], Method]:
 
 def factors(held: Mapping[str, Stored], pattern: re.Pattern[str]) -> Factors:
     """Tensors whose names match, by their groups ``base`` and ``part``."""
-    found: Factors = {}
+    by_base: Factors = {}
     for name, stored in held.items():
         if match := pattern.fullmatch(name):
-            found.setdefault(match["base"], {})[match["part"]] = stored
-    return found
+            by_base.setdefault(match["base"], {})[match["part"]] = stored
+    return by_base
 
 
 def resolve_adapters(checkpoint: Checkpoint, config: AdapterConfig) -> Checkpoint:

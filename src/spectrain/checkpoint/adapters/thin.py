@@ -48,16 +48,16 @@ def read_joined(
         assert isinstance(tensor, Tensor)
         tensors[key] = tensor.double()
     try:
-        found = join(**tensors)
+        joined = join(**tensors)
     except (RuntimeError, IndexError) as error:
         raise InputError(
             f"its factors do not fit together ({error})", remedy="fetch it again"
         ) from None
-    if tuple(found.shape) != shape:
+    if tuple(joined.shape) != shape:
         raise InputError(
-            f"its factors give {tuple(found.shape)} and not {shape}", remedy="fetch it again"
+            f"its factors give {tuple(joined.shape)} and not {shape}", remedy="fetch it again"
         )
-    return found
+    return joined
 
 
 def flat(tensor: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Factors of methods that are not read, or without their partners: never taken for weights."""
+"""Factors of methods that are not supported, or without their partners: never taken for weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Differences: what moved between checkpoints, in how many directions, and how changes meet."""
+"""Differences: what moved between checkpoints, in how many directions, and how changes interact."""
 
 from spectrain.checkpoint.differences.compare import compare_checkpoints
 from spectrain.checkpoint.differences.interference import compare_changes

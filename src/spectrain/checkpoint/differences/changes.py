@@ -90,7 +90,7 @@ def change_of(
         last: W₁ is needed no more, and may be overwritten.
 
     Raises:
-        InputError: a weight in factors stands against a dense one that is no change of it.
+        InputError: a weight in factors is compared with a dense one that is not a change of it.
     """
     first, second = loaded
     if pair.onto is not None and isinstance(first, Tensor):

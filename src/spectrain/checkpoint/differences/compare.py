@@ -47,7 +47,7 @@ def compare_checkpoints(
     (:func:`~spectrain.checkpoint.differences.directions.overlap`); ``lora_rank``, the least rank
     that keeps ``share`` of ‖W₁ − W₀‖_F²; ``signal_rank``, the singular values that white noise does
     not account for; ``module_rank``, the ``lora_rank`` of the whole module where blocks are its
-    parts. Where ``after`` is an adapter, its changes stand against the weights that they adapt.
+    parts. Where ``after`` is an adapter, its changes are compared with the weights that they adapt.
 
     Args:
         before: W₀.
@@ -108,9 +108,9 @@ def compare_checkpoints(
         for skip in incomplete(run, (replace(new, missing=()), old))
         if not (adapter and skip.parameter in onto)
     ]
-    told = [skip for skip in new.missing if skip.parameter not in onto]
+    absent = [skip for skip in new.missing if skip.parameter not in onto]
     unmatched = () if adapter else _unmatched(old, new)
-    return Inspection(run, contents, (*not_finite(contents), *lost, *told, *unmatched))
+    return Inspection(run, contents, (*not_finite(contents), *lost, *absent, *unmatched))
 
 
 def _is_adapter(checkpoint: Checkpoint) -> bool:
@@ -124,13 +124,13 @@ def pair_weights(
     stored = {item.name: item for item in old.checkpoint.tensors}
     if not adapter:
         shapes = {block.name: block.shape for block in old.blocks}
-        found = [
+        shared = [
             (Pair(stored[item.name], item), common)
             for item, blocks in new.tasks()
             if item.name in stored
             and (common := tuple(b for b in blocks if shapes.get(b.name) == b.shape))
         ]
-        return found
+        return shared
     changes = {item.name: item for item in new.checkpoint.tensors}
     onto = new.checkpoint.onto
     pairs = []

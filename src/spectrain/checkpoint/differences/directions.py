@@ -14,13 +14,13 @@ from spectrain.matrix.gram import panelled
 from spectrain.rmt import count_spikes
 
 DIRECTIONS = 10
-"""So many leading singular directions are compared."""
+"""Number of leading singular directions that are compared."""
 
 PANEL = 1 << 17
-"""Entries that are in float64 at a time."""
+"""Entries that are held in float64 at a time."""
 
 RESOLVED = 10.0
-"""A singular value is told from zero above so many of its numerical errors."""
+"""Numerical errors by which a singular value must exceed zero to count as nonzero."""
 
 
 def kept_rank(s: Spectrum, share: float) -> int:
@@ -107,8 +107,8 @@ def leading_directions(
     short = matrix if wide else matrix.mT
     size = len(short)
     chosen = [max(size - count, 0), size - 1]
-    found = eigh(panelled(matrix, 1.0, torch.float64).numpy(), subset_by_index=chosen)
-    vectors = torch.from_numpy(found[1])
+    decomposed = eigh(panelled(matrix, 1.0, torch.float64).numpy(), subset_by_index=chosen)
+    vectors = torch.from_numpy(decomposed[1])
     others = torch.empty(short.shape[1], vectors.shape[1], dtype=torch.float64)
     height = max(1, PANEL // max(size, 1))
     for panel, image in zip(short.mT.split(height), others.split(height), strict=True):

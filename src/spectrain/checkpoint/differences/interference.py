@@ -1,4 +1,4 @@
-"""Two fine-tunings of one base: how their changes meet, and what a merge would lose."""
+"""Two fine-tunings of one base: how their changes interact, and what a merge would lose."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def compare_changes(
     workers: int = 1,
     follow: Follow | None = None,
 ) -> Inspection:
-    """Measure how two changes of one base meet, block by block.
+    """Measure how two changes of one base interact, block by block.
 
     With A = W₁ − W₀ and B = W₂ − W₀, the records have source ``update``: the spectral measures of
     A + B; ``change_cosine`` = ⟨A, B⟩/(‖A‖‖B‖); ``change_ratio`` = ‖B‖/‖A‖; ``sign_conflict``, the
@@ -64,17 +64,17 @@ def compare_changes(
         Yadav et al., TIES-Merging (2023), §3, for the conflict of signs; Golub & Van Loan, Matrix
         Computations, §6.4.3, for the overlap.
     """
-    found = []
+    changes = []
     for tuned in (one, other):
         start, end = aligned(base, tuned)
         adapter = end.format.endswith("adapter") and not start.format.endswith("adapter")
         pairs = pair_weights(content_of(start), content_of(end), adapter=adapter)
-        found.append({pair.before.name: (pair, blocks) for pair, blocks in pairs})
+        changes.append({pair.before.name: (pair, blocks) for pair, blocks in pairs})
     contents = tuple(content_of(checkpoint) for checkpoint in (base, one, other))
     step = contents[0].step
     tasks = []
-    for name in [name for name in found[0] if name in found[1]]:
-        (first, blocks), (second, others) = found[0][name], found[1][name]
+    for name in [name for name in changes[0] if name in changes[1]]:
+        (first, blocks), (second, others) = changes[0][name], changes[1][name]
         shapes = {block.name: block.shape for block in others}
         common = tuple(b for b in blocks if shapes.get(b.name) == b.shape and not b.view.diagonal)
         work = partial(_meet, first, second, common, step, method)
@@ -131,5 +131,5 @@ def _add(result: Measured, a: Tensor, b: Tensor, block: Block, step: int, method
 
 
 def _count(change: Tensor, method: Method) -> int:
-    found = signal_rank(spectrum(change, method=method))
-    return max(1, min(DIRECTIONS, found or DIRECTIONS, *change.shape))
+    rank = signal_rank(spectrum(change, method=method))
+    return max(1, min(DIRECTIONS, rank or DIRECTIONS, *change.shape))

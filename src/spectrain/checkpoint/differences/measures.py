@@ -1,4 +1,4 @@
-"""What a difference tells of a block beyond the spectral measures."""
+"""What a difference says of a block beyond the spectral measures."""
 
 from __future__ import annotations
 

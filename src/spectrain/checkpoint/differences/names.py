@@ -50,7 +50,7 @@ def aligned(
     Args:
         before: whose names are kept, without wrappers.
         after: whose names are changed.
-        by_shape: whether shapes may tell, for a model that was renamed.
+        by_shape: whether shapes may decide, for a model that was renamed.
     """
     one, two = _unwrapped(before), _unwrapped(after)
     names = {item.name for item in one.tensors}
@@ -92,12 +92,12 @@ def _by_prefix(names: set[str], others: Sequence[str]) -> dict[str, str]:
     prefixes = {other.partition(".")[0] + "." for other in others if "." in other}
     for prefix in prefixes:
         tried = {other: other.removeprefix(prefix) for other in others}
-        if (found := sum(new in names for new in tried.values())) > best:
-            best, mapping = found, tried
+        if (matching := sum(new in names for new in tried.values())) > best:
+            best, mapping = matching, tried
     for prefix in {name.partition(".")[0] + "." for name in names if "." in name}:
         tried = {other: prefix + other for other in others}
-        if (found := sum(new in names for new in tried.values())) > best:
-            best, mapping = found, tried
+        if (matching := sum(new in names for new in tried.values())) > best:
+            best, mapping = matching, tried
     return {old: new for old, new in mapping.items() if new in names}
 
 
@@ -111,14 +111,14 @@ def _by_flat_name(names: set[str], others: Sequence[str]) -> dict[str, str]:
     flat: dict[str, list[str]] = {}
     for name in names:
         flat.setdefault(name.removesuffix(".weight").replace(".", "_"), []).append(name)
-    found = {}
+    renamed = {}
     for other in others:
         if (match := _KOHYA.fullmatch(other)) and other not in names:
             stem = match["rest"]
             fits = [f for f in flat if stem == f or f.endswith(f"_{stem}")]
             if len(fits) == 1 and len(flat[fits[0]]) == 1:
-                found[other] = flat[fits[0]][0]
-    return found
+                renamed[other] = flat[fits[0]][0]
+    return renamed
 
 
 def _by_shape(one: Checkpoint, two: Checkpoint) -> dict[str, str]:

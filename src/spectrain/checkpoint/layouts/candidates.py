@@ -34,14 +34,14 @@ def is_part(name: str) -> bool:
 
 def candidates(folder: Path) -> list[Path]:
     """The files and folders in a folder that may be checkpoints of one run, by name."""
-    found = []
+    entries = []
     for entry in sorted(folder.iterdir()):
         if entry.is_dir():
             if entry.name != "__pycache__" and not entry.name.startswith("."):
-                found.append(entry)
+                entries.append(entry)
         elif entry.is_file() and entry.suffix in SUFFIXES and not _BESIDE.match(entry.name):
-            found.append(entry)
-    return found
+            entries.append(entry)
+    return entries
 
 
 def holds_checkpoint(folder: Path, depth: int = _DEPTH) -> bool:

@@ -17,7 +17,7 @@ _FILE = re.compile(r"consolidated\.(\d\d)\.(?:pth|pt|safetensors)", re.ASCII)
 def open_consolidated(folder: Path, open_path: Open) -> Checkpoint | None:
     """All ``consolidated.NN`` files of the folder, joined."""
     files = {
-        int(found[1]): path for path in folder.iterdir() if (found := _FILE.fullmatch(path.name))
+        int(match[1]): path for path in folder.iterdir() if (match := _FILE.fullmatch(path.name))
     }
     if not files:
         return None

@@ -66,8 +66,8 @@ def _open_layers(folder: Path, names: Sequence[str], open_path: Open) -> Checkpo
     """Files of a pipeline: one a layer and slice."""
     layers: dict[int, list[str]] = {}
     for name in sorted(names):
-        if found := _LAYER.fullmatch(name):
-            layers.setdefault(int(found[1]), []).append(name)
+        if match := _LAYER.fullmatch(name):
+            layers.setdefault(int(match[1]), []).append(name)
     opened = {
         number: join_slices(folder, [open_path(folder / name) for name in files])
         for number, files in sorted(layers.items())
@@ -142,14 +142,16 @@ def _flat(path: Path, count: int) -> tuple[Stored, ...]:
             pass
         case _:
             raise _unread("are not in the optimizer's states")
-    told = state.get("partition_count")
-    told = max(told) if isinstance(told, list | tuple) and told else told
-    if state.get("zero_stage") != 3 or told != count:
+    partitions = state.get("partition_count")
+    partitions = (
+        max(partitions) if isinstance(partitions, list | tuple) and partitions else partitions
+    )
+    if state.get("zero_stage") != 3 or partitions != count:
         raise _unread("do not tell in how many partitions they lie, or in others than are here")
-    found = tuple(held[id(group)] for group in groups if id(group) in held)
-    if len(found) != len(groups) or not found:
+    flat = tuple(held[id(group)] for group in groups if id(group) in held)
+    if len(flat) != len(groups) or not flat:
         raise _unread("cannot be read")
-    return found
+    return flat
 
 
 def _gathered(

@@ -31,10 +31,10 @@ PREFERRED = (
 @layout("hugging face")
 def open_hugging_face(folder: Path, open_path: Open) -> Checkpoint | None:
     """The preferred file, the only index, the only file, or all shards of a folder."""
-    found = _open(folder, open_path)
-    if found is None or found.step is not None:
-        return found
-    return replace(found, step=_told(folder / "trainer_state.json"))
+    checkpoint = _open(folder, open_path)
+    if checkpoint is None or checkpoint.step is not None:
+        return checkpoint
+    return replace(checkpoint, step=_step_in(folder / "trainer_state.json"))
 
 
 def _open(folder: Path, open_path: Open) -> Checkpoint | None:
@@ -64,8 +64,8 @@ def _open(folder: Path, open_path: Open) -> Checkpoint | None:
     return None
 
 
-def _told(path: Path) -> int | None:
-    """The step that the Trainer's own state tells."""
+def _step_in(path: Path) -> int | None:
+    """The step in the Trainer's own state."""
     if not path.is_file():
         return None
     try:

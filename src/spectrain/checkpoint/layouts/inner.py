@@ -13,13 +13,13 @@ from spectrain.core import InputError
 @layout("inner folder")
 def open_inner(folder: Path, open_path: Open) -> Checkpoint | None:
     """The only folder inside that holds a checkpoint of a model."""
-    found = inner_folders(folder)
-    if len(found) == 1:
-        return open_path(found[0])
-    if not found:
+    inner = inner_folders(folder)
+    if len(inner) == 1:
+        return open_path(inner[0])
+    if not inner:
         return None
-    names = ", ".join(path.name for path in found[:4])
-    if all(is_part(path.name) for path in found):
+    names = ", ".join(path.name for path in inner[:4])
+    if all(is_part(path.name) for path in inner):
         raise InputError(
             f"{str(folder)!r} holds parts of one model ({names}) in a layout that is not known",
             remedy="join them with the program that wrote them",

@@ -82,7 +82,7 @@ _MLP = (("linear_fc1", "linear_fc2"), ("dense_h_to_4h", "dense_4h_to_h"))
 def join_slices(path: Path, ranks: Sequence[Checkpoint]) -> Checkpoint:
     """One checkpoint of those of all ranks of tensor parallelism.
 
-    A weight of which it is not known how it is cut is missing.
+    A weight counts as missing where it is not known how it is cut.
 
     Raises:
         InputError: the ranks do not hold the same weights.
@@ -129,17 +129,17 @@ def _gated(held: Mapping[str, Stored]) -> frozenset[str]:
 
     Each rank has a slice of the one and then a slice of the other.
     """
-    found = []
+    gated = []
     for name, item in held.items():
         for first, second in _MLP:
             out = held.get(name.replace(f"{first}.", f"{second}."))
             if out is None or out is item or len(out.shape) != 2 or not item.shape:
                 continue
             if item.shape[0] == 2 * out.shape[1]:
-                found.append(name)
+                gated.append(name)
                 bias = name.removesuffix("weight") + "bias"
-                found += [bias] if bias in held else []
-    return frozenset(found)
+                gated += [bias] if bias in held else []
+    return frozenset(gated)
 
 
 def _joined(slices: Sequence[Stored], width: int | None) -> Stored:

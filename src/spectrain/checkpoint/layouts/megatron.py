@@ -30,11 +30,11 @@ _CHUNK = re.compile(r"model(\d+)\.(.*)", re.ASCII | re.DOTALL)
 
 @layout("megatron")
 def open_megatron(folder: Path, open_path: Open) -> Checkpoint | None:
-    """A folder of ranks: slices are joined, experts gathered, stages put one behind the other."""
+    """A folder of ranks: slices are joined, experts gathered, stages put in sequence."""
     ranks = {
-        (int(found[1]), int(found[2] or 0), int(found[3] or 0)): path
+        (int(match[1]), int(match[2] or 0), int(match[3] or 0)): path
         for path in sorted(folder.iterdir())
-        if (found := _RANK.fullmatch(path.name)) and path.is_dir()
+        if (match := _RANK.fullmatch(path.name)) and path.is_dir()
     }
     if not ranks:
         return None
@@ -68,28 +68,28 @@ def _are_shares(ranks: Sequence[Checkpoint]) -> bool:
 
 
 def _with_experts(shares: Sequence[Checkpoint]) -> Checkpoint:
-    """One checkpoint of those that hold a share of the experts each, and all else alike."""
+    """One checkpoint from several that each hold a share of the experts and all else alike."""
     if len(shares) == 1:
         return shares[0]
     tensors: dict[str, Stored] = {}
     before: dict[str, int] = {}
     for one in shares:
-        found = [(item, _EXPERT.fullmatch(item.name)) for item in one.tensors]
-        for item, match in found:
+        matched = [(item, _EXPERT.fullmatch(item.name)) for item in one.tensors]
+        for item, match in matched:
             if match is None:
                 tensors.setdefault(item.name, item)
                 continue
             number = int(match["number"]) + before.get(match["head"], 0)
             name = f"{match['head']}{number}{match['tail']}"
             tensors[name] = replace(item, name=name)
-        for head in {match["head"] for _, match in found if match}:
-            numbers = [int(m["number"]) for _, m in found if m and m["head"] == head]
+        for head in {match["head"] for _, match in matched if match}:
+            numbers = [int(m["number"]) for _, m in matched if m and m["head"] == head]
             before[head] = before.get(head, 0) + max(numbers) + 1
     notes = tuple(dict.fromkeys(note for one in shares for note in one.notes))
     missing = tuple(skip for one in shares for skip in one.missing)
-    told = f"{shares[0].format}, {len(shares)} expert-parallel ranks"
+    described = f"{shares[0].format}, {len(shares)} expert-parallel ranks"
     whole = tuple(tensors.values())
-    return replace(shares[0], format=told, tensors=whole, missing=missing, notes=notes)
+    return replace(shares[0], format=described, tensors=whole, missing=missing, notes=notes)
 
 
 def _rank(path: Path, open_path: Open) -> Checkpoint:
@@ -137,13 +137,15 @@ def _numbered(stages: Sequence[Checkpoint]) -> Iterator[Stored]:
             held.setdefault((int(chunk[1]) if chunk else 0, number), []).append(own)
     before: dict[str, int] = {}
     for _, items in sorted(held.items()):
-        found = [(item, _LAYER.fullmatch(item.name)) for item in items]
-        for item, match in found:
+        matched = [(item, _LAYER.fullmatch(item.name)) for item in items]
+        for item, match in matched:
             if match:
                 layer = int(match["layer"]) + before.get(match["head"], 0)
                 yield replace(item, name=f"{match['head']}.{layer}.{match['tail']}")
             else:
                 yield item
-        for head in {match["head"] for _, match in found if match}:
-            layers = [int(match["layer"]) for _, match in found if match and match["head"] == head]
+        for head in {match["head"] for _, match in matched if match}:
+            layers = [
+                int(match["layer"]) for _, match in matched if match and match["head"] == head
+            ]
             before[head] = before.get(head, 0) + max(layers) + 1

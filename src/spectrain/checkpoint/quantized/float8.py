@@ -42,7 +42,7 @@ OF_INPUTS = re.compile(
 """Names of scales that belong to activations."""
 
 BLOCK = 128
-"""Side of the square blocks that share a scale, where the config tells no other."""
+"""Side of the square blocks that share a scale, where the config gives no other."""
 
 E8M0_BIAS = 127
 """An octet e stands for 2^(e − 127)."""
@@ -85,13 +85,13 @@ def _scale_of(
     # What is not called weight shares its module with others: the scale bears its name.
     ends = SCALES if local == "weight" else [end for end in SCALES if "weight" in end]
     ends = [end.replace("weight", local, 1) for end in ends]
-    found = next((own[end] for end in ends if end in own), None)
+    scale = next((own[end] for end in ends if end in own), None)
     named = [
         one
         for key, one in own.items()
-        if "scale" in key and one is not found and one.dtype not in FP8
+        if "scale" in key and one is not scale and one.dtype not in FP8
     ]
-    return found, [one for one in named if local == "weight" or _local(one).startswith(local)]
+    return scale, [one for one in named if local == "weight" or _local(one).startswith(local)]
 
 
 def _by_module(held: Held) -> dict[str, dict[str, Stored]]:

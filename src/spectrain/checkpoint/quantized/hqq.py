@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spectrain.checkpoint.quantized.registry import Claim, Held, decoded, decoder, told
+from spectrain.checkpoint.quantized.registry import Claim, Held, decoded, decoder, small_integers
 
 _BESIDE = frozenset(
     {
@@ -63,13 +63,13 @@ def decode_hqq(
 
 @decoder("HQQ")
 def find_hqq(held: Held) -> Iterator[Claim]:
-    """``W_q`` with ``scale`` and ``zero``, where its number of bits is told."""
+    """``W_q`` with ``scale`` and ``zero``, where its number of bits is given."""
     for path, own in held.modules("W_q"):
         packed, scale, zero = own["W_q"], own.get("scale"), own.get("zero")
         beside = [own[key].name for key in _BESIDE if key in own]
         parts = (packed.name, *beside)
         name = f"{path}.weight".lstrip(".")
-        bits, shape = (told(own.get(key)) for key in ("nbits", "shape"))
+        bits, shape = (small_integers(own.get(key)) for key in ("nbits", "shape"))
         params = _params(held)
         bits = bits or [params.get("nbits", 0)]
         known = (

@@ -36,7 +36,7 @@ def find_mlx(held: Held) -> Iterator[Claim]:
         if packed is None or packed.dtype != "uint32" or scales is None or biases is None:
             continue
         parts = (packed.name, scales.name, biases.name)
-        bits, group = _told(held, path)
+        bits, group = _bits_and_group(held, path)
         rows, words = packed.shape[:-1], packed.shape[-1] if packed.shape else 0
         if bits not in BITS or not group:
             reason = "packed integers of MLX, and no config.json tells bits and group size"
@@ -53,9 +53,9 @@ def find_mlx(held: Held) -> Iterator[Claim]:
         yield Claim(decoded(packed.name, shape, tensors, decode_mlx, note, how), parts)
 
 
-def _told(held: Held, path: str) -> tuple[int, int]:
-    """Bits and group size: of the module, where the config tells them apart."""
+def _bits_and_group(held: Held, path: str) -> tuple[int, int]:
+    """Bits and group size: of the module, where the config distinguishes modules."""
     own = held.method.get(path)
-    told = own if isinstance(own, dict) else held.method
-    bits, group = told.get("bits"), told.get("group_size")
+    settings = own if isinstance(own, dict) else held.method
+    bits, group = settings.get("bits"), settings.get("group_size")
     return (bits if isinstance(bits, int) else 0, group if isinstance(group, int) else 0)

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spectrain.checkpoint.quantized.bits import unpack
-from spectrain.checkpoint.quantized.registry import Claim, Held, decoded, decoder, told
+from spectrain.checkpoint.quantized.registry import Claim, Held, decoded, decoder, small_integers
 from spectrain.checkpoint.stored import Stored
 
 BITS = (4, 8)
@@ -66,7 +66,7 @@ def find_packed(held: Held) -> Iterator[Claim]:
         beside += [own[n].name for n in ("input_scale", "input_zero_point") if n in own]
         parts = (*(one.name for one in tensors.values()), *beside)
         name, (rows, words) = f"{path}.weight".lstrip("."), packed.shape
-        sides = told(shape)
+        sides = small_integers(shape)
         bits = 32 * words // sides[1] if len(sides) == 2 and sides[1] else 0
         fits = sides[:1] == [rows] and bits in BITS and words == -(-sides[1] * bits // 32)
         if not fits or not _scales_fit(scale, rows, sides[1]):

@@ -45,8 +45,8 @@ class Held:
     @property
     def method(self) -> Mapping[str, Any]:
         """What the config says of the quantization."""
-        told = self.config.get("quantization_config") or self.config.get("quantization")
-        return told if isinstance(told, Mapping) else {}
+        settings = self.config.get("quantization_config") or self.config.get("quantization")
+        return settings if isinstance(settings, Mapping) else {}
 
     def modules(self, local: str) -> Iterator[tuple[str, dict[str, Stored]]]:
         """Modules with a tensor of this local name: the path, and all its tensors by local name."""
@@ -59,7 +59,7 @@ class Held:
                 yield path, own_tensors
 
     def number(self, *keys: str) -> int | None:
-        """The first of these that the config tells as a whole number."""
+        """The first of these that the config gives as a whole number."""
         for key in keys:
             value = self.method.get(key)
             if isinstance(value, int) and not isinstance(value, bool):
@@ -90,7 +90,7 @@ def decoder(name: str) -> Callable[[Decoder], Decoder]:
 
 
 def resolve_quantized(checkpoint: Checkpoint, config: Mapping[str, Any]) -> Checkpoint:
-    """The checkpoint with quantized weights decoded, and those that cannot be told as missing.
+    """The checkpoint with quantized weights decoded; those that cannot be are missing.
 
     Args:
         checkpoint: as it was read.
@@ -98,7 +98,7 @@ def resolve_quantized(checkpoint: Checkpoint, config: Mapping[str, Any]) -> Chec
     """
     left = {item.name: item for item in checkpoint.tensors}
     order = {name: number for number, name in enumerate(left)}
-    found: list[tuple[int, Stored]] = []
+    kept: list[tuple[int, Stored]] = []
     skipped, missing = list(checkpoint.skipped), list(checkpoint.missing)
     for name, find in DECODERS.items():
         for claim in list(find(Held(dict(left), config))):
@@ -109,24 +109,24 @@ def resolve_quantized(checkpoint: Checkpoint, config: Mapping[str, Any]) -> Chec
                 missing.append(Skipped(claim.missing or own, claim.reason))
                 skipped.extend(Skipped(part, "part of a quantized matrix") for part in beside)
             else:
-                found.append((order[own], claim.weight))
+                kept.append((order[own], claim.weight))
                 others = claim.parts if claim.weight.name != own else beside
                 skipped.extend(
                     Skipped(part, f"part of a matrix quantized as {name}") for part in others
                 )
             for part in claim.parts:
                 del left[part]
-    found += [(order[name], item) for name, item in left.items()]
+    kept += [(order[name], item) for name, item in left.items()]
     return replace(
         checkpoint,
-        tensors=tuple(item for _, item in sorted(found, key=lambda pair: pair[0])),
+        tensors=tuple(item for _, item in sorted(kept, key=lambda pair: pair[0])),
         skipped=tuple(skipped),
         missing=tuple(missing),
     )
 
 
-def told(stored: Stored | None) -> list[int]:
-    """The one or two small whole numbers that a tensor beside a weight tells; else none.
+def small_integers(stored: Stored | None) -> list[int]:
+    """The one or two small whole numbers that a tensor beside a weight holds; else none.
 
     Args:
         stored: such as ``shape`` or ``nbits``; there may be none.

@@ -45,13 +45,13 @@ def find_unknown(held: Held) -> Iterator[Claim]:
 
 def _beside(path: str, own: list[Stored], inside: Mapping[str, list[Stored]]) -> list[Stored]:
     """What belongs to the codes of a module: in it, or in a part of it such as ``centroids``."""
-    found = [one for one in own if _BESIDE.search(_local(one))]
+    beside = [one for one in own if _BESIDE.search(_local(one))]
     if path:
         for other, tensors in inside.items():
             head, _, last = other.rpartition(".")
             if head == path and _BESIDE.search(last):
-                found += tensors
-    return found
+                beside += tensors
+    return beside
 
 
 def _local(stored: Stored) -> str:
@@ -65,5 +65,5 @@ def _is_packed(stored: Stored, *, scaled: bool) -> bool:
     named = _CODES.search(local) and (scaled or "weight" in local)
     if named and prod(stored.shape) > 1 and not _OTHER.fullmatch(local):
         return True
-    # One matrix of flags (a mask) is no weight, and a vector of integers is an index.
+    # One matrix of flags (a mask) is not a weight, and a vector of integers is an index.
     return stored.dtype in _PACKED and sum(side > 1 for side in stored.shape) > 1

@@ -1,4 +1,4 @@
-"""Files of other programs, and what comes in place of a file: said what they are and what to do."""
+"""Files of other programs, and what comes in place of a file: what each is and what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AS_SAFETENSORS = "convert it: load it with that program and save the tensors as 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """What is no checkpoint that is read here.
+    """What is not a checkpoint that is read here.
 
     Attributes:
         what: it is.
@@ -161,7 +161,7 @@ FOREIGN: tuple[Foreign, ...] = (
 
 
 def refuse_foreign(path: Path, head: bytes) -> None:
-    """Say what a file is, where it is known and none that is read.
+    """Say what a file is, where it is of a known format that is not read.
 
     Args:
         path: of the file.

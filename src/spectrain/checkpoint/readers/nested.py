@@ -14,8 +14,7 @@ from spectrain.checkpoint.beside import (
     is_optimizer_state,
 )
 from spectrain.checkpoint.readers.inert import ArrayRecord, Fields, TensorRecord
-from spectrain.checkpoint.twins import find_twins, follows
-from spectrain.checkpoint.twins import told as told_parts
+from spectrain.checkpoint.twins import find_twins, follows, note_on_twins
 from spectrain.core import InputError, Skipped
 
 WEIGHTS = frozenset(
@@ -75,7 +74,7 @@ class Contents:
     Attributes:
         tensors: of the model, by dotted name.
         beside: the other tensors, each with what it is.
-        step: the step it tells, if any: a number, or the tensor that holds it.
+        step: the step it gives, if any: a number, or the tensor that holds it.
         notes: what a reader should know of how the model was found.
     """
 
@@ -95,12 +94,12 @@ def contents_of(saved: Any) -> Contents:
     appears twice is read once, so that no object takes longer to read than it is large.
 
     Raises:
-        InputError: two tensors have one name, or containers are nested beyond reason.
+        InputError: two tensors have one name, or containers are nested too deeply.
 
     Example:
         >>> w = TensorRecord(None)
-        >>> found = contents_of({"model": {"w": w}, "optimizer": {"state": {0: w}}, "step": 7})
-        >>> list(found.tensors), [skip.parameter for skip in found.beside], found.step
+        >>> contents = contents_of({"model": {"w": w}, "optimizer": {"state": {0: w}}, "step": 7})
+        >>> list(contents.tensors), [skip.parameter for skip in contents.beside], contents.step
         (['w'], ['optimizer.state.0'], 7)
     """
     step: int | TensorRecord | None = None
@@ -117,19 +116,19 @@ def contents_of(saved: Any) -> Contents:
             what = why or beside_the_model(path) or TRAINING
             beside.append(Skipped(".".join(path), f"beside the model: {what}"))
         saved = keyed[key]
-    found = list(_tensors(saved))
-    reasons = [why or beside_the_model(path) for path, _, why in found]
+    entries = list(_tensors(saved))
+    reasons = [why or beside_the_model(path) for path, _, why in entries]
     if AVERAGE in reasons and None not in reasons:
         reasons = [None if reason == AVERAGE else reason for reason in reasons]
         notes.append("the weights are a moving average")
     twins = find_twins(
-        _parts((p, record) for (p, record, _), why in zip(found, reasons, strict=True) if not why)
+        _parts((p, record) for (p, record, _), why in zip(entries, reasons, strict=True) if not why)
     )
     if twins:
-        notes.append(told_parts(twins))
+        notes.append(note_on_twins(twins))
     tensors: dict[str, Record] = {}
-    for (path, tensor, _), told in zip(found, reasons, strict=True):
-        reason = told
+    for (path, tensor, _), given in zip(entries, reasons, strict=True):
+        reason = given
         name = ".".join(path) or "tensor"
         if reason is None and path[:1] and path[0] in twins:
             reason = follows(twins[path[0]])
@@ -158,10 +157,12 @@ def _step(keyed: Mapping[Any, Any]) -> int | TensorRecord | None:
     return None
 
 
-def _parts(found: Iterable[tuple[tuple[str, ...], Record]]) -> dict[str, dict[Hashable, Hashable]]:
+def _parts(
+    entries: Iterable[tuple[tuple[str, ...], Record]],
+) -> dict[str, dict[Hashable, Hashable]]:
     """The containers at the top, each with the shapes of its tensors by their names in it."""
     inside: dict[str, dict[Hashable, Hashable]] = {}
-    for path, record in found:
+    for path, record in entries:
         if len(path) > 1:
             inside.setdefault(path[0], {})[path[1:]] = record.shape
     return inside
@@ -187,7 +188,7 @@ def _holds_tensors(value: Any) -> bool:
 
 
 def _tensors(saved: Any) -> Iterator[tuple[tuple[str, ...], Record, str | None]]:
-    """Path, tensor, and why it is none of the model's where the structure around it tells."""
+    """Path, tensor, and why it is not the model's where the structure around it shows that."""
     seen: set[int] = set()
     waiting: list[tuple[tuple[str, ...], Any, str | None]] = [((), saved, None)]
     while waiting:

@@ -31,7 +31,7 @@ READERS: dict[str, Reader] = {}
 """By name; the first that recognises a file reads it."""
 
 HEAD = 4096
-"""So many bytes are shown to ``recognises``."""
+"""Number of bytes that are shown to ``recognises``."""
 
 
 def reader(name: str, *, recognises: Callable[[Path, bytes], bool]) -> Callable[[Read], Read]:

@@ -100,14 +100,14 @@ def _header(source: SourceFile) -> tuple[dict[str, Any], int]:
 
 
 def _unique(file: str, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    unique: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in unique:
             raise InputError(
                 f"{file!r} names {key!r} twice", remedy="save it again under different names"
             )
-        found[key] = value
-    return found
+        unique[key] = value
+    return unique
 
 
 def _explained(

@@ -1,4 +1,4 @@
-"""Checkpoints in several files: an index that tells which tensor is where, or numbered names."""
+"""Checkpoints in several files: an index that says which tensor is where, or numbered names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Reader = Callable[[Path], Checkpoint]
 def read_index(path: Path, read: Reader) -> Checkpoint:
     """Open the shards that an index such as ``model.safetensors.index.json`` names.
 
-    A shard that cannot be read costs the tensors that the index places in it, no others.
+    A shard that cannot be read loses only the tensors that the index places in it.
 
     Args:
         path: the index.
@@ -111,10 +111,10 @@ def _weight_map(path: Path) -> dict[str, str]:
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         raise ValueError("it names a tensor twice")
-    return found
+    return unique
 
 
 def _inside(file: str) -> bool:

@@ -1,7 +1,7 @@
 """Folders of ``torch.distributed.checkpoint``: a table of chunks, and files that hold them.
 
-The table is a pickle, and torch itself reads it with a full unpickler. Here it is read as data. The
-model is told from what lies beside it by the names, with or without a prefix of its own.
+The table is a pickle, and torch itself reads it with a full unpickler. Here it is read as data.
+Names distinguish the model from what lies beside it, with or without a prefix of its own.
 
 Megatron-Core keeps all layers of one kind in a single tensor of shape layers × m × n, such as
 ``decoder.layers.mlp.linear_fc1.weight``; such tensors are given as one a layer.
@@ -139,9 +139,9 @@ def _one_layer(load: partial[Tensor], layer: int) -> Tensor:
 
 
 def _step(folder: Path, entries: Mapping[Any, Any], places: Mapping[Any, Any]) -> int | None:
-    found = [name for name in map(str, entries) if name.rpartition(".")[2] in STEPS]
-    found = [name for name in found if name.count(".") < 2 and "optim" not in name]
-    for name in sorted(found, key=lambda name: (name.count("."), name)):
+    named = [name for name in map(str, entries) if name.rpartition(".")[2] in STEPS]
+    named = [name for name in named if name.count(".") < 2 and "optim" not in name]
+    for name in sorted(named, key=lambda name: (name.count("."), name)):
         source, info = places.get((name, ()), places.get((name, (0,)), (None, None)))
         if isinstance(source, SourceFile) and info is not None:
             try:
@@ -254,7 +254,7 @@ def _sides(size: Iterable[Any]) -> tuple[int, ...]:
 
 def _dtype(properties: Any) -> torch.dtype:
     state = properties.state if isinstance(properties, Fields) else None
-    found = state.get("dtype") if isinstance(state, dict) else next(iter(state or ()), None)
-    if not isinstance(found, torch.dtype):
+    dtype = state.get("dtype") if isinstance(state, dict) else next(iter(state or ()), None)
+    if not isinstance(dtype, torch.dtype):
         raise InputError("the table does not tell its dtype", remedy=FETCH)
-    return found
+    return dtype

@@ -1,6 +1,6 @@
 """Files of ``torch.save``: zip archives, what came before them, and plain pickles of arrays.
 
-The pickle inside is read as data (:mod:`~spectrain.checkpoint.readers.inert`). It tells where the
+The pickle inside is read as data (:mod:`~spectrain.checkpoint.readers.inert`). It says where the
 numbers of each tensor lie, and these are read when they are asked for.
 """
 
@@ -112,7 +112,7 @@ def load_tensors(path: Path) -> tuple[Any, Mapping[int, Stored]]:
     """
     source = SourceFile.at(path)
     saved, places, _ = _saved(source, 0, source.size)
-    found: dict[int, Stored] = {}
+    stored_by_id: dict[int, Stored] = {}
     waiting, seen = [saved], set()
     while waiting:
         value = waiting.pop()
@@ -121,14 +121,14 @@ def load_tensors(path: Path) -> tuple[Any, Mapping[int, Stored]]:
         seen.add(id(value))
         if isinstance(value, TensorRecord):
             try:
-                found[id(value)] = _stored("", value, source, places)
+                stored_by_id[id(value)] = _stored("", value, source, places)
             except InputError:
                 continue
         elif isinstance(value, dict):
             waiting.extend(value.values())
         elif isinstance(value, list | tuple):
             waiting.extend(value)
-    return saved, found
+    return saved, stored_by_id
 
 
 def part_of(flat: Stored, start: int, count: int) -> Tensor:
@@ -207,9 +207,9 @@ def _from_pickles(source: SourceFile, offset: int, length: int) -> tuple[Any, Pl
         storages: dict[str, Storage] = {}
 
         def remember(pid: Any) -> Storage:
-            found = _storage(pid)
-            storages.setdefault(found.key, replace(found, start=0))
-            return found
+            storage = _storage(pid)
+            storages.setdefault(storage.key, replace(storage, start=0))
+            return storage
 
         saved = _unpickled(file, name, remember)
         keys = _unpickled(file, name, None)

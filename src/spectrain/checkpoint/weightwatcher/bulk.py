@@ -1,7 +1,7 @@
 """The Marchenko-Pastur fit of WeightWatcher 0.7: least squares on a smoothed density.
 
 :mod:`spectrain.rmt` has better fits. This one exists so that its numbers can be compared with those
-that WeightWatcher prints; its definition is followed to the letter, also where the letter is odd.
+that WeightWatcher prints; its definition is followed to the letter, even where it is odd.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def fit_tail_as(eigenvalues: Float[Array, " n"], how: Tail) -> TailFit:
         return fit_tail(eigenvalues)
     x = np.sort(eigenvalues[eigenvalues > LEAST_EIGENVALUE])
     if len(x) < SHORTEST_TAIL or x[0] == x[-1]:
-        return fit_tail(eigenvalues)  # which tells why there is none
+        return fit_tail(eigenvalues)  # which says why there is none
     if how.fingers == "clip_xmax":
         return _clipped(x)
     within = _near_the_peak(x) if how.near_the_peak else None

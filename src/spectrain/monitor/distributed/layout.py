@@ -44,17 +44,17 @@ def find_layouts(
     """
     plain = Layout(tuple((rank,) for rank in world.ranks))
     meshes: dict[DeviceMesh, Tensor] = {}
-    found = {}
+    layouts = {}
     for name in names:
         parameter = parameters[name]
         if not isinstance(parameter, DTensor):
-            found[name] = plain
+            layouts[name] = plain
             continue
         mesh = parameter.device_mesh
         if mesh not in meshes:
             meshes[mesh] = world.distinct(mesh.mesh.cpu())
-        found[name] = _layout(parameter, meshes[mesh], len(world))
-    return found
+        layouts[name] = _layout(parameter, meshes[mesh], len(world))
+    return layouts
 
 
 def _layout(parameter: DTensor, meshes: Tensor, processes: int) -> Layout:
@@ -188,11 +188,11 @@ def _within(
     """Which positions fall into the ranges, and where in their concatenation."""
     if not ranges:
         return slice(None), positions
-    found = torch.full_like(positions, -1)
+    places = torch.full_like(positions, -1)
     offset = 0
     for start, stop in ranges:
         inside = (positions >= start) & (positions < stop)
-        found = torch.where(inside, positions - start + offset, found)
+        places = torch.where(inside, positions - start + offset, places)
         offset += stop - start
-    keep = found >= 0
-    return keep, found[keep]
+    keep = places >= 0
+    return keep, places[keep]

@@ -1,4 +1,4 @@
-"""How a model is spread over processes: told from the model itself, or refused by name."""
+"""How a model is spread over processes: read from the model itself, or refused by name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def is_spread(model: nn.Module, parameters: Iterable[nn.Parameter], asked: bool 
     """Whether the processes train one model together.
 
     Raises:
-        InputError: that cannot be told, or the model is wrapped in a way that is not supported.
+        InputError: that cannot be determined, or the model is wrapped in a way that is not
+            supported.
     """
     for module in model.modules():
         kind = type(module).__name__
@@ -60,7 +61,7 @@ def is_spread(model: nn.Module, parameters: Iterable[nn.Parameter], asked: bool 
 
 
 def _data_parallel(model: nn.Module, parameters: Iterable[nn.Parameter]) -> tuple[int, bool]:
-    """Number of processes with different data, and whether this one is the first of its likes.
+    """Number of processes with different data, and whether this one is the first with its data.
 
     FSDP2 takes the first dimension of the mesh, and the second too where the first replicates
     (HSDP); what is left is tensor parallelism, whose processes see the same data. DTensors without

@@ -73,11 +73,11 @@ def _back(block: Block, piece: Piece | None, image: Tensor) -> Tensor:
 
 def _total(tensors: Mapping[Block, Tensor], team: Team) -> dict[Block, Tensor]:
     """Each of them summed over the team, all of one precision in one call."""
-    found: dict[Block, Tensor] = {}
+    totals: dict[Block, Tensor] = {}
     for dtype in sorted({one.dtype for one in tensors.values()}, key=str):
         alike = {block: one for block, one in tensors.items() if one.dtype == dtype}
         summed = team.total(torch.cat([one.reshape(-1) for one in alike.values()]))
         parts = summed.split([one.numel() for one in alike.values()])
         for (block, one), part in zip(alike.items(), parts, strict=True):
-            found[block] = part.reshape(one.shape).to(one.device)
-    return {block: found[block] for block in tensors}
+            totals[block] = part.reshape(one.shape).to(one.device)
+    return {block: totals[block] for block in tensors}

@@ -11,7 +11,7 @@ from spectrain.monitor.plan import Cadence
 from spectrain.monitor.schedule import AIM, SELDOM_EVERY, Schedule
 
 FULL_EVERY = 4
-"""What is to be read rarely is read in every fourth sample."""
+"""What is read rarely is read in every fourth sample."""
 
 
 @dataclass(slots=True)

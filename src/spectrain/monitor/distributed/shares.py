@@ -29,7 +29,7 @@ def share_out(
 
     The cost of the m × n Gram matrix is m·n·min(m, n), shared by those who hold the copy; that of
     its eigenvalues, 9·min(m, n)³ on one core, is the owner's alone. Depends on nothing but its
-    arguments, so that all processes come to the same result without talking.
+    arguments, so that all processes come to the same result without communicating.
 
     Example:
         >>> from spectrain.core import Role

@@ -72,12 +72,14 @@ def measure_together(
     present = {block: one for block, one in held.items() if largest[block] >= 0}
     summed = [block for block, one in present.items() if one.summed(block)]
     gathered = [block for block in present if block not in summed]
-    found = _by_grams(present, summed, largest, team) | _by_parts(present, gathered, team)
-    return [_measured(block, source, names, found[block]) for block in present if block in found]
+    spectra = _by_grams(present, summed, largest, team) | _by_parts(present, gathered, team)
+    return [
+        _measured(block, source, names, spectra[block]) for block in present if block in spectra
+    ]
 
 
 def _agreed_largest(held: Mapping[Block, Held], team: Team, failed: bool) -> dict[Block, float]:
-    """Largest magnitude in each matrix; also tells whether all members are well."""
+    """Largest magnitude in each matrix; also shows whether any member failed."""
     own = [FAILED if failed else 0.0]
     own += [_largest(one.piece) for one in held.values()]
     failing, *values = team.maximum(torch.tensor(own, dtype=torch.float64)).tolist()
@@ -105,15 +107,15 @@ def _by_grams(
     grams = [[(scaled[b].unit.mT @ scaled[b].unit).reshape(-1) for b in own] for own in by_owner]
     sums = team.sum_at([torch.cat(flat or [torch.empty(0).double()]) for flat in grams])
     mine = by_owner[team.index or 0]
-    found: dict[Block, Spectrum] = {}
+    spectra: dict[Block, Spectrum] = {}
     for block, flat in zip(mine, sums.split([min(b.shape) ** 2 for b in mine]), strict=True):
         size, longer = min(block.shape), max(block.shape)
         values, error = singular_values(flat.reshape(size, size), longer, torch.float64)
-        found[block] = scaled[block].spectrum(block, values, error, "gram/float64")
-    poor = [float(block in found and _is_poor(found[block])) for block in blocks]
+        spectra[block] = scaled[block].spectrum(block, values, error, "gram/float64")
+    poor = [float(block in spectra and _is_poor(spectra[block])) for block in blocks]
     flags = team.maximum(torch.tensor(poor, dtype=torch.float64)).tolist()
     again = [block for block, flag in zip(blocks, flags, strict=True) if flag]
-    return found | _by_factors(held, again, scaled, team)
+    return spectra | _by_factors(held, again, scaled, team)
 
 
 def _by_factors(
@@ -125,13 +127,13 @@ def _by_factors(
     by_owner = _by_owner(held, blocks, team)
     factors = [[to_bytes(_factor(scaled[block].unit)) for block in own] for own in by_owner]
     received = team.exchange(factors)
-    found = {}
+    spectra = {}
     for block, parts in zip(by_owner[team.index or 0], received, strict=True):
         size = min(block.shape)
         rows = [from_bytes(part, torch.float64, (-1, size)) for part in parts if part.numel()]
         s = spectrum(torch.cat(rows), rtol=RECORD_RTOL)
-        found[block] = scaled[block].spectrum(block, s.values, s.error, s.method)
-    return found
+        spectra[block] = scaled[block].spectrum(block, s.values, s.error, s.method)
+    return spectra
 
 
 def _by_parts(
@@ -142,14 +144,14 @@ def _by_parts(
         return {}
     by_owner = _by_owner(held, blocks, team)
     received = team.exchange([[packed(held[block].piece) for block in own] for own in by_owner])
-    found = {}
+    spectra = {}
     for block, parts in zip(by_owner[team.index or 0], received, strict=True):
         whole = together(block, parts, held[block].dtype)
         if block.view.diagonal:
-            found[block] = diagonal_spectrum(whole)
+            spectra[block] = diagonal_spectrum(whole)
         else:
-            found[block] = spectrum(whole, rtol=RECORD_RTOL)
-    return found
+            spectra[block] = spectrum(whole, rtol=RECORD_RTOL)
+    return spectra
 
 
 def together(block: Block, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:

@@ -61,10 +61,10 @@ class Team:
         there = self._there(values)
         gathered = [torch.empty_like(there) for _ in self.ranks]
         dist.all_gather(gathered, there, group=self._group)
-        found: dict[tuple[int, ...], Tensor] = {}
+        first: dict[tuple[int, ...], Tensor] = {}
         for one in gathered:
-            found.setdefault(tuple(one.flatten().tolist()), one.cpu())
-        return torch.stack(list(found.values()))
+            first.setdefault(tuple(one.flatten().tolist()), one.cpu())
+        return torch.stack(list(first.values()))
 
     def sum_at(self, parts: Sequence[Tensor]) -> Tensor:
         """The sum over the members of their ``parts[i]``, where i is this member's place."""

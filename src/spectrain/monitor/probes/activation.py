@@ -36,7 +36,7 @@ class ActivationProbe(Probe):
 
     It changes slowly, and reading it is most of the price of a sample: hence every third time. A
     forward pass that activation checkpointing repeats during the backward pass counts once. Hooks
-    on compiled modules stay in place, for one that comes later would not be seen.
+    on compiled modules stay in place, as one that is added later would not be called.
     """
 
     name = "activation"
@@ -157,7 +157,7 @@ class ActivationProbe(Probe):
         return read
 
     def _states_hook(self, name: str, feeds: list[Feed]) -> Any:
-        """Reads the hidden states, which a recurrent layer tells by its output."""
+        """Reads the hidden states, which a recurrent layer shows in its output."""
 
         def read(
             module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
@@ -168,8 +168,8 @@ class ActivationProbe(Probe):
                 with self._guard(self.name):
                     arguments = _positional(module, args, kwargs)
                     for feed in self._wanted.intersection(feeds):
-                        found = hidden_states(feed.tap, module, arguments, output)
-                        seen, counts = self._holdings.seen(found)
+                        states = hidden_states(feed.tap, module, arguments, output)
+                        seen, counts = self._holdings.seen(states)
                         if counts:
                             self._store.add(feed, seen, seen, seen)
 
@@ -220,13 +220,13 @@ class ActivationProbe(Probe):
         self.scene.inputs.moments = merged.moments
         norms = merged.norms()
         self._warm |= merged.directions()
-        found = []
+        readings = []
         for block, source, feed in self._readers:
             if feed in norms:
-                found.append((block, source, norms[feed]))
+                readings.append((block, source, norms[feed]))
             elif reason := merged.missing(feed):
                 sample.missing(block, source, "stable_rank", reason)
-        sample.readings.append(ActivationReading(found))
+        sample.readings.append(ActivationReading(readings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,8 @@ class ComposedProbe(Probe):
                     sample.missing(block, source, "frobenius_norm", _SHARDED)
                 elif names:
                     old = before if source is Source.UPDATE else None
-                    found = _spectrum(rule, block.view, after, old)
-                    sample.measured.append(Measured((block,), source, names, found))
+                    spectrum = _spectrum(rule, block.view, after, old)
+                    sample.measured.append(Measured((block,), source, names, spectrum))
         self._before = {}
 
     def _composed(self) -> list[tuple[Block, Composition]]:

@@ -15,7 +15,7 @@ from spectrain.monitor.probes.probe import Probe, Scene, groups_by_parameter, re
 from spectrain.monitor.sample import Sample
 from spectrain.optim.rules import resolve
 
-UNDECIDED = "the optimizer does not tell whether its weight decay is decoupled"
+UNDECIDED = "the optimizer does not say whether its weight decay is decoupled"
 
 
 @register

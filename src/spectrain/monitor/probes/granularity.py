@@ -110,10 +110,10 @@ def _nuclear_ranks(
 
 
 def _by_parameter(blocks: Iterable[Block]) -> dict[str, list[Block]]:
-    found: dict[str, list[Block]] = defaultdict(list)
+    by_parameter: dict[str, list[Block]] = defaultdict(list)
     for block in blocks:
-        found[block.parameter].append(block)
-    return found
+        by_parameter[block.parameter].append(block)
+    return by_parameter
 
 
 def _is_fused(blocks: Sequence[Block]) -> bool:
@@ -130,7 +130,7 @@ def _heads_of(
     whole: Mapping[str, Sequence[Block]], parts: Mapping[str, Sequence[Block]]
 ) -> dict[str, list[Block]]:
     """The heads of every block that was cut into equal ranges of rows, by the block's name."""
-    found = {}
+    by_block = {}
     for parameter, blocks in whole.items():
         for block in blocks:
             heads = [
@@ -140,5 +140,5 @@ def _heads_of(
             ]
             equal = len({head.shape for head in heads}) == 1
             if len(heads) > 1 and equal and sum(h.shape[0] for h in heads) == block.shape[0]:
-                found[block.name] = heads
-    return found
+                by_block[block.name] = heads
+    return by_block

@@ -18,10 +18,9 @@ from spectrain.optim.rules import resolve
 class IntendedProbe(Probe):
     """Scale and RMS of the step that a spectral optimizer is set to take, block by block.
 
-    Which steps are orthogonal and how long they mean to be is for :mod:`spectrain.optim.rules` to
-    tell. A step ΔW = s·U with orthogonal U has all singular values s: Muon's learning rate times
-    its factor for the shape. A block that is a part of its parameter is given the scale of the
-    whole.
+    :mod:`spectrain.optim.rules` says which steps are orthogonal and how long they are meant to be.
+    A step ΔW = s·U with orthogonal U has all singular values s: Muon's learning rate times its
+    factor for the shape. A block that is a part of its parameter is given the scale of the whole.
     """
 
     name = "intended"

@@ -1,7 +1,7 @@
 """The largest singular value of the weights between their spectra, followed from the last sample.
 
-A spectrum of the weights is dear and rarely read; what grows towards trouble shows in the largest
-value alone, which a few products with two vectors find.
+A spectrum of the weights is expensive and rarely read; dangerous growth shows in the largest value
+alone, which a few products with two vectors give.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ class LargestProbe(Probe):
                 return torch.stack([images[block] for block in own])
 
             start = torch.stack([self._frames[block] for block in blocks])
-            found = follow_largest(product, start, powers=powers)
+            followed = follow_largest(product, start, powers=powers)
             for place, block in enumerate(blocks):
-                one = Followed(found.value[place], found.error[place], found.frame[place])
+                one = Followed(followed.value[place], followed.error[place], followed.frame[place])
                 self._frames[block], self._found[block] = one.frame, one
 
     def detach(self, sample: Sample) -> None:

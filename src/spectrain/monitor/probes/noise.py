@@ -32,7 +32,7 @@ CAPACITY = 8
 """Replicas of a block that are held at most; more of them are merged in pairs."""
 
 BUFFER_BYTES = 1 << 28
-"""Memory that held replicas may take in all."""
+"""Memory that all held replicas may take together."""
 
 SHARE = 1 / 8
 """Share of the blocks whose replicas are held in one full sample under a budget, in turn."""
@@ -68,7 +68,7 @@ class NoiseProbe(Probe):
 
     @classmethod
     def of(cls, scene: Scene) -> Probe | None:
-        """Where a model is spread over processes, those are the replicas and not microbatches."""
+        """``None`` where a model is spread over processes, which are then the replicas."""
         spread = isinstance(scene.holdings, Spread)
         return None if spread or scene.replicas is Replicas.NONE else super().of(scene)
 
@@ -171,7 +171,7 @@ class NoiseProbe(Probe):
                 self._buffers[block].add(matrix)
 
     def _incomplete(self, block: Block) -> str | None:
-        """Why the microbatches of a block are no replicas."""
+        """Why the microbatches of a block are not replicas."""
         if block.parameter in self._twice:
             return "several backward passes in one microbatch"
         replicas = len(self._seen)

@@ -44,13 +44,13 @@ class NormsProbe(Probe):
         self._elsewhere = {source: plan.turn(cadence) for source, cadence in SPECTRA.items()}
 
     def gradient_ready(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
-        found = {
+        gradients = {
             block: gradient
             for block in self._own(Source.GRADIENT, blocks)
             if (gradient := self.scene.gradient(block, optimizer)) is not None
             and not gradient.is_sparse
         }
-        self._add(Source.GRADIENT, found)
+        self._add(Source.GRADIENT, gradients)
 
     def after_update(self, optimizer: Optimizer, blocks: Sequence[Block]) -> None:
         own = self._own(Source.WEIGHT, blocks)

@@ -25,7 +25,7 @@ Largest = Mapping[str, Tensor]
 class NotFiniteProbe(Probe):
     """Parameters whose gradient or weights hold a NaN or an infinity: rows where there are any.
 
-    A step that a gradient scaler is about to undo, for its scale was too large, does not count.
+    A step that a gradient scaler is about to skip, because its scale was too large, does not count.
     """
 
     name = "not_finite"

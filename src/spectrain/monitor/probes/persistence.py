@@ -22,7 +22,7 @@ UNDEFINED = "the gradient or its average is zero or not finite"
 
 @register
 class PersistenceProbe(Probe):
-    """Share of the gradients' energy that momentum foretells.
+    """Share of the gradients' energy that momentum predicts.
 
     Before its step an optimizer holds an average of the earlier gradients alone, so no second
     backward pass and no memory of the monitor's own are needed. Optimizers without one leave no

@@ -23,8 +23,8 @@ from spectrain.monitor.sample import Sample
 class Replicas(StrEnum):
     """What several backward passes within one step are.
 
-    ``TESTED``: not told, so that their order is tested. ``MICROBATCHES``: samples of one loss.
-    ``NONE``: no replicas, such as several losses.
+    ``TESTED``: not declared, so that their order is tested. ``MICROBATCHES``: samples of one loss.
+    ``NONE``: not replicas, such as several losses.
     """
 
     TESTED = "tested"
@@ -81,7 +81,7 @@ class Snapshots:
 
 @dataclass(slots=True)
 class Inputs:
-    """What fed the blocks in the step that ends: probes that are told later may read it.
+    """What fed the blocks in the step that ends: probes that are notified later may read it.
 
     Attributes:
         moments: of each feed, over all processes, in the process that records it.

@@ -29,7 +29,7 @@ ENTRIES = 4
 
 
 COMPILED = "compiled and sharded: no process's own gradient is seen before the exchange"
-SAME_DATA = "tensor parallelism: processes that see the same data are no replicas"
+SAME_DATA = "tensor parallelism: processes that see the same data are not replicas"
 
 
 @register
@@ -130,7 +130,7 @@ class ProcessNoiseProbe(Probe):
         return read
 
     def _restart(self, parameter: nn.Parameter) -> None:
-        """Gradients were zeroed without a step; of a sharded parameter that cannot be told."""
+        """Gradients were zeroed without a step; for a sharded parameter that cannot be seen."""
         if not isinstance(parameter, DTensor):
             self._seen.clear()
             self._buffers = {block: ReplicaBuffer(capacity=ENTRIES) for block in self._buffers}

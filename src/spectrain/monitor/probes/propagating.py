@@ -1,4 +1,4 @@
-"""The coordinate check's other half: what a changed input changes of what a matrix makes of it."""
+"""The coordinate check's other half: how far the change of a matrix's input moves its output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from spectrain.stability import propagating_gain, propagating_sums
 from spectrain.stability.propagation import SUMS
 
 MEASURE = "propagating_gain"
-ROUNDED = "its input is in {}: rounding would pass for change"
+ROUNDED = "its input is in {}: rounding would pass for a change"
 ROUTED = "other columns came to it after the step than before"
 ELSEWHERE = "the module that its input feeds does not hold its weight"
 UNREACHED = "it was not reached by the forward passes before the first optimizer stepped"
@@ -91,16 +91,16 @@ class PropagatingProbe(Probe):
         self._run(lambda module, feed, columns: self._before_columns(feed, columns))
 
     def detach(self, sample: Sample) -> None:
-        found: dict[Block, Tensor] = {}
+        sums_by_block: dict[Block, Tensor] = {}
         why: dict[Block, str] = {}
         if self._before is not None:
             places: dict[Feed, int] = defaultdict(int)
-            self._run(partial(self._after_columns, found, why, places))
+            self._run(partial(self._after_columns, sums_by_block, why, places))
         for block in self._turn:
-            if block not in found:
+            if block not in sums_by_block:
                 why.setdefault(block, self._reason or UNREACHED)
         holdings = self.scene.holdings
-        sums = holdings.sums({b: s for b, s in found.items() if b not in why}, SUMS)
+        sums = holdings.sums({b: s for b, s in sums_by_block.items() if b not in why}, SUMS)
         for block in filter(holdings.owns, self._turn):
             if block not in sums:
                 sample.missing(block, Source.UPDATE, MEASURE, why.get(block, ROUTED))
@@ -114,7 +114,7 @@ class PropagatingProbe(Probe):
         self._replay.forget()
 
     def _run(self, see: Callable[[nn.Module, Feed, Tensor | None], None]) -> None:
-        """A replay, with every feed's columns told; ``None`` where another process has them."""
+        """A replay that passes on every feed's columns; ``None`` where another process has them."""
         feeds: dict[str, list[Feed]] = defaultdict(list)
         for feed in dict.fromkeys(b.literal_input for b in self._turn if b.literal_input):
             for name in feed.modules:
@@ -129,7 +129,7 @@ class PropagatingProbe(Probe):
 
         handles = [
             self._modules[name].register_forward_pre_hook(
-                partial(_told, read, own), with_kwargs=True
+                partial(_read_own, read, own), with_kwargs=True
             )
             for name, own in feeds.items()
         ]
@@ -156,7 +156,7 @@ class PropagatingProbe(Probe):
 
     def _after_columns(
         self,
-        found: dict[Block, Tensor],
+        sums_by_block: dict[Block, Tensor],
         why: dict[Block, str],
         places: dict[Feed, int],
         module: nn.Module,
@@ -174,7 +174,7 @@ class PropagatingProbe(Probe):
             if weight is None:
                 why[block] = ELSEWHERE
             elif after is None:
-                found.setdefault(block, torch.zeros(SUMS, dtype=torch.float64))
+                sums_by_block.setdefault(block, torch.zeros(SUMS, dtype=torch.float64))
             elif after.dtype.itemsize < 4:
                 why[block] = ROUNDED.format(str(after.dtype).removeprefix("torch."))
             elif before is None or before.shape != after.shape:
@@ -182,7 +182,9 @@ class PropagatingProbe(Probe):
             else:
                 matrix = block.view.of(weight).to(after.dtype)
                 sums = propagating_sums(matrix, after - before, before)
-                found[block] = found[block] + sums if block in found else sums
+                sums_by_block[block] = (
+                    sums_by_block[block] + sums if block in sums_by_block else sums
+                )
 
     def _weight(self, block: Block, module: nn.Module) -> Tensor | None:
         """The block's parameter as the forward pass has it: sharded ones are gathered here."""
@@ -199,7 +201,7 @@ Columns = dict[Feed, list[Tensor | None]]
 """Of each feed the columns of its successive forward passes."""
 
 
-def _told(
+def _read_own(
     read: Callable[[nn.Module, tuple[Any, ...], dict[str, Any], list[Feed]], None],
     own: list[Feed],
     module: nn.Module,

@@ -1,4 +1,4 @@
-"""The coordinate check, live: how far a step moves what each matrix makes of its input."""
+"""The coordinate check, live: how far a step of each matrix moves its output."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ResponseProbe(Probe):
 
     From the second moment of the input, which is exact, or of wide inputs from sampled columns,
     with their standard error. Sharded matrices are put together in the process that holds the
-    moments. Embeddings and gains are left out: what feeds them has no coordinates.
+    moments. Embeddings and gains are left out: their inputs have no coordinates.
     """
 
     name = "response"
@@ -59,7 +59,7 @@ class ResponseProbe(Probe):
         weights = {block: holdings.local(parameters[block.parameter]) for block in at}
         after = holdings.gathered(weights, at)
         before = holdings.gathered({b: snapshots.before(b.parameter) for b in at}, at)
-        found: list[tuple[Block, Source, Gain]] = []
+        measured: list[tuple[Block, Source, Gain]] = []
         alike: dict[tuple[int, torch.Size], tuple[Tensor, list[Block]]] = {}
         for block, matrix in after.items():
             own = None if block.literal_input is None else moments.get(block.literal_input)
@@ -68,7 +68,7 @@ class ResponseProbe(Probe):
             if own.leading is not None:
                 columns = own.leading.sample
                 for source, one in _pair(matrix, before[block]):
-                    found.append((block, source, sampled_gain(one.to(columns.dtype), columns)))
+                    measured.append((block, source, sampled_gain(one.to(columns.dtype), columns)))
             elif own.second is not None and own.second.ndim == 2:
                 alike.setdefault((id(own.second), matrix.shape), (own.second, []))[1].append(block)
         for second, blocks in alike.values():
@@ -78,8 +78,8 @@ class ResponseProbe(Probe):
                 gains = rms_gain(
                     second_moment_energy(one.to(second.dtype), second), fed, blocks[0].shape
                 )
-                found += [(b, source, (g, None)) for b, g in zip(blocks, gains, strict=True)]
-        sample.readings.append(ResponseReading(found))
+                measured += [(b, source, (g, None)) for b, g in zip(blocks, gains, strict=True)]
+        sample.readings.append(ResponseReading(measured))
         self._moved = {}
 
 

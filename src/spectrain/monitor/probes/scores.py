@@ -1,4 +1,4 @@
-"""The largest attention logit of each head that was seen, beside the bound that weights give."""
+"""The largest attention logit of each head that was seen, beside the bound from the weights."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ NONE_SEEN = "no softmax over the scores of its heads was seen"
 class ScoresProbe(Probe):
     """Largest entry of what the softmax of each head receives, masked and scaled as it is.
 
-    While an attention that is eager computes a sampled step, calls of softmax are looked at; they
-    are called as before. Those of ``nn.MultiheadAttention`` cannot be seen, and are formed once
-    more from what it is given. Fused attention and what is compiled is left alone from the start,
-    or once it is known: then the bound of :class:`~spectrain.monitor.probes.logits.LogitsProbe`
-    stands alone.
+    While eager attention computes a sampled step, calls of softmax are observed and passed on
+    unchanged. That of ``nn.MultiheadAttention`` cannot be observed: its scores are formed once more
+    from what it is given. Fused and compiled attention are left alone from the start, or once they
+    are recognised: then the bound of :class:`~spectrain.monitor.probes.logits.LogitsProbe` stands
+    alone.
     """
 
     name = "scores"

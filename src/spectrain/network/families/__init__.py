@@ -1,7 +1,7 @@
 """What networks call their parts: one file a naming family.
 
 A new family is one file with its :class:`~spectrain.network.families.family.Family`, listed in
-:data:`FAMILIES`; the contract suite then holds the search for blocks to its example.
+:data:`FAMILIES`; the contract suite then tests the search for blocks on its example.
 """
 
 from spectrain.network.families import (

@@ -13,7 +13,7 @@ Shape = tuple[int, ...]
 
 
 class Rows(StrEnum):
-    """In which order a fused projection holds its rows."""
+    """The order in which a fused projection holds its rows."""
 
     QKV = "all queries, all keys, all values"
     GROUPED = "head by head: the queries of a group, its key, its value, then the next group"
@@ -38,9 +38,9 @@ class Family:
         rows: order of the rows of fused projections, where it is not :attr:`Rows.QKV`.
         rows_of_type: the same for networks whose configuration has this ``model_type``.
         beside: what stands beside a matrix of these names, without which they mean something else.
-        elementwise: parameters that are used entry by entry and are no matrices.
+        elementwise: parameters that are used entry by entry and are not matrices.
         example: names and shapes of a small network of the family, with the roles of the blocks
-            of each; the contract suite holds the search for blocks to it.
+            of each; the contract suite tests the search for blocks on it.
         config: of the example, as ``config.json`` has it.
     """
 
@@ -69,14 +69,14 @@ def names_of(families: Iterable[Family], roles: Iterable[Role]) -> dict[str, Rol
         {'wq': <Role.ATTENTION_Q: 'attention.q'>, 'to_q': <Role.ATTENTION_Q: 'attention.q'>}
     """
     wanted = tuple(roles)
-    found: dict[str, Role] = {}
+    roles_by_name: dict[str, Role] = {}
     for family in families:
         for role in wanted:
             for name in family.names.get(role, "").split():
-                if found.setdefault(name, role) is not role:
+                if roles_by_name.setdefault(name, role) is not role:
                     raise InputError(
                         f"family {family.name!r} gives {name!r} the role {role}, "
-                        f"another one {found[name]}",
+                        f"another one {roles_by_name[name]}",
                         remedy="let structure tell them apart, or use the last two components",
                     )
-    return found
+    return roles_by_name

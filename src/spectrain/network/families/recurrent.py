@@ -1,4 +1,4 @@
-"""Recurrent layers under PyTorch's names; their gates are told by shape."""
+"""Recurrent layers under PyTorch's names; their gates are recognised by shape."""
 
 from spectrain.core import Role
 from spectrain.network.families.family import Family

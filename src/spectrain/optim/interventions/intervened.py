@@ -36,13 +36,13 @@ class Intervened(Optimizer):
         optimizer: takes the step; groups and state stay its own, and schedulers may use either.
         gradient: T on the gradients.
         update: T on the updates.
-        every: intervene at one step in so many, beginning with the first.
+        every: intervene at every ``every``-th step, beginning with the first.
         only: the parameters that are transformed; all if none are given.
         stacked: the first dimension of every parameter counts independent copies.
 
     Raises:
         InputError: nothing is transformed, ``every`` is below 1, ``only`` holds a tensor that the
-            optimizer does not have, or the optimizer does not tell how its weights decay.
+            optimizer does not have, or the optimizer does not say how its weights decay.
 
     Source:
         “Information Flow & Gradient Quality Hypothesis”, Experiment 3, whose optimizer is
@@ -91,7 +91,7 @@ class Intervened(Optimizer):
             resolve(optimizer, group).decay_factor() is None for group in self.param_groups
         ):
             raise InputError(
-                f"{type(optimizer).__name__} does not tell whether its weight decay is decoupled",
+                f"{type(optimizer).__name__} does not say whether its weight decay is decoupled",
                 remedy="set decoupled_weight_decay in its groups, or no weight decay",
             )
 
@@ -142,7 +142,7 @@ class Intervened(Optimizer):
                 change.generator.set_state(own["generators"][place])
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Refused once the optimizer stands: which of them are transformed is settled then."""
+        """Refused once the optimizer is made: which parameters are transformed is settled then."""
         if hasattr(self, "_chosen"):
             raise InputError(
                 "the parameters to intervene on are settled",

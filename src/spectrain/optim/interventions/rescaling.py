@@ -107,7 +107,7 @@ class DiagonalFisher(Transformation):
 
     Source:
         Amari 1998; Martens 2020, §11 (diagonal empirical Fisher), with damping relative to its
-        mean so that the step does not depend on the gradient's unit but for a factor.
+        mean so that the step depends on the gradient's unit only by a factor.
 
     Example:
         >>> fisher = DiagonalFisher(decay=0.9, damping=1.0)

@@ -215,8 +215,10 @@ class Orthonormalize(Transformation):
         """The polar factor, or its approximation."""
         if self.method == "exact":
             return polar(matrix).factor
-        found = newton_schulz(matrix, iteration=self.method, steps=self.steps, dtype=self.dtype)
-        return found.factor
+        approximation = newton_schulz(
+            matrix, iteration=self.method, steps=self.steps, dtype=self.dtype
+        )
+        return approximation.factor
 
 
 def _rescaled(values: Values, norm_of: Values) -> Values:

@@ -13,8 +13,8 @@ from spectrain.optim.rules.rule import Decay, Form, Rule
 class Adafactor(Rule):
     """g/√v̂ with v̂ of rank one, clipped, times the rate and the weights' root mean square.
 
-    It keeps no average of gradients. As its steps grow with the weights, noise and decay do not
-    settle at a norm that its settings tell.
+    It keeps no average of gradients. As its steps grow with the weights, its settings do not
+    determine a norm at which noise and decay settle.
 
     Source:
         Shazeer & Stern 2018, arXiv:1804.04235.

@@ -19,7 +19,7 @@ class FirstMoment(Rule):
 
     @property
     def beta1(self) -> float | None:
-        """β₁, if the group tells it."""
+        """β₁, if the group has it."""
         betas = self.settings.get("betas")
         return float(betas[0]) if betas else None
 

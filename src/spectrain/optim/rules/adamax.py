@@ -1,4 +1,4 @@
-"""Adamax: Adam that divides by the largest gradient of late."""
+"""Adamax: Adam that divides by the largest recent gradient."""
 
 from __future__ import annotations
 

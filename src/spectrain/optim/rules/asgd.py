@@ -1,4 +1,4 @@
-"""ASGD: plain descent whose weights are averaged aside."""
+"""ASGD: plain descent with an average of the weights on the side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a parameter group says of itself: flags and names by which mixed optimizers tell apart."""
+"""What a parameter group says of itself: flags and names that mixed optimizers go by."""
 
 from __future__ import annotations
 

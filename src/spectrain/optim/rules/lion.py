@@ -43,8 +43,8 @@ class Lion(Rule):
     def decay(self) -> Decay:
         if not self.number("weight_decay"):
             return Decay.NONE
-        told = self.settings.get("weight_decouple", True)
-        return Decay.DECOUPLED if told else Decay.COUPLED
+        decoupled = self.settings.get("weight_decouple", True)
+        return Decay.DECOUPLED if decoupled else Decay.COUPLED
 
     def average(self, state: Mapping[str, Any], parameter: Tensor) -> Tensor | None:
         moment = state.get("exp_avg")

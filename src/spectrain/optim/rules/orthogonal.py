@@ -8,7 +8,7 @@ from spectrain.optim.rules.rule import Decay, Form, Rule
 
 
 class DecayAsTold(Rule):
-    """Decay as ``decoupled_weight_decay`` or ``weight_decouple`` of a group tells."""
+    """Decay as ``decoupled_weight_decay`` or ``weight_decouple`` of a group says."""
 
     @property
     def decay(self) -> Decay:
@@ -22,7 +22,7 @@ class DecayAsTold(Rule):
 
 @RULES.register("orthogonal")
 class Orthogonal(DecayAsTold):
-    """Steps along a polar factor: a Muon of which neither length nor average is told."""
+    """Steps along a polar factor: a Muon of which neither length nor average is known."""
 
     form = Form.ORTHOGONAL
 
@@ -36,7 +36,7 @@ class OtherAdam(DecayAsTold, Adam):
 class Fallback(DecayAsTold, FirstMoment):
     """The groups of a mixed optimizer that take no orthogonal step and do not say what they take.
 
-    Where they keep ``exp_avg`` and ``step`` and tell their betas, that is an average of gradients.
+    Where they keep ``exp_avg`` and ``step`` and have betas, that is an average of gradients.
     """
 
 

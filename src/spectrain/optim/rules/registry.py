@@ -1,4 +1,4 @@
-"""Which rule speaks for a parameter group: by the optimizer's class, the group's flags, a name."""
+"""Which rule applies to a parameter group: by the optimizer's class, the group's flags, a name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ R = TypeVar("R", bound=type[Rule])
 
 
 class Rules(Mapping[str, type[Rule]]):
-    """The registered rules by name; a rule may speak for classes and for names of classes."""
+    """The registered rules by name; a rule may be for classes and for names of classes."""
 
     def __init__(self) -> None:
         self._rules: dict[str, type[Rule]] = {}
@@ -27,12 +27,12 @@ class Rules(Mapping[str, type[Rule]]):
     def register(
         self, *optimizers: type[Optimizer] | str, name: str | None = None
     ) -> Callable[[R], R]:
-        """Decorator: the rule speaks for these optimizers, by class or by the name of a class.
+        """Decorator: the rule is for these optimizers, by class or by the name of a class.
 
-        Of several rules for one optimizer that one speaks for a group which is registered first
-        among those that say of it that they apply. Names are compared without case, ``_`` and
-        ``-``, and may begin with the package (``"timm.Muon"``), which then goes before the bare
-        name; flags of groups (``algorithm="lion"``) are understood by them too.
+        Of several rules for one optimizer, a group gets the first registered one that says it
+        applies to it. Names are compared without case, ``_`` and ``-``, and may begin with the
+        package (``"timm.Muon"``), which then goes before the bare name; flags of groups
+        (``algorithm="lion"``) are understood by them too.
 
         Args:
             optimizers: classes, or names.
@@ -95,7 +95,7 @@ def resolve(
     In this order: rules of the optimizer's own class, or of its name as long as the group does not
     contradict them; what the group (or the parameter's state) says of itself, as ``use_muon=True``
     or ``algorithm="adamw"``; rules of the classes that it derives from, unless it takes its steps
-    otherwise. Where nothing is known the rule says so of everything.
+    otherwise. Where nothing is known, the rule answers "not known" to everything.
 
     Args:
         optimizer: any.
@@ -112,21 +112,21 @@ def resolve(
     kind = type(optimizer)
     state = {} if parameter is None else optimizer.state.get(parameter, {})
     claim = claim_of(group, state)
-    found = (
+    rule = (
         _first(RULES.of_class(kind), group, parameter)
         or _first(_agreeing(RULES.of_own_name(kind), claim), group, parameter)
         or _flagged(kind, group, parameter, claim)
         or _inherited(kind, group, parameter)
         or RULES["unknown"]
     )
-    return found.of(optimizer, group, parameter)
+    return rule.of(optimizer, group, parameter)
 
 
 def recorded(name: str, settings: Mapping[str, Any], *, label: str) -> Rule:
     """The rule of a group as a run recorded it.
 
     Args:
-        name: of the rule; of older runs, which do not tell it, the class name.
+        name: of the rule; of older runs, which do not record it, the class name.
         settings: plain values of the group.
         label: class name of the optimizer.
 
@@ -134,8 +134,8 @@ def recorded(name: str, settings: Mapping[str, Any], *, label: str) -> Rule:
         >>> recorded("adamw", {"lr": 0.1, "weight_decay": 0.5}, label="Mine").decay_factor()
         0.95
     """
-    found = RULES.get(name) or RULES.get(plain(name)) or _first(RULES.of_name(name), settings, None)
-    return (found or RULES["unknown"])(settings, label=label)
+    rule = RULES.get(name) or RULES.get(plain(name)) or _first(RULES.of_name(name), settings, None)
+    return (rule or RULES["unknown"])(settings, label=label)
 
 
 def plain_settings(group: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,18 +146,18 @@ def plain_settings(group: Mapping[str, Any]) -> dict[str, Any]:
         >>> plain_settings({"params": [], "lr": torch.tensor(0.5), "betas": (0.9, 0.95)})
         {'lr': 0.5, 'betas': [0.9, 0.95]}
     """
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for key, value in group.items():
         match value:
             case None | bool() | int() | float() | str():
-                found[key] = value
+                settings[key] = value
             case Tensor() if value.numel() == 1:
-                found[key] = float(value)
+                settings[key] = float(value)
             case tuple() | list() if key != "params" and value:
                 numbers = [float(v) for v in value if isinstance(v, int | float | Tensor)]
                 if len(numbers) == len(value):
-                    found[key] = numbers
-    return found
+                    settings[key] = numbers
+    return settings
 
 
 def _first(
@@ -191,9 +191,9 @@ def _flagged(
 
 def _inherited(kind: type, group: Mapping[str, Any], parameter: Tensor | None) -> type[Rule] | None:
     for parent in kind.__mro__:
-        found = _first(RULES.of_class(parent) or RULES.of_own_name(parent), group, parameter)
-        if found is not None:
-            return found
+        rule = _first(RULES.of_class(parent) or RULES.of_own_name(parent), group, parameter)
+        if rule is not None:
+            return rule
         if says_orthogonal(parent.__name__):
             return RULES["orthogonal"]
         if not calls_on(parent):

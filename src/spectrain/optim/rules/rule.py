@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from spectrain.regime import NoiseUpdate
 
-UNKNOWN_LENGTH = "the optimizer does not tell how long its orthogonal step is meant to be"
+UNKNOWN_LENGTH = "the optimizer does not say how long its orthogonal step is meant to be"
 
 
 class Form(StrEnum):
@@ -36,7 +36,7 @@ class Decay(StrEnum):
 
     ``NONE``: not at all. ``DECOUPLED``: the step multiplies the weights by a factor of its own.
     ``COUPLED``: λW is added to the gradient, or to the update before it is scaled. ``UNKNOWN``: the
-    optimizer does not tell.
+        optimizer does not say.
     """
 
     NONE = "none"
@@ -94,7 +94,7 @@ class Response:
 class Rule:
     """What is known of a family of optimizers, for the settings of one parameter group.
 
-    A subclass answers what its family is known for and leaves the rest, of which this class says
+    A subclass answers what is known of its family and leaves the rest to this class, which answers
     that it is not known. Every answer is a function of the settings (and of an optimizer's state
     for a parameter); nothing is kept.
 
@@ -134,7 +134,7 @@ class Rule:
         return self.form is Form.ORTHOGONAL
 
     def isometric(self, shape: tuple[int, ...]) -> bool:
-        """Whether all singular values of the step are meant to be alike."""
+        """Whether all singular values of the step are meant to be equal."""
         return self.orthogonalizes(shape)
 
     def parts(self, shape: tuple[int, ...]) -> int:

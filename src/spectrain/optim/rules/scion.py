@@ -14,14 +14,14 @@ from spectrain.optim.rules.rule import Decay
 class Scion(Orthogonal):
     """The linear minimisation oracle of the group's norm, which ``norm`` names, if it does.
 
-    In constrained form the step multiplies the weights by 1 − η, which no setting tells for sure.
+    In constrained form the step multiplies the weights by 1 − η, which no setting says for sure.
 
     Source:
         Pethick et al. 2025, arXiv:2502.07529.
     """
 
     def orthogonalizes(self, shape: tuple[int, ...]) -> bool:
-        """Unless the group's norm is told and another; ``"auto"`` takes vectors by their own."""
+        """Unless the group names another norm; ``"auto"`` uses a different norm for vectors."""
         asked = self.settings.get("norm", self.settings.get("norm_type"))
         norm = asked.name if isinstance(asked, Enum) else str(asked or "spectral")
         return len(shape) > 1 if norm.lower() == "auto" else bool(says_orthogonal(norm))
@@ -35,7 +35,7 @@ class Scion(Orthogonal):
 class SpectralSphere(Orthogonal):
     """Orthogonal steps along a sphere ‖W‖ = R, onto which the weights are pulled back.
 
-    The pull changes the weights apart from the update, by no factor that a setting tells.
+    The pull changes the weights apart from the update, by a factor that no setting gives.
 
     Source:
         Controlled LLM training on spectral sphere, arXiv:2601.08393.

@@ -1,4 +1,4 @@
-"""SpecGD: as long as the gradient's nuclear norm, in every direction alike; or plain descent."""
+"""SpecGD: steps as long as the gradient's nuclear norm in every direction; or plain descent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""timm's Muon: falls back to AdamW by ``use_fallback`` and for shapes that do not suit."""
+"""timm's Muon: falls back to AdamW with ``use_fallback`` and for unsuitable shapes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spectrain.optim.rules.rule import Decay
 
 @RULES.register("timm.Muon", name="timm_muon")
 class TimmMuon(Muon):
-    """Muon with one length more, √(m/n); a parameter's state tells whether it fell back."""
+    """Muon with one more length, √(m/n); a parameter's state shows whether it fell back."""
 
     @classmethod
     def applies(cls, group: Mapping[str, Any], parameter: Tensor | None) -> bool:

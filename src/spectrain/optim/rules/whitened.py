@@ -1,4 +1,4 @@
-"""Shampoo, SOAP and their kin: updates that matrices from both sides have whitened."""
+"""Shampoo, SOAP and the like: updates whitened by matrices on both sides."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Passed(Rule):
 class Transformed(Rule):
     """:class:`~spectrain.optim.Intervened`: decay of the optimizer inside, all else transformed.
 
-    A transformed gradient is what the optimizer inside averages, so its average is none of the
+    A transformed gradient is what the optimizer inside averages, so its average is not that of the
     gradients; a transformed update has another length and another answer to noise.
     """
 
@@ -32,11 +32,11 @@ class Transformed(Rule):
 
     @classmethod
     def of(cls, optimizer: Any, group: Mapping[str, Any], parameter: Tensor | None) -> Rule:
-        found = cls(group, label=type(optimizer).__name__)
-        found.inner = resolve(optimizer.inner, group, parameter)
+        rule = cls(group, label=type(optimizer).__name__)
+        rule.inner = resolve(optimizer.inner, group, parameter)
         untouched = optimizer.update is None
-        found.form = found.inner.form if untouched else Form.UNKNOWN
-        return found
+        rule.form = rule.inner.form if untouched else Form.UNKNOWN
+        return rule
 
     @property
     def decay(self) -> Decay:

@@ -99,9 +99,9 @@ class _Served:
     def state(self, request: Request) -> Response:
         name = request.path_params["name"]
         run = self._open(name)
-        told = next((one for one in list_runs(run.path)), Listed(name))
+        listed = next((one for one in list_runs(run.path)), Listed(name))
         now = version(run)
-        facts = _finite(told) | {
+        facts = _finite(listed) | {
             "name": name,
             "version": now,
             "rendered": self._pages.rendered(name),
@@ -140,10 +140,10 @@ class _Served:
 
 def _finite(run: Listed) -> dict[str, Any]:
     """Plain data; a loss that is no number has no place in JSON."""
-    told = asdict(run)
+    facts = asdict(run)
     if run.loss is not None and not abs(run.loss) < float("inf"):
-        told["loss"] = None
-    return told
+        facts["loss"] = None
+    return facts
 
 
 def _refused(request: Request, error: Exception) -> Response:

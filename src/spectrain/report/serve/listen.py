@@ -21,7 +21,7 @@ def listen(app: Any, *, host: str, port: int, ready: Callable[[str], None]) -> N
         app: the ASGI application.
         host: address to bind.
         port: 0 for any that is free.
-        ready: told the address once requests are taken.
+        ready: called with the address once requests are taken.
 
     Raises:
         InputError: the address cannot be bound.

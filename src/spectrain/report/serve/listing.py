@@ -1,4 +1,4 @@
-"""What a folder of runs holds, told without reading the runs: states, last records, last losses."""
+"""What a folder of runs holds, without reading the runs: states, last records, last losses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spectrain.records import LOSS, Run, State, open_run
 from spectrain.records.layout import MANIFEST, METRICS, current, list_parts
 
 DEEPEST = 4
-"""Folders below the one that is served are searched so deep."""
+"""Depth to which folders below the one that is served are searched."""
 
 MOST_RUNS = 1000
 
@@ -55,8 +55,8 @@ class Listed:
 
 def list_runs(folder: Path) -> list[Listed]:
     """The runs in a folder and below, those that wrote last at the top."""
-    found = [_listed(name, path) for name, path in find_runs(folder).items()]
-    return sorted(found, key=lambda one: (-(one.last_record or 0.0), one.name))
+    listed = [_listed(name, path) for name, path in find_runs(folder).items()]
+    return sorted(listed, key=lambda one: (-(one.last_record or 0.0), one.name))
 
 
 def find_runs(folder: Path) -> dict[str, Path]:
@@ -72,13 +72,13 @@ def find_runs(folder: Path) -> dict[str, Path]:
         ['demo/adamw', 'demo/muon']
     """
     root = folder.resolve()
-    found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for path in _walk(root):
         name = root.name if path == root else path.relative_to(root).as_posix()
-        found[name] = path
-        if len(found) == MOST_RUNS:
+        folders[name] = path
+        if len(folders) == MOST_RUNS:
             break
-    return found
+    return folders
 
 
 def _walk(root: Path) -> Iterator[Path]:

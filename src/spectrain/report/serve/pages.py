@@ -1,4 +1,4 @@
-"""Pages of runs as they are at the moment: rendered at most so often, kept until they change."""
+"""Pages of runs as they are at the moment: rendered at a limited rate, kept until they change."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Pages:
         return None if kept is None else kept.version
 
     def due(self, key: str, version: str) -> bool:
-        """Whether who asks for that version now gets a page that is rendered anew."""
+        """Whether a request for that version would now get a newly rendered page."""
         kept = self._kept.get(key)
         if kept is None:
             return True

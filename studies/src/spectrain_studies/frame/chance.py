@@ -1,4 +1,4 @@
-"""What chance gives: how often a criterion refutes what is true, or passes what is false."""
+"""What chance gives: how often a criterion refutes a true claim, or passes a false one."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ WORST = 0.1
 """A criterion errs if a true claim fails, or a false one holds, more often than that."""
 REPETITIONS = 400
 NARROW = 1e-3
-"""Noise of one seed over the distance between two limits: there chance errs most."""
+"""Noise of one seed over the distance between two limits, where chance errs most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """How often chance turns a verdict, where the truth lies at the very limit.
+    """How often chance changes a verdict where the truth lies exactly at the limit.
 
     Attributes:
         false_fail: share of repetitions in which a true claim fails.
@@ -56,8 +56,8 @@ class Chance:
 def chance(criterion: Criterion, *, seeds: int, members: int = 1, level: float = LEVEL) -> Chance:
     """Error rates of a criterion on means of normal numbers with their t intervals.
 
-    A claim of parts is true where every part just is, and false where one part just is not and the
-    others hold beyond doubt.
+    A claim of several parts is true where each part is just true, and false where one part is just
+    false and the others hold beyond doubt.
 
     Args:
         criterion: the criterion.
@@ -67,8 +67,8 @@ def chance(criterion: Criterion, *, seeds: int, members: int = 1, level: float =
 
     Example:
         >>> from spectrain_studies.frame.criteria import Above
-        >>> told = chance(Above(0.0), seeds=5)
-        >>> told.sound, 0 < told.false_fail < 0.06
+        >>> errors = chance(Above(0.0), seeds=5)
+        >>> errors.sound, 0 < errors.false_fail < 0.06
         (True, True)
     """
     leaves = _leaves(criterion, members)
@@ -166,7 +166,7 @@ def chance_table(claims: Sequence[Claim], rows: Mapping[str, Mapping[str, Any]])
 
     Args:
         claims: those whose criteria are data.
-        rows: entries of the ledgers by claim, which tell repetitions and parts.
+        rows: entries of the ledgers by claim, which hold repetitions and parts.
     """
     kinds: dict[tuple[str, int, int], list[Claim]] = {}
     for claim in claims:
@@ -185,7 +185,7 @@ def chance_table(claims: Sequence[Claim], rows: Mapping[str, Mapping[str, Any]])
         if seeds < 2:
             lines.append(f"| {names} | {seeds} | {parts} | {len(group)} | no sampling error | |")
             continue
-        found = chance(group[0].criterion, seeds=seeds, members=members_of(row))
-        rates = f"{found.false_fail:.1%} | {found.false_pass:.1%}"
+        errors = chance(group[0].criterion, seeds=seeds, members=members_of(row))
+        rates = f"{errors.false_fail:.1%} | {errors.false_pass:.1%}"
         lines.append(f"| {names} | {seeds} | {parts} | {len(group)} | {rates} |")
     return "\n".join(lines) + "\n"

@@ -14,9 +14,9 @@ ORDER = (Verdict.FAILS, Verdict.UNTESTABLE, Verdict.UNDECIDED, Verdict.HOLDS)
 
 
 def combined(parts: Mapping[str, Judgement], *, note: str = "") -> Judgement:
-    """The logic of "and": the whole has the verdict of its worst part, and tells that part.
+    """The logic of "and": the whole has the verdict of its worst part, and names that part.
 
-    What remains open cannot save a claim of which one part is refuted. All parts are in details.
+    What remains open cannot save a claim if one of its parts is refuted. All parts are in details.
 
     Example:
         >>> from spectrain_studies.frame import above, undecided

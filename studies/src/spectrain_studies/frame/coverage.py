@@ -1,4 +1,4 @@
-"""The page that says which claims test what the documents say, and what none tests."""
+"""The page that says which claims test what the documents say, and what no claim tests."""
 
 from __future__ import annotations
 

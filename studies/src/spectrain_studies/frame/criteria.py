@@ -1,8 +1,8 @@
 """Criteria as data: when a claim holds and when it fails, fixed before the run.
 
-A criterion prints its own prose and judges what was measured: the claim holds where the whole
-confidence interval lies where the criterion wants it, fails where none of it does, and is undecided
-in between.
+A criterion prints its own prose and judges what was measured: the claim holds if the whole
+confidence interval lies where the criterion wants it, fails if none of it does, and is undecided in
+between.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Criterion(ABC):
         Args:
             found: what the judge of the claim returned.
             parts: of a claim that fails as soon as one of them does. Each refutes it only by an
-                interval of the level 1 − (1 − level)/parts (Bonferroni), so that many parts do not
+                interval at level 1 − (1 − level)/parts (Bonferroni), so that many parts do not
                 refute a true claim by chance.
         """
 
 
 class Simple(Criterion):
-    """A criterion on one statistic, which looks at its interval alone."""
+    """A criterion on one statistic, which looks only at its interval."""
 
     @abstractmethod
     def verdict(self, low: float, high: float) -> Verdict:
@@ -48,7 +48,7 @@ class Simple(Criterion):
 
     @abstractmethod
     def edges(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """True values at which the claim just holds, and at which it just fails.
+        """True values at which the claim only just holds, and at which it only just fails.
 
         There chance errs most: :mod:`spectrain_studies.frame.chance` computes how often.
         """
@@ -185,7 +185,7 @@ class Differs(Simple):
     """The statistic is not 0. It fails only where it is shown to be as good as 0.
 
     Attributes:
-        equal: size below which a difference is none.
+        equal: size below which a difference does not count.
         unit: of it.
 
     Example:
@@ -236,7 +236,7 @@ class Always(Within):
 
 
 class Skill(Within):
-    """A rule foretells more than the best constant answer does, on cases of both kinds.
+    """A rule predicts better than the best constant answer, on cases of both kinds.
 
     The judge measures the excess: :func:`spectrain_studies.frame.statistics.skill`.
 

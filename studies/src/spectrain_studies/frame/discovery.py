@@ -14,8 +14,8 @@ STATING = ("claims", "figure")
 
 def discover(package: str) -> list[ModuleType]:
     """Import every module of a study, in any folder, that states claims or draws figures."""
-    found = walk_packages(import_module(package).__path__, f"{package}.")
-    names = sorted(module.name for module in found)
+    modules = walk_packages(import_module(package).__path__, f"{package}.")
+    names = sorted(module.name for module in modules)
     return [import_module(name) for name in names if name.split(".")[-1].startswith(STATING)]
 
 

@@ -66,7 +66,7 @@ class Document:
 
     @property
     def places(self) -> frozenset[str]:
-        """Every place, ranges of numbers told one by one."""
+        """Every place, ranges of numbers given one by one."""
         own = (statement.place for statement in self.stated)
         return frozenset(name for place in own for name in {place, *numbers(place)})
 
@@ -75,7 +75,7 @@ def read_document(study: str) -> Document:
     """What the document of a study states; nothing of a study of our own, which has no such file.
 
     Raises:
-        InputError: the file lacks a field, has one that is not known, or tells of a statement
+        InputError: the file lacks a field, has one that is not known, or gives for a statement
             neither claims nor why there are none.
 
     Example:
@@ -145,13 +145,13 @@ def numbers(text: str) -> set[str]:
         >>> sorted(numbers("§1.2, Figures 7 and 10, (4.16)–(4.18)"))
         ['(4.16)', '(4.17)', '(4.18)', 'Figure 10', 'Figure 7', '§1.2']
     """
-    found = {*_SECTION.findall(text), *_PLAIN.findall(text)}
+    places = {*_SECTION.findall(text), *_PLAIN.findall(text)}
     for kind, listed in _NAMED.findall(text):
         single = kind.replace("ies", "y")
-        found |= {f"{single} {one}" for one in re.findall(_ONE, listed)}
+        places |= {f"{single} {one}" for one in re.findall(_ONE, listed)}
     for part, first, last in _EQUATION.findall(text):
-        found |= {f"({part}.{n})" for n in range(int(first), int(last or first) + 1)}
-    return found
+        places |= {f"({part}.{n})" for n in range(int(first), int(last or first) + 1)}
+    return places
 
 
 def cites(source: str, place: str) -> bool:

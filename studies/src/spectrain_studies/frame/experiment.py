@@ -77,7 +77,7 @@ class Results(Sequence[Result]):
 
     @classmethod
     def made(cls, cases: Iterable[Any], outcome: Callable[[Any], dict[str, Any]]) -> Results:
-        """Results that no run left: of planted worlds, in which the truth is known."""
+        """Results that come from no run: those of planted worlds, in which the truth is known."""
         return cls(tuple(Result(case, outcome(case)) for case in cases))
 
     def where(self, **fields: Any) -> Results:

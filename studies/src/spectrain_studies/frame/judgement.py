@@ -25,7 +25,7 @@ class Judgement:
         verdict: computed from the data.
         measured: the statistic.
         error: its standard error, or numerical error.
-        low: lower end of the interval that the criterion was held against.
+        low: lower end of the interval that the criterion was applied to.
         high: upper end.
         seeds: independent repetitions behind it.
         note: what a reader of the verdict must know besides.
@@ -42,7 +42,7 @@ class Judgement:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_part(self) -> dict[str, Any]:
-        """Plain data, as a part of a claim of several parts tells itself."""
+        """Plain data, as the details of a claim of several parts hold it."""
         names = ("measured", "low", "high", "seeds")
         numbers = {name: getattr(self, name) for name in names}
         note = {"note": self.note} if self.note else {}
@@ -52,12 +52,12 @@ class Judgement:
 def undecided(
     note: str, *, seeds: int | None = None, details: Mapping[str, Any] | None = None
 ) -> Judgement:
-    """The data at hand settle nothing, and why."""
+    """The data at hand decide nothing, and why."""
     return Judgement(Verdict.UNDECIDED, seeds=seeds, note=note, details=details or {})
 
 
 def untestable(note: str) -> Judgement:
-    """No data could settle it, and why."""
+    """No data could decide it, and why."""
     return Judgement(Verdict.UNTESTABLE, note=note)
 
 

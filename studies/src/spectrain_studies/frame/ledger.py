@@ -69,10 +69,10 @@ class StudyResult:
 
 
 def _row(claim: Claim, judgement: Judgement) -> dict[str, Any]:
-    told = asdict(judgement)
-    told["verdict"] = str(judgement.verdict)
+    row = asdict(judgement)
+    row["verdict"] = str(judgement.verdict)
     names = ("id", "source", "statement", "reading", "statistic", "criterion")
-    return {name: str(getattr(claim, name)) for name in names} | told
+    return {name: str(getattr(claim, name)) for name in names} | row
 
 
 def tally(verdicts: Iterable[str]) -> str:
@@ -91,8 +91,10 @@ def overview(results: Sequence[Mapping[str, Any]]) -> str:
     lines = ["| study | it asks | claims | verdicts |", "| --- | --- | --- | --- |"]
     for result in results:
         rows, name = result["claims"], result["study"]
-        told = tally(row["verdict"] for row in rows)
-        lines.append(f"| [{name}](claims/{name}.md) | {result['title']} | {len(rows)} | {told} |")
+        verdicts = tally(row["verdict"] for row in rows)
+        lines.append(
+            f"| [{name}](claims/{name}.md) | {result['title']} | {len(rows)} | {verdicts} |"
+        )
     return "\n".join([*lines, ""])
 
 
@@ -101,8 +103,8 @@ def section(result: Mapping[str, Any], stated: Sequence[Claim] = ()) -> str:
 
     Args:
         result: :meth:`StudyResult.to_dict`.
-        stated: the claims as they are now, of which their topics are known; those that the result
-            lacks are listed as not run.
+        stated: the claims as they are now, which have topics; those that the result lacks are
+            listed as not run.
     """
     environment = ", ".join(f"{key} {value}" for key, value in result["environment"].items())
     lines = [
@@ -124,8 +126,8 @@ def section(result: Mapping[str, Any], stated: Sequence[Claim] = ()) -> str:
     for topic, groups in of_topic.items():
         lines += [f"### {topic}\n"] if topic else []
         lines += [_table(group) if len(group) > 1 else _entry(group[0]) for group in groups]
-    told = {row["id"] for row in result["claims"]}
-    waiting = [claim for claim in stated if claim.id not in told]
+    listed_ids = {row["id"] for row in result["claims"]}
+    waiting = [claim for claim in stated if claim.id not in listed_ids]
     if waiting:
         lines.append("### Not run\n\nAt this scale since they were last changed:\n")
         lines += [
@@ -147,11 +149,11 @@ def _statements(rows: Sequence[Row]) -> list[list[Row]]:
 
 def _counted(rows: Sequence[Row]) -> str:
     """How many verdicts, and on how many statements where some are read in several ways."""
-    statements, told = len(_statements(rows)), tally(row["verdict"] for row in rows)
+    statements, counts = len(_statements(rows)), tally(row["verdict"] for row in rows)
     return (
-        told
+        counts
         if statements == len(rows)
-        else f"{statements} statements, some read in several ways, in {len(rows)} claims: {told}"
+        else f"{statements} statements, some read in several ways, in {len(rows)} claims: {counts}"
     )
 
 
@@ -174,7 +176,7 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _entry(row: Mapping[str, Any]) -> str:
     seeds = "" if row["seeds"] is None else f", {row['seeds']} seeds"
-    note = f" {told}" if (told := _note(row)) else ""
+    note = f" {text}" if (text := _note(row)) else ""
     return (
         f"**{row['verdict']}** `{row['id']}` ({safe(row['source'])})\n"
         f": {safe(row['statement'])}.\\\n  *{safe(row['statistic'])}: {measured(row)}{seeds}; "
@@ -190,8 +192,8 @@ def _note(row: Row) -> str:
 
 
 def _settings(row: Row) -> Mapping[str, Any]:
-    told: Mapping[str, Any] = row.get("settings", {})
-    return told
+    settings: Mapping[str, Any] = row.get("settings", {})
+    return settings
 
 
 def _short(value: Any) -> str:

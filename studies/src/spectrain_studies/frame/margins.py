@@ -13,7 +13,7 @@ class Positive(Simple):
     """The statistic is above 0. It fails where it is shown to be less than what counts.
 
     Attributes:
-        counts: the least size that would be of any account.
+        counts: the least size that would count.
         unit: of it.
 
     Example:

@@ -34,7 +34,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Untestable:
-    """No data could settle the claim, and why: a criterion, or what a judge finds.
+    """No data could decide the claim, and why: a criterion, or what a judge finds.
 
     Example:
         >>> str(Untestable("the document does not define it"))
@@ -68,7 +68,7 @@ def unsettle(found: Found, why: str) -> Found:
             return {name: unsettle(part, why) for name, part in found.items()}
         case Measured():
             return replace(found, unsettled=". ".join(filter(None, (why, found.unsettled))))
-        case Untestable():  # which too little of a run may have told
+        case Untestable():  # which may be due to too little of a run
             return Measured(float("nan"), note=why)
         case _:
             return Measured(found, unsettled=why)

@@ -19,9 +19,9 @@ Ledger = Mapping[str, Any]
 def entered(ledger: Ledger, run: Ledger, study: Study[Any]) -> dict[str, Any]:
     """A ledger with the rows of a run, and with the scale's settings as they are now.
 
-    A row tells the settings that it was run at where they differ from the ledger's and bear on its
-    claim: those of the run where it did not take the scale's, and of a row that is kept, those that
-    have changed since.
+    A row holds the settings that it was run at where they differ from the ledger's and matter to
+    its claim: those of the run where it did not take the scale's, and of a row that is kept, those
+    that have changed since.
 
     Args:
         ledger: of an earlier run at the same scale.
@@ -55,15 +55,15 @@ def differences(claim: Claim, config: Any, ran: Mapping[str, Any]) -> dict[str, 
     """
     now = dict(_flat(json.loads(json.dumps(to_plain(config)))))
     own = [need.cases(config) for need in claim.needs]
-    found = {}
+    changed = {}
     for name, value in ran.items():
         if name not in now or now[name] == value:
             continue
         with suppress(InputError):  # a setting of another kind today
             other = override(config, [f"{name}={json.dumps(value)}"])
             if [need.cases(other) for need in claim.needs] != own:
-                found[name] = value
-    return found
+                changed[name] = value
+    return changed
 
 
 def _flat(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -31,7 +31,7 @@ def over_seeds(values: ArrayLike, *, level: float = LEVEL) -> Estimate:
     """Mean over seeds with its t interval, of 95 % where nothing else is asked for.
 
     Missing where a value is not finite, and where fewer than :data:`SIGNED` are all equal: a spread
-    of 0 is a coarse statistic's, and says no more than a sign test does.
+    of 0 comes from a coarse statistic, and says no more than a sign test does.
 
     Example:
         >>> round(over_seeds([1.0, 2.0, 3.0]).value, 3)
@@ -54,8 +54,8 @@ def paired(first: ArrayLike, second: ArrayLike) -> Measured:
         return Measured(estimate)
     effect, low, high = effect_size(differences)
     p = float(ttest_1samp(differences, 0.0).pvalue)
-    told = {"p_value": p, "effect_size": effect, "effect_low": low, "effect_high": high}
-    return Measured(estimate, details=told)
+    details = {"p_value": p, "effect_size": effect, "effect_low": low, "effect_high": high}
+    return Measured(estimate, details=details)
 
 
 def effect_size(differences: Seeds) -> tuple[float, float, float]:
@@ -82,8 +82,8 @@ def effect_size(differences: Seeds) -> tuple[float, float, float]:
 
     def end(tail: float) -> float:
         reach = 10.0 + 3 * abs(t)
-        found = brentq(lambda x: cdf(x) - tail, t - reach, t + reach)
-        return float(found / np.sqrt(count))
+        root = brentq(lambda x: cdf(x) - tail, t - reach, t + reach)
+        return float(root / np.sqrt(count))
 
     return d, end((1 + LEVEL) / 2), end((1 - LEVEL) / 2)
 
@@ -190,8 +190,8 @@ def rank_correlation(x: Float64[np.ndarray, " n"], y: Float64[np.ndarray, " n"])
         Bonett & Wright 2000, Psychometrika 65.
 
     Example:
-        >>> found = rank_correlation(np.arange(12.0), np.arange(12.0) ** 2 % 7)
-        >>> found.low < found.value < found.high
+        >>> rho = rank_correlation(np.arange(12.0), np.arange(12.0) ** 2 % 7)
+        >>> rho.low < rho.value < rho.high
         True
     """
     count = len(x)
@@ -219,17 +219,19 @@ def share(flags: ArrayLike) -> Estimate:
     if not count:
         return Estimate.missing("no case", replicas=0)
     p = float(x.mean())
-    found = binomtest(int(x.sum()), count).proportion_ci(0.9, method="wilson")
-    return Estimate(p, (p * (1 - p) / count) ** 0.5, float(found.low), float(found.high), count)
+    interval = binomtest(int(x.sum()), count).proportion_ci(0.9, method="wilson")
+    return Estimate(
+        p, (p * (1 - p) / count) ** 0.5, float(interval.low), float(interval.high), count
+    )
 
 
 def violations(broken: ArrayLike) -> Measured:
     """The share of cases that break a universal statement, for :class:`Always`.
 
-    Cases of one repetition depend on each other, so repetitions are what is counted: a t interval
-    over their shares. Where no repetition, or each wholly, breaks the statement there is no spread,
-    and the interval is Clopper and Pearson's of the repetitions: 59 of them are needed to show
-    that at most 5 % do.
+    Cases of one repetition depend on each other, so repetitions are counted: a t interval over
+    their shares. Where no repetition breaks the statement, or each does in all cases, there is no
+    spread, and the interval is Clopper and Pearson's of the repetitions: 59 of them are needed to
+    show that at most 5 % do.
 
     Args:
         broken: repetitions × cases, or repetitions alone.
@@ -242,19 +244,19 @@ def violations(broken: ArrayLike) -> Measured:
     flags = np.asarray(broken, dtype=bool)
     flags = flags.reshape(len(flags), -1)
     shares = flags.mean(1)
-    told = {"cases": int(flags.size), "violated": int(flags.sum())}
+    details = {"cases": int(flags.size), "violated": int(flags.sum())}
     if len(shares) > 1 and np.ptp(shares) > 0:
-        return Measured(over_seeds(shares), details=told)
+        return Measured(over_seeds(shares), details=details)
     count, hits = len(shares), round(float(shares.sum()))
     if not count:
-        return Measured(Estimate.missing("no case", replicas=0), details=told)
+        return Measured(Estimate.missing("no case", replicas=0), details=details)
     low = float(beta.ppf((1 - 0.9) / 2, hits, count - hits + 1)) if hits else 0.0
     high = float(beta.ppf((1 + 0.9) / 2, hits + 1, count - hits)) if hits < count else 1.0
-    return Measured(Estimate(float(shares.mean()), None, low, high, count), details=told)
+    return Measured(Estimate(float(shares.mean()), None, low, high, count), details=details)
 
 
 def skill(foretold: ArrayLike, happened: ArrayLike, *, fewest: int = 5) -> Measured:
-    """By how much a rule is right more often than the better constant answer, for :class:`Skill`.
+    """How much more often a rule is right than the better constant answer, for :class:`Skill`.
 
     share(foretold = happened) − max(w, 1 − w), w = share(happened); over repetitions, as the cases
     of one depend on each other.
@@ -274,7 +276,7 @@ def skill(foretold: ArrayLike, happened: ArrayLike, *, fewest: int = 5) -> Measu
     rule, truth = rule.reshape(len(rule), -1), truth.reshape(len(truth), -1)
     won = float(truth.mean())
     agreed, constant = (rule == truth).mean(1), (truth if won >= 0.5 else ~truth).mean(1)
-    told = {
+    details = {
         "agreement": float(agreed.mean()),
         "better constant": float(constant.mean()),
         "share foretold": float(rule.mean()),
@@ -288,11 +290,11 @@ def skill(foretold: ArrayLike, happened: ArrayLike, *, fewest: int = 5) -> Measu
     if np.ptp(excess) == 0:  # on every repetition the same, as where rule and constant agree
         value = float(excess.mean())
         same = Estimate(value, 0.0, value, value, len(rule), LEVEL)
-        return Measured(same, details=told, unsettled=unsettled)
-    found = mean_estimate(torch.from_numpy(excess), level=LEVEL)
-    return Measured(found, details=told, unsettled=unsettled)
+        return Measured(same, details=details, unsettled=unsettled)
+    advantage = mean_estimate(torch.from_numpy(excess), level=LEVEL)
+    return Measured(advantage, details=details, unsettled=unsettled)
 
 
-def told(estimate: Estimate) -> dict[str, Any]:
+def as_details(estimate: Estimate) -> dict[str, Any]:
     """An estimate as plain details."""
     return {"value": estimate.value, "low": estimate.low, "high": estimate.high}

@@ -24,10 +24,10 @@ Draw = Callable[..., "Figure"]
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """Made-up results in which a claim is true, and such in which it is false.
+    """Made-up results in which a claim is true, and others in which it is false.
 
     Each takes the configuration and a generator, and returns the results of what the claim needs.
-    A contract test judges both, and counts over repetitions how often chance turns a verdict.
+    A contract test judges both, and counts over repetitions how often chance changes a verdict.
 
     Attributes:
         true: a world in which the claim must hold.
@@ -40,7 +40,7 @@ class Planted:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A statement of a document, and how it is held against data.
+    """A statement of a document, and how it is tested on data.
 
     Attributes:
         id: study and short name, such as ``descent/fig3-specgd-beats-gd``.
@@ -50,7 +50,7 @@ class Claim:
         criterion: when the claim holds and when it fails; fixed before the run. It prints itself.
             Text where the judge decides itself.
         needs: the experiments that it reads.
-        judge: what the criterion is held against, out of the configuration and the results of
+        judge: what the criterion is applied to, from the configuration and the results of
             ``needs``.
         planted: made-up results on which the verdict is known.
         reading: how the statement is read, where the document leaves a term open and each reading
@@ -80,12 +80,12 @@ class Claim:
         """The verdict on results."""
         if isinstance(self.criterion, Untestable):
             return untestable(self.criterion.why)
-        found = self.judge(config, *given)
-        if isinstance(found, Judgement):
-            return found
+        measured = self.judge(config, *given)
+        if isinstance(measured, Judgement):
+            return measured
         if isinstance(self.criterion, str):
-            raise TypeError(f"{self.id} has no criterion to hold {type(found).__name__} against")
-        return self.criterion.judge(found)
+            raise TypeError(f"{self.id} has no criterion to hold {type(measured).__name__} against")
+        return self.criterion.judge(measured)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Unsettled:
 
 
 def read_unsettled(study: str) -> tuple[Unsettled, ...]:
-    """What would settle the open claims of a study; nothing where no file tells.
+    """What would settle the open claims of a study; nothing where there is no such file.
 
     Example:
         >>> all(each.minutes > 0 for each in read_unsettled("noise"))
@@ -55,8 +55,8 @@ def open_claims(
         >>> open_claims(["a", "b", "c"], {"a": {"verdict": "holds"}, "b": {"verdict": "undecided"}})
         {'b': {'verdict': 'undecided'}, 'c': None}
     """
-    found = ((name, rows.get(name)) for name in claims)
-    return {n: row for n, row in found if row is None or row["verdict"] == Verdict.UNDECIDED}
+    entries = ((name, rows.get(name)) for name in claims)
+    return {n: row for n, row in entries if row is None or row["verdict"] == Verdict.UNDECIDED}
 
 
 def unsettled_table(

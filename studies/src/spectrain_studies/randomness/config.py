@@ -160,7 +160,7 @@ class LawConfig:
     """
 
     matrices: int = 4000
-    spectra: int = 300
+    spectra: int = 1200
     planted: int = 300
     levels: int = 2000
     replicates: int = 99

@@ -1,4 +1,4 @@
-"""Pickles read as data: containers, numbers and tensors; everything else stands still.
+"""Pickles read as data: containers, numbers and tensors; everything else stays inert.
 
 A pickle names what it wants to have called. Here a name stays a name: nothing is imported and
 nothing is called. What training programs keep beside their weights (options, paths, dates, scores,

@@ -73,16 +73,16 @@ def _unread(what: str) -> Callable[..., TensorRecord]:
 
 
 def _mapping(reader: Reader, *arguments: Any) -> Any:
-    found: dict[Any, Any] = {}
+    mapping: dict[Any, Any] = {}
     for argument in arguments:
         if isinstance(argument, dict | list | tuple):
             reader.copies(len(argument))
         if type(argument) is dict:
-            found |= argument
+            mapping |= argument
         elif isinstance(argument, list | tuple):
             pairs = [pair for pair in argument if isinstance(pair, list | tuple) and len(pair) == 2]
-            found |= {as_key(key): value for key, value in pairs}
-    return found
+            mapping |= {as_key(key): value for key, value in pairs}
+    return mapping
 
 
 def _list(reader: Reader, *arguments: Any) -> list[Any]:

@@ -57,7 +57,7 @@ class Storage:
 class TensorRecord:
     """A tensor as the pickle describes it; offset and strides count elements.
 
-    ``reason`` tells why it cannot be read, where that is so.
+    ``reason`` says why it cannot be read, where that is so.
     """
 
     storage: Storage | None

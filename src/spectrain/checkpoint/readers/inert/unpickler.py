@@ -30,11 +30,11 @@ MAX_COPIED = 1 << 24
 """Elements that containers may be made from, all together."""
 
 _DTYPES = {name: getattr(torch, name) for name in dir(torch)}
-_DTYPES = {name: found for name, found in _DTYPES.items() if isinstance(found, torch.dtype)}
+_DTYPES = {name: value for name, value in _DTYPES.items() if isinstance(value, torch.dtype)}
 
 
 class InertUnpickler(pickle._Unpickler):
-    """Reads a pickle without importing or calling anything; the one in C allocates as it is bidden.
+    """Reads a pickle without importing or calling anything; that in C allocates all it is asked to.
 
     Args:
         file: holds the pickle.
@@ -59,8 +59,8 @@ class InertUnpickler(pickle._Unpickler):
         self._what, self._persistent, self._copied = what, persistent, 0
 
     def find_class(self, module: str, name: str) -> Any:
-        if module == "torch" and isinstance(found := _DTYPES.get(name), torch.dtype):
-            return found
+        if module == "torch" and isinstance(dtype := _DTYPES.get(name), torch.dtype):
+            return dtype
         return Name(str(module), str(name))
 
     def persistent_load(self, pid: Any) -> Any:
@@ -136,11 +136,11 @@ class InertUnpickler(pickle._Unpickler):
 
     def _items(self, items: list[Any]) -> None:
         target = self.stack[-1]
-        found = target.items if isinstance(target, Fields) else target
-        if type(found) is not dict:
+        mapping = target.items if isinstance(target, Fields) else target
+        if type(mapping) is not dict:
             raise pickle.UnpicklingError("items are set on what is no mapping")
         for at in range(0, len(items) - 1, 2):
-            found[as_key(items[at])] = items[at + 1]
+            mapping[as_key(items[at])] = items[at + 1]
 
     def _entries(self, entries: list[Any]) -> None:
         target = self.stack[-1]

@@ -7,7 +7,7 @@ from math import log
 import numpy as np
 
 from spectrain_studies.frame import Above, Below, Found, Measured, Result, Results, Within
-from spectrain_studies.frame.statistics import over_seeds, told
+from spectrain_studies.frame.statistics import as_details, over_seeds
 from spectrain_studies.regime.config import Config
 from spectrain_studies.regime.gpt.experiment import GPT_SEARCHES, NORMS
 from spectrain_studies.regime.statistics import unless_short
@@ -50,7 +50,7 @@ def _claims_of(optimizer: str, name: str) -> None:
             "ratio by role": _by_role(chosen),
             "share of matrices within 0.9 and 1.1": float(np.mean((spread > 0.9) & (spread < 1.1))),
             "relaxation times": _passed(chosen),
-            "held-out loss": told(over_seeds([r["validation"] for r in chosen])),
+            "held-out loss": as_details(over_seeds([r["validation"] for r in chosen])),
         }
         return unless_short(Measured(over_seeds(medians), details=details), _passed(chosen))
 

@@ -16,7 +16,7 @@ from spectrain_studies.frame import (
     Untestable,
     Within,
 )
-from spectrain_studies.frame.statistics import log_slope, over_seeds, slope, told
+from spectrain_studies.frame.statistics import as_details, log_slope, over_seeds, slope
 from spectrain_studies.regime.config import Config
 from spectrain_studies.regime.model.claims_dynamics import NORMALISED
 from spectrain_studies.regime.model.experiment import BATCHES, DEFINITIONS
@@ -99,8 +99,8 @@ def norm_leaves(config: Config, batches: Results) -> Measured:
     twin = twin_norm(config.dimension**2, config.learning_rate, config.weight_decay)
     ratios = late_arms(batches, "weight_norm") / twin
     away = np.abs(np.log(ratios))
-    told = dict(zip(map(str, config.batches.values), ratios.mean(1).tolist(), strict=True))
-    return Measured(over_seeds(away[-1] - away[0]), details={"norm over twin": told})
+    by_batch = dict(zip(map(str, config.batches.values), ratios.mean(1).tolist(), strict=True))
+    return Measured(over_seeds(away[-1] - away[0]), details={"norm over twin": by_batch})
 
 
 def _proportional_to_root(side: str, definition: str, reading: str, label: str) -> None:
@@ -249,7 +249,7 @@ def _claims_of(definition: str, reading: str) -> None:
         if 256 not in config.batches.values:
             return Untestable("256 is not among the batch sizes")
         place = config.batches.values.index(256)
-        at_smallest = told(over_seeds(late_arms(batches, weight)[0]))
+        at_smallest = as_details(over_seeds(late_arms(batches, weight)[0]))
         found = over_seeds(late_arms(batches, weight)[place])
         return Measured(found, details={"at the smallest batch": at_smallest})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spectrain_studies.frame import Above, AllOf, Below, Measured, Results, Untestable, Within
-from spectrain_studies.frame.statistics import log_slope, over_seeds, told
+from spectrain_studies.frame.statistics import as_details, log_slope, over_seeds
 from spectrain_studies.regime.config import Config
 from spectrain_studies.regime.model.experiment import BALANCE, DECAYS, DEFINITIONS
 from spectrain_studies.regime.model.planted import planted, power, rising
@@ -66,8 +66,8 @@ def weaker_on_gamma(config: Config, decays: Results) -> Measured:
     x = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
     exponents = [x @ np.log(late_arms(kept, f"{kind}_norm")) for kind in ("weight", "multiplier")]
     details = {
-        "weight": told(over_seeds(exponents[0])),
-        "multiplier": told(over_seeds(exponents[1])),
+        "weight": as_details(over_seeds(exponents[0])),
+        "multiplier": as_details(over_seeds(exponents[1])),
     }
     return Measured(over_seeds(np.abs(exponents[0]) - np.abs(exponents[1])), details=details)
 
@@ -124,7 +124,7 @@ def balance_w(config: Config, balance: Results) -> Measured:
 def balance_product(config: Config, balance: Results) -> Measured:
     gamma = log_slope(config.balance.values, late_arms(balance, "multiplier_norm"))
     found = log_slope(config.balance.values, late_arms(balance, "product_norm"))
-    return Measured(found, details={"exponent of γ": told(gamma)})
+    return Measured(found, details={"exponent of γ": as_details(gamma)})
 
 
 def _claims_of(definition: str, reading: str) -> None:
@@ -179,7 +179,7 @@ def _claims_of(definition: str, reading: str) -> None:
                 f"with decay too the ratio is below {TWO_REGIMES:g} ({held.value:.3g}; without "
                 f"decay {free.value:.3g}): there are no two regimes to explain"
             )
-        return Measured(free, details={"ratio with decay": told(held)})
+        return Measured(free, details={"ratio with decay": as_details(held)})
 
 
 for _definition, _reading in DEFINITIONS.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spectrain_studies.frame import Above, Measured, Results, Within
-from spectrain_studies.frame.statistics import log_slope, slope, told
+from spectrain_studies.frame.statistics import as_details, log_slope, slope
 from spectrain_studies.regime.config import Config
 from spectrain_studies.regime.model.claims_batch import SIDES
 from spectrain_studies.regime.model.experiment import DEFINITIONS, DIMENSIONS
@@ -36,7 +36,7 @@ def _claims_of(definition: str, reading: str) -> None:
         @settled
         def scaling(config: Config, dimensions: Results, name: str = name) -> Measured:
             first = np.concatenate([result[name][0] for result in dimensions])
-            initial = told(log_slope(config.dimensions.values, first))
+            initial = as_details(log_slope(config.dimensions.values, first))
             found = log_slope(config.dimensions.values, late_arms(dimensions, name))
             return Measured(found, details={"at the initial weights": initial})
 

@@ -20,7 +20,7 @@ from spectrain_studies.frame import (
     Untestable,
     Within,
 )
-from spectrain_studies.frame.statistics import Array, over_seeds, told
+from spectrain_studies.frame.statistics import Array, as_details, over_seeds
 from spectrain_studies.regime.config import Config
 from spectrain_studies.regime.model.experiment import DEFINITIONS, DYNAMICS, steps_of
 from spectrain_studies.regime.model.planted import planted, power, rising
@@ -41,7 +41,7 @@ def _norms(results: Results, kind: str, variant: str = PRINTED) -> tuple[Array, 
 def _measured(results: Results, statistic: Callable[[str], Array]) -> Measured:
     """A statistic of the run as printed, with that of the other variants of the problem."""
     others: dict[str, Any] = {
-        result.case.variant: told(over_seeds(statistic(result.case.variant)))
+        result.case.variant: as_details(over_seeds(statistic(result.case.variant)))
         for result in results
         if result.case.variant != PRINTED
     }

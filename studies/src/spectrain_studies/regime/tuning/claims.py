@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spectrain_studies.frame import Below, Measured, Results
-from spectrain_studies.frame.statistics import over_seeds, told
+from spectrain_studies.frame.statistics import as_details, over_seeds
 from spectrain_studies.regime.config import Config
 from spectrain_studies.regime.study import STUDY
 from spectrain_studies.regime.tuning.experiment import SEARCHES
@@ -35,7 +35,7 @@ def separate_helps(config: Config, searches: Results) -> Measured:
     return Measured(
         over_seeds(gain(config.label_noise)),
         details={
-            "noisy labels": told(over_seeds(gain(config.noisier))),
+            "noisy labels": as_details(over_seeds(gain(config.noisier))),
             "chosen (η_W, η_γ, λ_W, λ_γ), geometric means": best,
         },
     )
