@@ -1,4 +1,4 @@
-"""Ranks of the gradient's signal, where replicas tell how large its noise is."""
+"""Ranks of the gradient's signal, where replicas show how large its noise is."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Evidence:
     """
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self.keys():  # this is no mapping
+        if name not in self.keys():  # this is not a mapping
             raise KeyError(name)
         return getattr(self, name)
 

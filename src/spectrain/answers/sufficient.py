@@ -20,7 +20,7 @@ class Need:
     Attributes:
         source: of what.
         measure: which.
-        samples: so many at least.
+        samples: fewest that suffice.
         skipped: share of the run, at its start, of which samples do not count.
     """
 

@@ -52,7 +52,7 @@ _SHORT = re.compile(
 
 
 def beside_the_model(parts: Sequence[str]) -> str | None:
-    """Why a tensor with this path is no weight of the model, or ``None``.
+    """Why a tensor with this path is not a weight of the model, or ``None``.
 
     Args:
         parts: the components of its dotted name.

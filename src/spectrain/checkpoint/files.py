@@ -42,7 +42,7 @@ class SourceFile:
         """Take note of the file.
 
         Raises:
-            InputError: it does not exist, may not be read, or is no ordinary file.
+            InputError: it does not exist, may not be read, or is not an ordinary file.
         """
         with open_ordinary(path) as file:
             status = os.fstat(file.fileno())

@@ -48,7 +48,7 @@ class Rule:
             measures: the names that it may speak of.
 
         Raises:
-            InputError: the text is no rule, or speaks of an unknown measure, or of one that is not
+            InputError: the text is not a rule, or names an unknown measure, or one that is not
                 measured.
 
         Example:

@@ -82,7 +82,7 @@ class Checkpoint:
         path: file or folder.
         format: what kind of file it is.
         tensors: those that can be read, in the order of the file.
-        skipped: tensors that are no weights, or repeat another one, each with its reason.
+        skipped: tensors that are not weights, or repeat another one, each with its reason.
         missing: weights that belong to it and cannot be read, each with its reason.
         step: the optimizer's step at which it was taken, where file or name say so.
         notes: what a reader should know of how it was read.

@@ -118,7 +118,7 @@ def lora_ranks(changes: pl.DataFrame, run: Run) -> dict[str, object]:
 
 
 def left_out_frame(run: Run) -> pl.DataFrame:
-    """What is no block, counted by its reason: the commonest first.
+    """What is not a block, counted by its reason: the commonest first.
 
     Numbers in a reason (of dimensions, of sides) do not make reasons different.
     """

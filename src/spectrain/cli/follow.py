@@ -26,7 +26,7 @@ EVERY = 2.0
 """Seconds between two looks at the records."""
 
 PATIENCE = 10.0
-"""Answers are computed anew after so many times what they cost."""
+"""Answers are computed anew after this many times what they cost."""
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WORST = 5

@@ -29,18 +29,18 @@ def plainly(run: Callable[..., T]) -> Callable[..., T]:
     """
     hints = get_type_hints(run, include_extras=True)
 
-    def told(*args: Any, **kwargs: Any) -> T:
+    def described(*args: Any, **kwargs: Any) -> T:
         return run(*args, **kwargs)
 
     given = signature(run)
     plain = {name: _hinted(hints[name], one) for name, one in given.parameters.items()}
-    update_wrapper(told, run, updated=())
-    del told.__wrapped__  # type: ignore[attr-defined]  # hints are looked for behind it
-    told.__annotations__ = hints | plain
-    told.__signature__ = given.replace(  # type: ignore[attr-defined]
+    update_wrapper(described, run, updated=())
+    del described.__wrapped__  # type: ignore[attr-defined]  # hints are looked for behind it
+    described.__annotations__ = hints | plain
+    described.__signature__ = given.replace(  # type: ignore[attr-defined]
         parameters=[one.replace(annotation=plain[name]) for name, one in given.parameters.items()]
     )
-    return told
+    return described
 
 
 def _hinted(hint: Any, parameter: Parameter) -> Any:

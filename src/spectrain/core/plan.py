@@ -84,7 +84,7 @@ class Plan(Mapping[str, Step]):
         """Read a plan that was written, or written by hand.
 
         Raises:
-            InputError: the data is no plan, of another version, or names an unknown step.
+            InputError: the data is not a plan, of another version, or names an unknown step.
         """
         if not isinstance(data, Mapping) or data.get("spectrain_plan") != VERSION:
             raise InputError(

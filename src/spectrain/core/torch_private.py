@@ -68,15 +68,15 @@ def redirected_call(
     if call is None:
         return None
 
-    def told(*args: Any, **kwargs: Any) -> Any:
+    def watched(*args: Any, **kwargs: Any) -> Any:
         taken(args, kwargs)
         return call(*args, **kwargs)
 
     def back() -> None:
-        if module._compiled_call_impl is told:  # it was not compiled anew
+        if module._compiled_call_impl is watched:  # it was not compiled anew
             module._compiled_call_impl = call
 
-    module._compiled_call_impl = told
+    module._compiled_call_impl = watched
     return back
 
 

@@ -49,7 +49,7 @@ def spectrum(
         rtol: wanted relative error of nuclear norm and effective rank.
 
     Raises:
-        InputError: the input is no dense matrix of real floating numbers
+        InputError: the input is not a dense matrix of real floating numbers
             (:func:`spectrain.matrix.inputs.dense`), or ``rtol`` is not positive.
 
     Source:

@@ -56,7 +56,7 @@ def split_dominant(
 ) -> tuple[Dominant | None, int]:
     """Split off the directions that dominate a finite matrix, and the products that looking took.
 
-    A left vector u with Aᵀu = σv and residual r = ‖Av − σu‖ decouples from the rest but for r,
+    A left vector u with Aᵀu = σv and residual r = ‖Av − σu‖ decouples from the rest except for r,
     so that the singular values of A are those split off and those of the rest within Σr (Weyl).
 
     Args:

@@ -17,7 +17,7 @@ def dense(given: object, *, what: str = "a spectrum", dimensions: int = 2) -> Te
         dimensions: how many it needs at least.
 
     Raises:
-        InputError: it is no tensor, on the meta device, sparse, nested or quantized, complex,
+        InputError: it is not a tensor, on the meta device, sparse, nested or quantized, complex,
             integer or boolean, or has too few dimensions.
 
     Example:

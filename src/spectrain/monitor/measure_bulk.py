@@ -115,7 +115,7 @@ def measure_bulk(
     """Measure the loss of a model with the random bulk of its weights changed.
 
     The bulk of a matrix is what :func:`~spectrain.rmt.count_spikes` does not count. Evaluation is
-    in evaluation mode and without gradients; the model is left as it was, also after an error.
+    in evaluation mode and without gradients; the model is left as it was, even after an error.
 
     Args:
         model: its blocks of at least 16 rows and columns are changed.

@@ -64,7 +64,7 @@ class NoiseMeasurement:
         replicas: number of replicas.
         dropout: whether dropout was on.
         unit: what a noise scale counts, ``"examples"`` or ``"batches"``.
-        skipped: parameters that are no block.
+        skipped: parameters that are not blocks.
     """
 
     blocks: tuple[BlockNoise, ...]

@@ -102,7 +102,7 @@ def measure_steps(
     """Line searches along −G and along −polar(G), one block at a time, on the batch that gave G.
 
     Each search takes some 10 to 20 forward passes. Weights, buffers, gradients, modes, random
-    states and optimizer are left as they were, also after an error.
+    states and optimizer are left as they were, even after an error.
 
     Args:
         model: not wrapped for distributed training.
@@ -114,7 +114,7 @@ def measure_steps(
         progress: show a bar on standard error, if that is a terminal.
 
     Raises:
-        InputError: no block matches, the loss is no scalar, or a gradient is not finite.
+        InputError: no block matches, the loss is not a scalar, or a gradient is not finite.
 
     Source:
         Davis & Drusvyatskiy, §1.2, compare the guarantees.

@@ -28,7 +28,7 @@ class Network:
 
     Attributes:
         blocks: in the order of the parameters; their names are unique.
-        skipped: parameters that are no block, each with the reason.
+        skipped: parameters that are not blocks, each with the reason.
         composed: matrices that no parameter holds but several make, such as B·A of an adapter; the
             factors are among the blocks.
         unsplit: parameters whose blocks stay fused, or whole where heads were asked for, each with

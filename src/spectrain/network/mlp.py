@@ -34,7 +34,7 @@ def mlp_of(group: Sequence[Matrix], *, by_shape: bool) -> Pieces:
 def mlp_by_name(group: Sequence[Matrix]) -> Pieces:
     """Roles of a part of an MLP, as under adapters or in a part of a file: all by their names.
 
-    What leads in must not contract and what leads out must not expand: a router is no gate.
+    What leads in must not contract and what leads out must not expand: a router is not a gate.
     """
     roles = {matrix.name: role_in(MLP, matrix.address) for matrix in group}
     if None in roles.values() or len(set(roles.values())) < len(group):

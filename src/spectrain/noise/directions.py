@@ -126,7 +126,7 @@ class DirectionStream:
         generator: for the random part of the Krylov blocks.
 
     Raises:
-        InputError: the gradient is no matrix, or is smaller than k.
+        InputError: the gradient is not a matrix, or is smaller than k.
     """
 
     def __init__(

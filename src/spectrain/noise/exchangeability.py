@@ -24,7 +24,7 @@ MOST = 120
 class Exchangeability:
     """A bet, step after step, that a gradient's position in the step says something of it.
 
-    Of each step's R gradients, centred and of unit energy, x_p is held against the running mean
+    Of each step's R gradients, centred and of unit energy, x_p is compared with the running mean
     m_p of those at the same position before: z = Σ_p⟨x_p, m_p⟩. Were the R exchangeable given the
     past, every order π of them would be as likely, and so
 

@@ -89,7 +89,7 @@ class ReplicaGradients:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """Parameters that no loss so far depended on: their zeros are no measurement."""
+        """Parameters that no loss so far depended on: their zeros are not a measurement."""
         return tuple(name for name in self.parameters if name not in self._used)
 
     def loss(self, replica: int = 0) -> float:

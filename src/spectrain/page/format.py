@@ -10,7 +10,7 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with so many significant digits; powers of ten where it is very large or small.
+    """A number with the given significant digits; powers of ten where it is very large or small.
 
     Example:
         >>> number(1234.5), number(0.012345), number(3.2e-7), number(None)

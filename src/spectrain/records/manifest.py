@@ -94,7 +94,7 @@ def runs_in(folder: Path) -> list[Path]:
 
 
 def _no_run(folder: Path) -> RunError:
-    """Why a path is no run: it is not there, it is a file, it holds runs, or it holds none."""
+    """Why a path is not a run: it is not there, it is a file, it holds runs, or it holds none."""
     if not folder.exists():
         return RunError(f"there is no {folder}", remedy="check the path")
     if not folder.is_dir():
@@ -120,7 +120,7 @@ def blocks_of(manifest: Mapping[str, Any]) -> tuple[Block, ...]:
 
 
 def skipped_of(manifest: Mapping[str, Any]) -> tuple[Skipped, ...]:
-    """The parameters of a manifest that are no blocks, each with its reason."""
+    """The parameters of a manifest that are not blocks, each with its reason."""
     return tuple(Skipped(**entry) for entry in manifest["skipped"])
 
 

@@ -88,7 +88,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
             :class:`~spectrain.records.RunWriter` wrote.
 
     Raises:
-        RunError: the path is no run, or a newer spectrain wrote it.
+        RunError: the path is not a run, or a newer spectrain wrote it.
     """
     return Run(Path(path))
 
@@ -102,7 +102,7 @@ class Run:
         path: the folder.
         manifest: configuration, block table, skipped parameters, versions, seeds and host facts.
         blocks: the block table.
-        skipped: parameters that are no blocks, each with its reason.
+        skipped: parameters that are not blocks, each with its reason.
     """
 
     def __init__(self, path: Path) -> None:

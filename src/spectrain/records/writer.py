@@ -119,7 +119,7 @@ class RunWriter:
         """Buffer copies of spectra, in float32, and flush when enough have come together.
 
         Raises:
-            InputError: a step lies before ``start_step``, or the values are no vector.
+            InputError: a step lies before ``start_step``, or the values are not a vector.
             RunError: as for :meth:`flush`.
         """
         self._check([spectrum.step for spectrum in spectra])

@@ -92,7 +92,7 @@ class FokkerPlanck:
         """Lowest energies E_n of H and its normalised states ψ_n, one a row.
 
         Second differences of H itself, with the reflecting ends ψ′/ψ = K/2g²; that E₀ = 0 and
-        ψ₀ = √P_s is not built in, so it tells whether the cells are narrow enough.
+        ψ₀ = √P_s is not built in, so it shows whether the cells are narrow enough.
 
         Raises:
             InputError: more levels than cells, or none.

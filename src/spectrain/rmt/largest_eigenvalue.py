@@ -79,7 +79,7 @@ def edge_ratio_p_value(
         shape: (M, N), M ≥ N.
 
     Returns:
-        One p-value a matrix; 1 where N = 1, since one eigenvalue tells nothing. On Gaussian
+        One p-value a matrix; 1 where N = 1, since one eigenvalue says nothing. On Gaussian
         matrices P(p ≤ 1 %) is 0.9–1.2 % from 16 × 16 on, and less below (8 × 8: 0.4 %).
 
     Raises:

@@ -64,7 +64,7 @@ class SpikedMatrix:
     def strength(self, singular_value: Numbers) -> Float[Array, "*shape"]:
         """θ: the signal behind an observed σ̂, the inverse of :meth:`singular_value`.
 
-        Zero for a σ̂ inside the bulk, which tells nothing of a signal.
+        Zero for a σ̂ inside the bulk, which says nothing about a signal.
 
         Example:
             >>> model = SpikedMatrix((300, 600), 1 / 600)

@@ -88,7 +88,7 @@ def fit_truncated_power_law(
     """Find the tail that looks most like a power law with an exponential cut-off.
 
     Every value but the largest is tried as x_min. From each on, α and Λ maximise the likelihood
-    with α ≥ 1: it is concave, for the law is an exponential family in ln x and x, and Newton's
+    with α ≥ 1: it is concave, since the law is an exponential family in ln x and x, and Newton's
     method solves ⟨ln x⟩ and ⟨x⟩ equal to their means over the tail. The start with the least
     max |F(x_i) − i/n| wins.
 
@@ -145,7 +145,7 @@ def _best(
     wanted_log = np.cumsum(logs[::-1])[::-1][starts] / sizes - logs[starts]
     wanted = np.cumsum(x[::-1])[::-1][starts] / sizes / x[starts]
     alpha, z = np.ones_like(wanted), _rate(wanted)
-    # Of a concave likelihood the slope at the bound tells on which side of it the maximum lies.
+    # Of a concave likelihood the slope at the bound shows on which side of it the maximum lies.
     rows = np.flatnonzero(_moments(alpha, z)[1] > wanted_log)
     power = 1 + 1 / wanted_log[rows]
     with np.errstate(divide="ignore"):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-_SMOOTH = 5  # samples: single outliers are no crossing
+_SMOOTH = 5  # samples: a single outlier is not a crossing
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the random bulk is worth, out of the records of :func:`spectrain.monitor.measure_bulk`."""
+"""What the random bulk is worth, from the records of :func:`spectrain.monitor.measure_bulk`."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def gradient_health(run: Run, blocks: Sequence[Block]) -> dict[str, Health]:
 
 
 def loss_not_finite_at(run: Run) -> int | None:
-    """The first step at which a loss that is no finite number was logged."""
+    """The first step at which a loss that is not a finite number was logged."""
     rows = run.metrics(source=Source.TRAINING, measure="loss")
     steps = rows.filter(pl.col("value").is_null() | ~pl.col("value").is_finite())["step"]
     return None if steps.is_empty() else int(steps.to_numpy().min())

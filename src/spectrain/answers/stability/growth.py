@@ -102,7 +102,7 @@ def mean_interval(values: Values, level: float = LEVEL) -> tuple[float, float, f
 
 
 def _raised(rest: Values, errors: float) -> float:
-    """Autocorrelation, raised by so many standard errors: in short series it comes out too low."""
+    """Autocorrelation, raised by some standard errors: in short series it comes out too low."""
     phi = float(autocorrelation(rest))
     return min(phi + errors * sqrt((1 - phi**2) / len(rest)), HIGHEST)
 

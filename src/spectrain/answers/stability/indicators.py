@@ -1,4 +1,4 @@
-"""What may grow in a block, out of the records: series with their limits."""
+"""What may grow in a block, from the records: series with their limits."""
 
 from __future__ import annotations
 

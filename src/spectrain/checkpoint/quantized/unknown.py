@@ -65,5 +65,5 @@ def _is_packed(stored: Stored, *, scaled: bool) -> bool:
     named = _CODES.search(local) and (scaled or "weight" in local)
     if named and prod(stored.shape) > 1 and not _OTHER.fullmatch(local):
         return True
-    # One matrix of flags (a mask) is no weight, and a vector of integers is an index.
+    # One matrix of flags (a mask) is not a weight, and a vector of integers is an index.
     return stored.dtype in _PACKED and sum(side > 1 for side in stored.shape) > 1

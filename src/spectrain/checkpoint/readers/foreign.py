@@ -16,7 +16,7 @@ AS_SAFETENSORS = "convert it: load it with that program and save the tensors as 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """What is no checkpoint that is read here.
+    """What is not a checkpoint that is read here.
 
     Attributes:
         what: it is.

@@ -38,7 +38,7 @@ class Family:
         rows: order of the rows of fused projections, where it is not :attr:`Rows.QKV`.
         rows_of_type: the same for networks whose configuration has this ``model_type``.
         beside: what stands beside a matrix of these names, without which they mean something else.
-        elementwise: parameters that are used entry by entry and are no matrices.
+        elementwise: parameters that are used entry by entry and are not matrices.
         example: names and shapes of a small network of the family, with the roles of the blocks
             of each; the contract suite tests the search for blocks on it.
         config: of the example, as ``config.json`` has it.

@@ -36,7 +36,7 @@ class Intervened(Optimizer):
         optimizer: takes the step; groups and state stay its own, and schedulers may use either.
         gradient: T on the gradients.
         update: T on the updates.
-        every: intervene at one step in so many, beginning with the first.
+        every: intervene at every ``every``-th step, beginning with the first.
         only: the parameters that are transformed; all if none are given.
         stacked: the first dimension of every parameter counts independent copies.
 
