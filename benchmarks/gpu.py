@@ -19,9 +19,11 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -116,9 +118,7 @@ def training(device: Device, pairs: int, *, quick: bool) -> dict[str, Any]:
                 for number in bar.track(range(pairs), description="training"):
                     for side in rng.permutation(2):
                         log = run.log if side else None
-                        seconds[number, side] = device.seconds(
-                            lambda one=sides[side], log=log: one.step(log)
-                        )
+                        seconds[number, side] = device.seconds(partial(sides[side].step, log))
         summary = spectrain.open_run(path).summary
     ratio, low, high = ratio_with_interval(seconds[:, 1], seconds[:, 0], rng)
     usual = float(np.median(seconds[:, 0]))
@@ -155,6 +155,11 @@ def profiled(device: Device, *, quick: bool) -> dict[str, Any]:
     return found
 
 
+def gram(matrix: Tensor) -> Tensor:
+    """The smaller of the two products of a matrix with itself."""
+    return matrix @ matrix.mT if matrix.shape[0] <= matrix.shape[1] else matrix.mT @ matrix
+
+
 class Waits:
     """Counts how often the host waits for the device, by the warnings of its debug mode."""
 
@@ -169,11 +174,16 @@ class Waits:
             torch.cuda.set_sync_debug_mode("warn")
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._module is torch.cuda:
             torch.cuda.set_sync_debug_mode("default")
         self.count = sum("synchronizing" in str(w.message) for w in self._warned or ())
-        self._caught.__exit__(*error)
+        self._caught.__exit__(kind, error, trace)
 
 
 def _kernels(trace: profile, device: Device) -> dict[str, Any]:
@@ -201,9 +211,9 @@ def spectra(device: Device, rounds: int, *, quick: bool) -> list[dict[str, Any]]
         matrix = torch.randn(shape, device=device.device)
         probes = torch.Generator(device.device).manual_seed(0)
         calls: dict[str, Callable[[], Tensor | object]] = {
-            "floor": lambda m=matrix: m @ m.mT if m.shape[0] <= m.shape[1] else m.mT @ m,
-            "exact": lambda m=matrix: spectrum(m, rtol=1e-3),
-            "five_per_cent": lambda m=matrix, g=probes: estimate(m, rtol=0.05, generator=g),
+            "floor": partial(gram, matrix),
+            "exact": partial(spectrum, matrix, rtol=1e-3),
+            "five_per_cent": partial(estimate, matrix, rtol=0.05, generator=probes),
         }
         times = {
             name: [device.seconds(call) for _ in range(rounds + 1)] for name, call in calls.items()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -92,15 +93,15 @@ def main() -> None:
         single = gradient(m, n, generator)
         double = single.double()
         calls: dict[str, Callable[[], object]] = {
-            "svd loop": lambda a=single: svd_loop(a),
-            "svdvals loop": lambda a=single: torch.linalg.svdvals(a),
-            "Gram and eigh": lambda a=single: specgd_gram(a),
+            "svd loop": partial(svd_loop, single),
+            "svdvals loop": partial(torch.linalg.svdvals, single),
+            "Gram and eigh": partial(specgd_gram, single),
             "floor, float64": floor(double),
             "floor, float64, PyTorch": floor_torch(double),
             "floor, float32": floor(single),
-            "exact": lambda a=single: ours(a, 1e-6),
-            "exact at 0.1 %": lambda a=single: ours(a, 1e-3),
-            "estimated at 1 %": lambda a=single: estimate(a, SKETCHED, rtol=0.01),
+            "exact": partial(ours, single, 1e-6),
+            "exact at 0.1 %": partial(ours, single, 1e-3),
+            "estimated at 1 %": partial(estimate, single, SKETCHED, rtol=0.01),
         }
         times = in_turns(calls, options.rounds, rng)
         parts.append((count, times))

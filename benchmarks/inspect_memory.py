@@ -69,7 +69,7 @@ def write(folder: Path, count: int, m: int, n: int, shards: int, seed: int) -> N
 
     folder.mkdir()
     data = np.random.default_rng(seed).standard_normal((m, n), dtype=np.float32).data
-    places = {}
+    places: dict[str, str] = {}
     for shard in range(shards):
         own = range(shard, count, shards)
         header = {
@@ -106,7 +106,8 @@ def inspect(paths: list[Path], workers: int) -> dict[str, float]:
     with TemporaryDirectory() as folder:
         start, out = perf_counter(), Path(folder) / "run"
         if len(opened) > 1:
-            compare_checkpoints(*opened, out, workers=workers)
+            before, after = opened
+            compare_checkpoints(before, after, out, workers=workers)
         else:
             inspect_checkpoints(opened, out, workers=workers)
         seconds = perf_counter() - start

@@ -75,7 +75,8 @@ def main() -> None:
 
 def compare(options: argparse.Namespace, mode: str) -> dict[str, Any]:
     """Run both sides in turns."""
-    ours, theirs = [], []
+    ours: list[dict[str, Any]] = []
+    theirs: list[dict[str, Any]] = []
     for index in range(options.rounds):
         turn = [(ours, "spectrain", sys.executable)]
         turn.append((theirs, "weightwatcher", options.weightwatcher_python))

@@ -74,7 +74,7 @@ def placed(mode: str) -> nn.Module:
         model = DistributedDataParallel(model)
     elif mode == "FSDP2":
         mesh = init_device_mesh("cpu", (dist.get_world_size(),))
-        for layer in model.layers:
+        for layer in model.get_submodule("layers").children():
             fully_shard(layer, mesh=mesh)
         fully_shard(model, mesh=mesh)
     return model

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -41,7 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
-    kinds = {
+    kinds: dict[str, Callable[[int, torch.Generator], Tensor]] = {
         "Gaussian": gaussian,
         "spikes": spikes,
         "slow power law": decaying,

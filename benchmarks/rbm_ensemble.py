@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
+from typing import Any
 
 import torch
 from scipy.stats import false_discovery_control, ks_2samp
@@ -93,7 +94,7 @@ def _train(runs: RBMRuns, updates: int, generator: torch.Generator) -> RBMRuns:
     return train_rbm(MACHINE, target, runs, rate=RATE, updates=updates, generator=generator)
 
 
-def markdown(result: dict) -> str:
+def markdown(result: dict[str, Any]) -> str:
     """The result as a table."""
     where = ", ".join(f"{key} {value}" for key, value in result["environment"].items())
     lines = [

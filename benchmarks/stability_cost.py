@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,11 @@ def weights(network: nn.Module) -> list[Tensor]:
     return [m.weight.detach() for m in network.modules() if isinstance(m, nn.Linear)]
 
 
+def gram_product(w: Tensor, v: Tensor) -> Tensor:
+    """WᵀWv."""
+    return w.mT @ (w @ v)
+
+
 def readings(network: nn.Module) -> dict[str, float]:
     """Operations of one reading of every block, by measure."""
 
@@ -91,7 +97,7 @@ def readings(network: nn.Module) -> dict[str, float]:
 
     def largest() -> None:
         for w in weights(network):
-            follow_largest(lambda v, w=w: w.mT @ (w @ v), empty(w.shape[1], WIDTH))
+            follow_largest(partial(gram_product, w), empty(w.shape[1], WIDTH))
 
     def bounds() -> None:
         for _ in range(LAYERS):

@@ -37,7 +37,8 @@ class Covering:
     def tests(self, file: str, line: int) -> tuple[str, ...]:
         """Tests that run a line; where none does (it ran at import), those that run its file."""
         own = self.lines.get(file, {})
-        chosen, spent = [], 0.0
+        chosen: list[str] = []
+        spent = 0.0
         for test in own.get(line) or own.get(0, ()):
             spent += self.seconds[test]
             if chosen and spent > SECONDS:

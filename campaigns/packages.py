@@ -21,6 +21,7 @@ import venv
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +102,13 @@ def try_out(
     venv.create(home, with_pip=True)
     python, command = home / "bin/python", home / "bin/spectrain"
     wheels = {file.name.split("-")[0]: file for file in files if file.suffix == ".whl"}
-    pip = [python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt"]
+    limits = str(ROOT / "constraints.txt")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--constraint", limits]
     timed("install", lambda: run([*pip, wheels["spectrain"]], folder))
     (folder / "stranger.py").write_text(STRANGER, "utf-8")
     timed("two lines", lambda: run([python, "stranger.py"], folder))
     for arguments in COMMANDS:
-        timed(f"spectrain {arguments[0]}", lambda a=arguments: run([command, *a], folder))
+        timed(f"spectrain {arguments[0]}", partial(run, [command, *arguments], folder))
     timed("studies", lambda: run([*pip, wheels["spectrain_studies"]], folder))
     timed("spectrain study", lambda: run([command, "study", "list"], folder))
     source = next(

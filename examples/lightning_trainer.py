@@ -37,6 +37,6 @@ trainer = Trainer(
     enable_checkpointing=False,
     callbacks=[WatchCallback(folder)],
 )
-trainer.fit(Flip(), DataLoader(data, batch_size=16))
+trainer.fit(Flip(), DataLoader(data, batch_size=16))  # type: ignore[arg-type]  # any sequence
 
 print(spectrain.open_run(folder).metrics(source="gradient", measure="nuclear_rank"))

@@ -79,7 +79,8 @@ def test_a_package_that_is_not_public_is_named_by_no_page() -> None:
         for node in ast.walk(ast.parse(source)):
             if (
                 isinstance(node, ast.ImportFrom)
-                and (node.module or "").split(".")[0] == "spectrain"
+                and node.module is not None
+                and node.module.split(".")[0] == "spectrain"
             ):
                 for alias in node.names:
                     path = f"{node.module}.{alias.name}"

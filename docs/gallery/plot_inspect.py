@@ -27,7 +27,7 @@ from spectrain.report import health_frame
 generator = torch.Generator().manual_seed(0)
 
 
-def draw(*shape):
+def draw(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=generator)
 
 

@@ -8,6 +8,8 @@ entry by a running mean of its own size, which raises the rank of a low-rank gra
 difference on a small network.
 """
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import torch
 from torch import nn
@@ -39,23 +41,25 @@ def network(seed: int) -> nn.Sequential:
     return model
 
 
-def train(**intervention: object) -> tuple[list[float], list[float], list[float]]:
+def train(**intervention: Any) -> tuple[list[float], list[float], list[float]]:
     """Losses, and effective ranks of the hidden layer's gradient and update, step by step."""
     teacher, student = network(0), network(1)
     adam = torch.optim.Adam(student.parameters(), lr=3e-3)
     optimizer = Intervened(adam, **intervention) if intervention else adam
     generator = torch.Generator().manual_seed(2)
+    weight = student.get_parameter("0.weight")
     losses, given, moved = [], [], []
     for _ in range(STEPS):
         x = torch.randn(BATCH, WIDTH, generator=generator)
         loss = (student(x) - teacher(x).detach()).square().mean()
         student.zero_grad()
         loss.backward()
-        before = student[0].weight.detach().clone()
+        before = weight.detach().clone()
         optimizer.step()
         losses.append(loss.item())
-        given.append(effective_rank(spectrum(student[0].weight.grad)).item())
-        moved.append(effective_rank(spectrum(student[0].weight.detach() - before)).item())
+        assert weight.grad is not None
+        given.append(effective_rank(spectrum(weight.grad)).item())
+        moved.append(effective_rank(spectrum(weight.detach() - before)).item())
     return losses, given, moved
 
 

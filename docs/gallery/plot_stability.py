@@ -22,8 +22,8 @@ from spectrain.answers import stability
 
 generator = torch.Generator().manual_seed(0)
 model = nn.Sequential(*(nn.Linear(24, 24, bias=False) for _ in range(3)))
-for layer in model:
-    nn.init.orthogonal_(layer.weight, generator=generator)
+for weight in model.parameters():
+    nn.init.orthogonal_(weight, generator=generator)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 rate, steps = 0.4, 48
 
@@ -31,10 +31,11 @@ folder = Path(tempfile.mkdtemp()) / "run"
 with spectrain.watch(model, optimizer, folder, every=1) as run:
     for _ in range(steps):
         x = torch.randn(64, 24, generator=generator)
-        first, second, third = model
-        hidden = nn.functional.linear(first(x), second.weight.detach())
-        loss = nn.functional.mse_loss(third(hidden / second.weight.detach().norm()), x)
-        reward = rate * second.weight.square().sum() / 2
+        first, _, third = model
+        second = model.get_parameter("1.weight")
+        hidden = nn.functional.linear(first(x), second.detach())
+        loss = nn.functional.mse_loss(third(hidden / second.detach().norm()), x)
+        reward = rate * second.square().sum() / 2
         (loss - reward + 0 * model(x).sum()).backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -48,9 +49,14 @@ print(finding.sentence)
 print(finding.action)
 (growing,) = (row for row in finding.rows if row.verdict == "growing")
 expected = 5 + torch.tensor(10.0).log() / torch.tensor(1 + 0.1 * rate).log()
-print(f"{growing.block} passes its limit at step {growing.course.passes:.0f}")
+course = growing.course
+assert course is not None
+assert course.passes is not None
+assert course.earliest is not None
+assert course.latest is not None
+print(f"{growing.block} passes its limit at step {course.passes:.0f}")
 assert growing.block == "1.weight"
-assert abs(growing.course.passes - expected) < 3
+assert abs(course.passes - expected) < 3
 
 # %%
 # The largest singular value of each layer, and where the line through the late samples leads.
@@ -59,7 +65,6 @@ weights = spectrain.open_run(folder).metrics(source="weight", measure="operator_
 figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
 for (name,), rows in weights.group_by("block", maintain_order=True):
     axes.semilogy(rows["step"], rows["value"], label=name)
-course = growing.course
 ahead = torch.arange(steps, int(course.passes) + 5)
 axes.semilogy(ahead, course.value * (course.rate * (ahead - steps)).exp(), "k--", linewidth=1)
 axes.axhline(course.limit, color="0.6", linewidth=1)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import torch
 
-from spectrain.checkpoint import compare_changes, compare_checkpoints, open_checkpoint
+from spectrain.checkpoint import Inspection, compare_changes, compare_checkpoints, open_checkpoint
 from spectrain.checkpoint.differences import INTERFERENCE
 from spectrain.checkpoint.differences.directions import (
     kept_rank,
@@ -21,7 +21,9 @@ from spectrain.matrix import diagonal_spectrum, spectrum
 from support.sample_checkpoints import save_safetensors
 
 
-def values(folder: Path, before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> object:
+def values(
+    folder: Path, before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]
+) -> tuple[dict[tuple[str, str], float], Inspection]:
     a = open_checkpoint(save_safetensors(folder / "a.safetensors", before))
     b = open_checkpoint(save_safetensors(folder / "step-5.safetensors", after))
     inspection = compare_checkpoints(a, b, folder / "run", share=0.9)
@@ -238,15 +240,15 @@ def test_two_changes_of_one_base_meet(tmp_path: Path, generator: torch.Generator
         "one": dict.fromkeys(names.values(), w + a),
         "two": {names[kind]: w + change for kind, change in plan.items()},
     }
-    opened = [
+    base, one, two = (
         open_checkpoint(
             save_safetensors(
                 tmp_path / f"{file}.safetensors", {n: t.clone() for n, t in tensors.items()}
             )
         )
         for file, tensors in files.items()
-    ]
-    inspection = compare_changes(*opened, tmp_path / "run")
+    )
+    inspection = compare_changes(base, one, two, tmp_path / "run")
     frame = inspection.run.metrics(source="update")
     table = {(r["block"], r["measure"]): r["value"] for r in frame.iter_rows(named=True)}
     found = {

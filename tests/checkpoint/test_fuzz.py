@@ -51,21 +51,24 @@ FORMATS: dict[str, Callable[[Path], tuple[Path, Path]]] = {
     "gguf": lambda folder: (p := save_gguf(folder / "m.gguf"), p),
     "index": lambda folder: (p := save_sharded(folder / "s"), p / "model.safetensors.index.json"),
     "quantized": lambda folder: (
-        (p := SITUATIONS["quantized: nf4, nested"](folder)) and (p, p / "model.safetensors")
+        p := SITUATIONS["quantized: nf4, nested"](folder),
+        p / "model.safetensors",
     ),
     "adapter": lambda folder: (
-        (p := SITUATIONS["adapter: LoHa"](folder)) and (p, p / "adapter_model.safetensors")
+        p := SITUATIONS["adapter: LoHa"](folder),
+        p / "adapter_model.safetensors",
     ),
     "adapter's config": lambda folder: (
-        (p := SITUATIONS["adapter: LoHa"](folder)) and (p, p / "adapter_config.json")
+        p := SITUATIONS["adapter: LoHa"](folder),
+        p / "adapter_config.json",
     ),
     "Megatron": lambda folder: (
-        (p := SITUATIONS["Megatron, pipeline-parallel"](folder))
-        and (p, p / "mp_rank_00_001" / "model_optim_rng.pt")
+        p := SITUATIONS["Megatron, pipeline-parallel"](folder),
+        p / "mp_rank_00_001" / "model_optim_rng.pt",
     ),
     "ZeRO-3": lambda folder: (
-        (p := SITUATIONS["DeepSpeed, ZeRO-3"](folder))
-        and (p, p / "global_step7" / "zero_pp_rank_1_mp_rank_00_optim_states.pt")
+        p := SITUATIONS["DeepSpeed, ZeRO-3"](folder),
+        p / "global_step7" / "zero_pp_rank_1_mp_rank_00_optim_states.pt",
     ),
 }
 """Each saves a checkpoint and returns what is opened and which of its files is damaged."""

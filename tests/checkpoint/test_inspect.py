@@ -14,6 +14,8 @@ import torch
 
 from spectrain.checkpoint import inspect_checkpoints, open_checkpoint
 from spectrain.checkpoint.choose import TOO_FEW, TOO_MANY, choose
+from spectrain.checkpoint.measure import Measured
+from spectrain.checkpoint.stream import Follow
 from spectrain.core import InputError
 from support.sample_checkpoints import save_safetensors
 
@@ -34,8 +36,8 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-def stop_after(count: int, seen: list[int]) -> object:
-    def follow(items: Iterator[T], total: int) -> Iterator[T]:
+def stop_after(count: int, seen: list[int]) -> Follow:
+    def follow(items: Iterator[Measured], total: int) -> Iterator[Measured]:
         seen.append(total)
         for index, item in enumerate(items):
             if index == count:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_a_reader_that_fails_gives_rows_with_the_reason() -> None:
         raise error
 
     for error in (InputError("it is torn", remedy="mend it"), OSError("gone"), RuntimeError("x")):
-        stored = Stored("w", (2, 2), "float32", lambda error=error: fail(error))
+        stored = Stored("w", (2, 2), "float32", partial(fail, error))
         content = content_of(Checkpoint(Path("m"), "test", (stored,)))
         found = measure_stored(stored, content.blocks, 0)
         (reason,) = {record.reason for record in found.records}

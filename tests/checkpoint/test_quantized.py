@@ -17,7 +17,7 @@ from spectrain.checkpoint.quantized.bits import unpack
 from spectrain.checkpoint.quantized.float8 import expand_scale
 from spectrain.core import InputError
 from support.quantized_formats import FORMATS, UNKNOWN, into_words
-from support.sample_checkpoints import save_safetensors
+from support.sample_checkpoints import dense, save_safetensors
 
 
 def opened(folder: Path, tensors: dict[str, Tensor], config: dict[str, object]) -> Checkpoint:
@@ -106,7 +106,7 @@ def test_a_mark_in_fp8_is_no_scale(tmp_path: Path) -> None:
     mark = {"scaled_fp8": torch.zeros(2).to(torch.float8_e4m3fn), "weight": numbers}
     tensors = mark | {"m.weight": numbers.clone(), "m.scale_weight": torch.full((1,), 2.0)}
     checkpoint = opened(tmp_path, tensors, {})
-    found = {item.name: item.load() for item in checkpoint.tensors}
+    found = {item.name: dense(item) for item in checkpoint.tensors}
     assert not checkpoint.missing
     assert torch.equal(found["m.weight"], torch.full((3, 4), 2.0))
     assert torch.equal(found["weight"], torch.ones(3, 4))

@@ -17,7 +17,7 @@ import torch
 
 from spectrain.checkpoint import Checkpoint, open_checkpoint
 from spectrain.core import InputError
-from support.sample_checkpoints import Malicious, save_torch, weights
+from support.sample_checkpoints import Malicious, dense, save_torch, weights
 
 
 def reasons(checkpoint: Checkpoint) -> dict[str, str]:
@@ -49,7 +49,7 @@ def test_a_plain_pickle_is_refused(tmp_path: Path) -> None:
 def test_a_whole_module_is_its_parameters(tmp_path: Path) -> None:
     module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
     checkpoint = open_checkpoint(save_torch(tmp_path / "m.pt", {"model": module, "epoch": 1}))
-    found = {tensor.name: tensor.load() for tensor in checkpoint.tensors}
+    found = {tensor.name: dense(tensor) for tensor in checkpoint.tensors}
     wanted = module.state_dict()
     assert found.keys() == wanted.keys()
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
@@ -90,10 +90,10 @@ def test_what_programs_keep_beside_is_left_alone(kind: str, protocol: int, tmp_p
     path = tmp_path / "m.pt"
     torch.save({"model": {"w": w}, "beside": COMPANY[kind]}, path, pickle_protocol=protocol)
     (stored,) = open_checkpoint(path).tensors
-    assert torch.equal(stored.load(), w)
+    assert torch.equal(dense(stored), w)
 
 
-CALLS = {
+CALLS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "eval": (eval, ("1",)),
     "getattr": (getattr, (1, "real")),
     "hub": (torch.hub.load, ("a", "b")),
@@ -209,8 +209,8 @@ def test_layouts_survive(tmp_path: Path) -> None:
     saved = {"t": base.T, "rows": base[1:3], "columns": base[:, 2:4], "p": torch.nn.Parameter(base)}
     checkpoint = open_checkpoint(save_torch(tmp_path / "m.pt", saved))
     for tensor in checkpoint.tensors:
-        assert torch.equal(tensor.load(), saved[tensor.name])
-        assert tensor.load().stride() == saved[tensor.name].stride()
+        assert torch.equal(dense(tensor), saved[tensor.name])
+        assert dense(tensor).stride() == saved[tensor.name].stride()
 
 
 def test_what_is_odd_has_a_reason(tmp_path: Path) -> None:

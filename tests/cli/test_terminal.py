@@ -24,7 +24,7 @@ from support.synthetic_run import Recipe, make_block, write_run
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 WIDTHS = (60, 80, 120)
-ANSWERS = [
+ANSWERS: list[Finding[Any, Any]] = [
     Finding(
         name=name,
         question=f"What of the {name}?",
@@ -131,10 +131,10 @@ def test_a_reader_that_leaves_ends_it_quietly(run: Run) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as pipe:
-        done = subprocess.run(
+        left = subprocess.run(
             [sys.executable, "-m", "spectrain", "--help"], stdout=pipe, stderr=subprocess.PIPE
         )
-    assert (done.returncode, done.stderr) == (141, b"")
+    assert (left.returncode, left.stderr) == (141, b"")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

@@ -13,7 +13,7 @@ from spectrain.core import Record, Source, SpectrumRecord
 def test_a_record_cannot_be_changed() -> None:
     record = Record(0, "head.weight", Source.GRADIENT, "stable_rank", 1.5)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        record.value = 2.0
+        record.value = 2.0  # type: ignore[misc]
 
 
 def test_sources_are_their_names() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,14 +11,14 @@ from torch import Tensor
 
 from spectrain.core import InputError
 from spectrain.matrix import MEASURES, PolarFactor, newton_schulz, polar, residual, spectrum
-from spectrain.matrix.polar import CUBIC, POLAR_EXPRESS, POLAR_EXPRESS_MARGIN, QUINTIC
+from spectrain.matrix.polar import CUBIC, POLAR_EXPRESS, POLAR_EXPRESS_MARGIN, QUINTIC, Iteration
 from support.prescribed import SPECTRA, exponential, flat, low_rank, with_values
 
-ITERATIONS = ["quintic", "cubic", "polar_express"]
+ITERATIONS: list[Iteration] = ["quintic", "cubic", "polar_express"]
 SHAPES = [(24, 24), (24, 100), (100, 24), (1, 50), (50, 1)]
 
 
-def naive(values: Tensor, iteration: str, steps: int) -> Tensor:
+def naive(values: Tensor, iteration: Iteration, steps: int) -> Tensor:
     """What the iteration makes of singular values with sum of squares 1, one value at a time."""
     results = []
     for value in values.tolist():
@@ -92,7 +93,7 @@ class TestNewtonSchulz:
     @pytest.mark.parametrize("steps", [1, 3, 5, 10])
     @pytest.mark.parametrize("prescribed", SPECTRA)
     def test_acts_on_each_singular_value_by_its_polynomials(
-        self, iteration: str, steps: int, prescribed: str, generator: torch.Generator
+        self, iteration: Iteration, steps: int, prescribed: str, generator: torch.Generator
     ) -> None:
         values = SPECTRA[prescribed](20)
         u = torch.linalg.qr(torch.randn(20, 20, dtype=torch.float64, generator=generator)).Q
@@ -108,7 +109,7 @@ class TestNewtonSchulz:
     @pytest.mark.parametrize("shape", [(24, 24), (24, 100), (100, 24)], ids=str)
     def test_converges_to_the_polar_factor(
         self,
-        iteration: str,
+        iteration: Iteration,
         steps: int,
         tolerance: float,
         shape: tuple[int, int],
@@ -143,7 +144,7 @@ class TestNewtonSchulz:
         assert ranges[64, 64][1] == pytest.approx(1.20, abs=0.01)  # measured 1.202
 
     @pytest.mark.parametrize("iteration", ITERATIONS)
-    def test_directions_that_are_exactly_zero_stay_zero(self, iteration: str) -> None:
+    def test_directions_that_are_exactly_zero_stay_zero(self, iteration: Iteration) -> None:
         matrix = torch.zeros(6, 8)
         matrix[0, 0], matrix[1, 1] = 3.0, 1.0
         factor = newton_schulz(matrix, iteration=iteration, steps=10).factor
@@ -154,7 +155,7 @@ class TestNewtonSchulz:
     @pytest.mark.parametrize("iteration", ITERATIONS)
     @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
     def test_wide_is_tall_transposed(
-        self, iteration: str, dtype: torch.dtype, generator: torch.Generator
+        self, iteration: Iteration, dtype: torch.dtype, generator: torch.Generator
     ) -> None:
         matrix = torch.randn(10, 30, generator=generator).to(dtype)
         wide = newton_schulz(matrix, iteration=iteration)
@@ -223,17 +224,17 @@ class TestResidual:
 @pytest.mark.parametrize("function", [polar, newton_schulz])
 class TestBadAndEmptyInput:
     @pytest.mark.parametrize("bad", [math.nan, math.inf])
-    def test_not_finite(self, function: object, bad: float) -> None:
+    def test_not_finite(self, function: Callable[[Tensor], PolarFactor], bad: float) -> None:
         with pytest.raises(InputError, match="the matrix holds NaN or Inf; skip the step"):
             function(torch.tensor([[1.0, bad]]))
 
     @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (2, 0, 3), (0, 3, 3)], ids=str)
-    def test_empty(self, function: object, shape: tuple[int, ...]) -> None:
-        result: PolarFactor = function(torch.zeros(shape))
+    def test_empty(self, function: Callable[[Tensor], PolarFactor], shape: tuple[int, ...]) -> None:
+        result = function(torch.zeros(shape))
         assert result.factor.shape == shape
         assert result.residual.shape == shape[:-2]
 
-    def test_zero(self, function: object) -> None:
-        result: PolarFactor = function(torch.zeros(3, 4))
+    def test_zero(self, function: Callable[[Tensor], PolarFactor]) -> None:
+        result = function(torch.zeros(3, 4))
         assert result.factor.abs().max() == 0.0
         assert result.residual.item() == 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -44,8 +45,11 @@ def _fresh() -> Iterator[None]:
     torch._dynamo.reset()
 
 
+Manner = Callable[[nn.Module, str], nn.Module]
+
+
 def whole(model: nn.Module, backend: str) -> nn.Module:
-    compiled: nn.Module = torch.compile(model, backend=backend, fullgraph=True)
+    compiled: Any = torch.compile(model, backend=backend, fullgraph=True)
     return compiled
 
 
@@ -55,19 +59,20 @@ def in_place(model: nn.Module, backend: str) -> nn.Module:
 
 
 def parts(model: nn.Module, backend: str) -> nn.Module:
-    model.up = torch.compile(model.up, backend=backend)
-    model.down.compile(backend=backend)
+    compiled: Any = torch.compile(model.get_submodule("up"), backend=backend)
+    model.up = compiled
+    model.get_submodule("down").compile(backend=backend)
     return model
 
 
 def train(
     folder: Path | None,
-    how: Callable[[nn.Module, str], nn.Module] | None,
+    how: Manner | None,
     *,
     backend: str = "aot_eager",
     dtype: torch.dtype = torch.float64,
     steps: int = 8,
-    **options: object,
+    **options: Any,
 ) -> list[torch.Tensor]:
     torch.manual_seed(0)
     bare = Net().to(dtype)
@@ -92,7 +97,7 @@ def train(
 
 
 @pytest.mark.parametrize("how", [whole, in_place, parts])
-def test_records_equal_those_of_the_eager_model(tmp_path: Path, how: Callable) -> None:
+def test_records_equal_those_of_the_eager_model(tmp_path: Path, how: Manner) -> None:
     train(tmp_path / "eager", None)
     train(tmp_path / "compiled", how)
     eager, ours = (spectrain.open_run(tmp_path / n).metrics() for n in ("eager", "compiled"))
@@ -110,7 +115,7 @@ def test_records_equal_those_of_the_eager_model(tmp_path: Path, how: Callable) -
 
 
 @pytest.mark.parametrize(("how", "hook"), [(whole, 0), (in_place, 1)])
-def test_two_graphs_without_a_break(tmp_path: Path, how: Callable, hook: int) -> None:
+def test_two_graphs_without_a_break(tmp_path: Path, how: Manner, hook: int) -> None:
     """One graph with taps and one without; torch compiles the hook of a whole module apart."""
     train(tmp_path / "run", how)
     assert not counters["graph_break"]
@@ -119,7 +124,7 @@ def test_two_graphs_without_a_break(tmp_path: Path, how: Callable, hook: int) ->
 
 
 @pytest.mark.parametrize("how", [whole, in_place, parts])
-def test_training_is_bit_identical(tmp_path: Path, how: Callable) -> None:
+def test_training_is_bit_identical(tmp_path: Path, how: Manner) -> None:
     plain, again = train(None, how), train(None, how)
     assert all(map(torch.equal, plain, again))
     watched = train(tmp_path / "run", how)
@@ -128,7 +133,7 @@ def test_training_is_bit_identical(tmp_path: Path, how: Callable) -> None:
 
 def test_a_model_that_ran_before_it_was_watched_is_named(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = torch.compile(Net(), backend="aot_eager")
+    model: Any = torch.compile(Net(), backend="aot_eager")
     tokens = torch.randint(7, (4, 5))
     model(tokens).sum().backward()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

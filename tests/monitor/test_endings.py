@@ -65,6 +65,7 @@ def test_updates_by_hand_are_steps_once_they_are_told(tmp_path: Path) -> None:
                 if by_hand:
                     with run.update(), torch.no_grad():
                         for parameter in model.parameters():
+                            assert parameter.grad is not None
                             parameter.add_(parameter.grad, alpha=-0.1)
                 else:
                     optimizer.step()

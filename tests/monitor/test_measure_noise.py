@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ def found(model: Net, batches: list[torch.Tensor]) -> NoiseMeasurement:
 
 
 def by_hand(model: Net, batches: list[torch.Tensor]) -> torch.Tensor:
-    stack = []
+    stack: list[Any] = []
     for batch in batches:
         twin = copy.deepcopy(model)
         loss_fn(twin, batch).backward()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -55,7 +56,7 @@ def train(
     clip: float | None = None,
     log: bool = True,
     micro: Callable[[Net, Tensor, int], None] | None = None,
-    **options: object,
+    **options: Any,
 ) -> tuple[list[Tensor], Net]:
     model, optimizer = make()
     options = {"strict": True, **options}
@@ -80,14 +81,14 @@ def train(
     return losses, model
 
 
-def rows(path: Path, **where: object) -> pl.DataFrame:
+def rows(path: Path, **where: Any) -> pl.DataFrame:
     return spectrain.open_run(path).metrics(source=Source.NOISE).filter(**where)
 
 
 def separate(*, accumulation: int = 5) -> list[Tensor]:
     """Replicas of the first step, each from a backward pass of its own."""
     model, _ = make()
-    stack = []
+    stack: list[Any] = []
     for number in range(accumulation):
         twin = copy.deepcopy(model)
         loss_of(twin, batch(0, number)).backward()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ def net() -> nn.Sequential:
     return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4))
 
 
-def sgd(parameters: object) -> torch.optim.SGD:
+def sgd(parameters: Any) -> torch.optim.SGD:
     return torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
 
 
@@ -250,6 +251,7 @@ def test_gradients_are_read_after_the_outermost_of_nested_passes(
 
     def finish() -> None:
         for parameter in trained:
+            assert parameter.grad is not None
             parameter.grad *= 2
 
     with spectrain.watch(model, optimizer, tmp_path / "run", every=1, strict=True):

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ class Fed(nn.Module):
 
     def __init__(self, shape):
         super().__init__()
-        self.layer = nn.Linear(*reversed(shape), bias=False)
+        rows, columns = shape
+        self.layer = nn.Linear(columns, rows, bias=False)
 
     def forward(self, gradient):
         return (self.layer.weight * gradient).sum()
@@ -117,7 +119,7 @@ def test_zero_gradients_and_other_optimizers(tmp_path):
 def test_persistence_stands_beside_any_measure_of_the_gradient(tmp_path: Path) -> None:
     model = nn.Linear(4, 4)
     optimizer = torch.optim.AdamW(model.parameters())
-    options = {"every": 1, "measures": ["*/frobenius_norm"]}
+    options: dict[str, Any] = {"every": 1, "measures": ["*/frobenius_norm"]}
     with watch(model, optimizer, tmp_path / "run", **options):
         for _ in range(2):
             model(torch.ones(2, 4)).square().mean().backward()

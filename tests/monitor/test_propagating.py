@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -34,13 +35,11 @@ class Net(nn.Module):
         return self.last(self.norm(hidden)) * scale
 
 
-def train(
-    folder: Path | None, model: nn.Module, *, steps: int = 3, **options: object
-) -> list[float]:
+def train(folder: Path | None, model: nn.Module, *, steps: int = 3, **options: Any) -> list[float]:
     torch.manual_seed(0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
-    options = {"every": 1, "strict": True, "probes": [PropagatingProbe]} | options
-    run = None if folder is None else spectrain.watch(model, optimizer, folder, **options)
+    settings: dict[str, Any] = {"every": 1, "strict": True, "probes": [PropagatingProbe]} | options
+    run = None if folder is None else spectrain.watch(model, optimizer, folder, **settings)
     losses = []
     for _ in range(steps):
         x = torch.randn(12, 6)
@@ -182,7 +181,7 @@ def test_random_numbers_are_the_same_in_each_run_and_not_those_of_the_training()
 
 def test_strange_arguments_are_named() -> None:
     class Odd(nn.Linear):
-        def forward(self, x: set[int]) -> Tensor:
+        def forward(self, x: set[int]) -> Tensor:  # type: ignore[override]
             return super().forward(torch.ones(1, 2))
 
     model = Odd(2, 2)
@@ -205,7 +204,7 @@ def test_compiled_models_say_the_same_and_are_not_compiled_again(
 
     torch._dynamo.reset()
     train(tmp_path / "plain", Smooth())
-    model: nn.Module = Smooth()
+    model: Any = Smooth()
     if manner == "wrapped":
         model = torch.compile(model, backend=backend)
     else:

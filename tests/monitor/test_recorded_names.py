@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -71,7 +72,7 @@ def test_names_of_measurements(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(24, 24), nn.Tanh(), nn.Linear(24, 24))
     batches = [torch.randn(8, 24) for _ in range(4)]
-    found = [
+    found: list[Any] = [
         measure_noise(model, loss_fn, batches),
         measure_steps(model, loss_fn, batches[0], progress=False),
         measure_bulk(model, loss_fn, batches, finetune=lambda model: None),
@@ -83,9 +84,9 @@ def test_names_of_checkpoints(tmp_path: Path) -> None:
     torch.manual_seed(0)
     for name in ("before", "after"):
         save_file({"layer.weight": torch.randn(24, 16)}, tmp_path / f"{name}.safetensors")
-    stored = [open_checkpoint(tmp_path / f"{name}.safetensors") for name in ("before", "after")]
-    compare_checkpoints(*stored, tmp_path / "difference")
-    inspect_checkpoints(stored[:1], tmp_path / "inspection")
+    before, after = (open_checkpoint(tmp_path / f"{n}.safetensors") for n in ("before", "after"))
+    compare_checkpoints(before, after, tmp_path / "difference")
+    inspect_checkpoints([before], tmp_path / "inspection")
     assert of_run(tmp_path / "difference") | of_run(tmp_path / "inspection") == set()
     rows = weightwatcher_records(torch.randn(60, 40), "w", 0)
     assert of_records(rows) == set()

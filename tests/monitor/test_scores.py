@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -21,12 +22,12 @@ from spectrain.training.gpt.model import GPT
 STEPS, HEADS = 3, 2
 
 
-def gpt(**options: object) -> GPT:
+def gpt(**options: Any) -> GPT:
     torch.manual_seed(0)
     return GPT(GPTConfig(vocabulary=11, layers=2, heads=HEADS, width=8, context=6, **options))
 
 
-def train(folder: Path | None, model: nn.Module, **options: object) -> list[float]:
+def train(folder: Path | None, model: nn.Module, **options: Any) -> list[float]:
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.05)
     options = {"every": 1, "strict": True} | options
     run = None if folder is None else spectrain.watch(model, optimizer, folder, **options)
@@ -65,7 +66,7 @@ class Recorded(TorchFunctionMode):
 
 
 @pytest.mark.parametrize("options", [{}, {"qk_norm": True, "position": "rope"}])
-def test_eager_attention_tells_its_largest_logits(tmp_path: Path, options: dict) -> None:
+def test_eager_attention_tells_its_largest_logits(tmp_path: Path, options: dict[str, Any]) -> None:
     with Recorded() as seen:
         plain = train(None, gpt(eager_attention=True, **options))
     model = gpt(eager_attention=True, **options)
@@ -106,7 +107,7 @@ def test_separate_heads_have_a_row_each(tmp_path: Path) -> None:
 @pytest.mark.parametrize("manner", ["wrapped", "in place"])
 def test_compiled_attention_says_so(tmp_path: Path, manner: str) -> None:
     torch._dynamo.reset()
-    model: nn.Module = Plain(softmax_over)
+    model: Any = Plain(softmax_over)
     if manner == "wrapped":
         model = torch.compile(model, backend="eager")
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -52,7 +53,7 @@ def adamw(model: nn.Module) -> list[torch.optim.Optimizer]:
 
 
 def muon_and_adamw(model: nn.Module) -> list[torch.optim.Optimizer]:
-    hidden = [model.expand.weight, model.contract.weight]
+    hidden = [model.get_parameter("expand.weight"), model.get_parameter("contract.weight")]
     others = [p for p in model.parameters() if all(p is not h for h in hidden)]
     return [torch.optim.Muon(hidden, lr=1e-2), torch.optim.AdamW(others, lr=1e-2)]
 
@@ -68,7 +69,7 @@ def train(
     accumulation: int = 1,
     autocast: bool = False,
     run: spectrain.Watch | None = None,
-    before_step: Callable[[], None] = lambda: None,
+    before_step: Callable[[], object] = lambda: None,
     after_step: Callable[[], None] = lambda: None,
 ) -> list[float]:
     losses = []
@@ -98,7 +99,7 @@ def train(
 def test_training_is_bit_identical(
     tmp_path: Path, optimizers: Optimizers, accumulation: int, autocast: bool
 ) -> None:
-    options = {"steps": 6, "accumulation": accumulation, "autocast": autocast}
+    options: dict[str, Any] = {"steps": 6, "accumulation": accumulation, "autocast": autocast}
     plain, watched = make_model(), make_model()
     expected = train(plain, optimizers(plain), **options)
     parts = optimizers(watched)
@@ -213,7 +214,7 @@ def test_clipping_shows_as_the_difference_of_backward_and_gradient(tmp_path: Pat
     with spectrain.watch(model, parts, tmp_path / "run", every=1, strict=True) as run:
         train(
             model, parts, steps=1, run=run,
-            before_step=lambda: nn.utils.clip_grad_norm_(model.parameters(), 0.01) and None,
+            before_step=lambda: nn.utils.clip_grad_norm_(model.parameters(), 0.01),
         )  # fmt: skip
     read = spectrain.open_run(tmp_path / "run")
     ratios = set()
@@ -327,8 +328,11 @@ def test_nan_gradients_have_a_reason_and_no_value(tmp_path: Path) -> None:
 def test_blocks_and_measures_are_chosen_by_pattern(tmp_path: Path) -> None:
     model = make_model()
     parts = adamw(model)
-    options = {"include": ["*.weight"], "exclude": ["embedding*"], "measures": ["gradient/*_rank"]}
-    with spectrain.watch(model, parts, tmp_path / "run", every=1, strict=True, **options) as run:
+    watched = spectrain.watch(
+        model, parts, tmp_path / "run", every=1, strict=True,
+        include=["*.weight"], exclude=["embedding*"], measures=["gradient/*_rank"],
+    )  # fmt: skip
+    with watched as run:
         train(model, parts, steps=1, run=run)
     read = spectrain.open_run(tmp_path / "run")
     frame = read.metrics(source=Source.GRADIENT)
@@ -349,7 +353,7 @@ def test_blocks_and_measures_are_chosen_by_pattern(tmp_path: Path) -> None:
         ({"every": 0}, "every is 0"),
     ],
 )
-def test_bad_options_are_named(tmp_path: Path, options: dict, message: str) -> None:
+def test_bad_options_are_named(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     model = make_model()
     with pytest.raises(InputError, match=message):
         spectrain.watch(model, adamw(model), tmp_path / "run", **options)

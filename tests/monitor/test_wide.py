@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -28,8 +30,8 @@ def exact(activation: Tensor) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(("make", "most"), [(offset, 1e-5), (noise, 0.01)])
-def test_one_pass(make: object, most: float, generator: torch.Generator) -> None:
-    activation = make(300, generator)  # type: ignore[operator]
+def test_one_pass(make: Any, most: float, generator: torch.Generator) -> None:
+    activation = make(300, generator)
     energy, top = exact(activation)
     found = Leading.of(activation, None)
     operator, error = (x.item() for x in found.operator())

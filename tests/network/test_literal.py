@@ -17,7 +17,7 @@ from spectrain.network.states import hidden_states
 from support.architectures import ARCHITECTURES, Conv1D, LayerNorm2d, RMSNorm, mix
 
 Call = tuple[tuple[Any, ...], Any]
-TOLERANCE = {"rtol": 1e-10, "atol": 1e-11}
+TOLERANCE: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-11}
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d)
@@ -65,7 +65,8 @@ def test_multihead_attention_rebuilt_from_its_blocks(name: str, heads: bool) -> 
             parts = [_matrix(model, b) @ _columns(model, b, arguments) for b in own]
             made.append(torch.cat(parts).mT.reshape(*source.shape[:-1], -1))
         made = [m + b for m, b in zip(made, module.in_proj_bias.chunk(3), strict=True)]
-        mixed = mix(*(m if module.batch_first else m.transpose(0, 1) for m in made))
+        query, key, value = (m if module.batch_first else m.transpose(0, 1) for m in made)
+        mixed = mix(query, key, value)
         mixed = mixed if module.batch_first else mixed.transpose(0, 1)
         outputs = [b for b in blocks if b.parameter == f"{path}.out_proj.weight"]
         weight = torch.cat([_matrix(model, block) for block in outputs], dim=1)
@@ -79,7 +80,7 @@ def test_recurrent_input_matrix() -> None:
     blocks = {block.name: block for block in find_blocks(model).blocks}
     x = torch.randn(1, 4, 5, dtype=torch.float64)
     block = blocks["weight_ih_l0"]
-    predicted = block.view.of(model.weight_ih_l0) @ _columns(model, block, (x,))
+    predicted = block.view.of(model.get_parameter("weight_ih_l0")) @ _columns(model, block, (x,))
     expected = model(x)[0].flatten(0, 1).atanh() - model.bias_ih_l0 - model.bias_hh_l0
     torch.testing.assert_close(predicted.mT, expected, **TOLERANCE)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -71,9 +72,10 @@ def test_kind_by_the_name_of_the_attribute() -> None:
 
 
 def test_head_count_comes_from_the_nearest_module_or_its_config() -> None:
-    inner, middle = nn.Linear(2, 2), nn.Module()
+    inner = nn.Linear(2, 2)
+    middle: Any = nn.Module()
     middle.projection = inner
-    model = nn.Module()
+    model: Any = nn.Module()
     model.part = middle
     model.heads = nn.ModuleList([nn.Identity()])  # not a number
     assert _heads(model) is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ def fused(groups: int, repeats: int, head: int, width: int, name: str) -> tuple[
     projection.weight = nn.Parameter(
         torch.arange(float(projection.weight.numel())).reshape_as(projection.weight)
     )
-    attention = nn.Module()
+    attention: Any = nn.Module()
     attention.num_heads = heads
     setattr(attention, name, projection)
     attention.o_proj = nn.Linear(heads * head, width, bias=False)

@@ -67,13 +67,13 @@ def test_pair_variance_is_the_trace_of_the_squared_covariance(
     generator = torch.Generator().manual_seed(3)
     scale = torch.linspace(0.5, 2, 40, dtype=torch.float64)
     root = torch.tensor(weights, dtype=torch.float64).sqrt().unsqueeze(1)
-    values = []
+    found = []
     for _ in range(250):
         noise = torch.randn(8, 40, generator=generator, dtype=torch.float64) * scale
         g = 5 + noise / root
-        found = deviations(g, moments(g, weights=weights), weights=weights, window=window)
-        values.append(found.pair_variance())
-    values = torch.stack(values)
+        one = deviations(g, moments(g, weights=weights), weights=weights, window=window)
+        found.append(one.pair_variance())
+    values = torch.stack(found)
     truth = scale.pow(4).sum()
     assert abs(values.mean() - truth) < 4 * values.std() / 250**0.5
 

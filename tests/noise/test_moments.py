@@ -82,11 +82,11 @@ def test_the_stream_does_not_alias_its_replicas() -> None:
 def test_signal_is_unbiased() -> None:
     generator = torch.Generator().manual_seed(2)
     signal = torch.ones(20, dtype=torch.float64) * 0.1
-    values = [
+    drawn = [
         moments(signal + torch.randn(4, 20, generator=generator, dtype=torch.float64)).signal.item()
         for _ in range(2000)
     ]
-    values = torch.tensor(values)
+    values = torch.tensor(drawn)
     assert abs(values.mean() - 0.2) < 4 * values.std() / 2000**0.5
 
 

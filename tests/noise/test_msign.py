@@ -32,7 +32,7 @@ def test_pure_noise_has_no_sign(generator: torch.Generator) -> None:
     x = additive(torch.zeros(16, 24), replicas=12, generator=generator)
     found = sign_statistics(x)
     assert found.snr.covers(0.0)
-    assert abs(found.agreement.value) < 0.05
+    assert found.agreement.value == pytest.approx(0, abs=0.05)
 
 
 def test_any_iteration_can_orthonormalize(generator: torch.Generator) -> None:

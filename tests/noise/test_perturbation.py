@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -100,7 +102,7 @@ class TestFirstOrder:
 
     @pytest.mark.parametrize("model", [multiplicative, proportional])
     def test_left_and_right(self, model, generator: torch.Generator) -> None:
-        strengths = {"left": self.STRENGTH, "right": 2 * self.STRENGTH}
+        strengths: dict[str, Any] = {"left": self.STRENGTH, "right": 2 * self.STRENGTH}
         x = model(embedded(SIGMA, SHAPE), replicas=self.REPLICAS, generator=generator, **strengths)
         self.check(x, multiplicative_overlaps(SIGMA, SHAPE, **strengths))
 

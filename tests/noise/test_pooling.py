@@ -8,6 +8,7 @@ from scipy.stats import chi2
 
 from spectrain.core import InputError
 from spectrain.noise import batch_cost, pooled_count, pooled_kind
+from spectrain.noise.comparison import Verdict
 
 
 def test_one_sample_is_itself() -> None:
@@ -33,7 +34,9 @@ def test_level_over_samples(patterns: int, generator: torch.Generator) -> None:
 
 
 def test_a_kind_needs_most_samples() -> None:
-    iso, prop, none = "isotropic additive", "signal-proportional", "undecided"
+    iso: Verdict = "isotropic additive"
+    prop: Verdict = "signal-proportional"
+    none: Verdict = "undecided"
     assert pooled_kind([iso] * 3 + [none] * 2) == (iso, 3)
     assert pooled_kind([iso] + [none] * 19) == (none, 0)
     assert pooled_kind([iso, prop]) == (none, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -71,7 +72,7 @@ def test_training_moves_every_parameter() -> None:
     assert not any(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
 
 
-def wrappings() -> dict[str, Callable[[nn.Module], nn.Module]]:
+def wrappings() -> dict[str, Callable[[nn.Module], Any]]:
     return {
         "compile": lambda model: torch.compile(model, backend="eager"),
         "checkpoint": checkpoint_wrapper,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -88,6 +90,6 @@ def test_momentum_and_decay_are_muons() -> None:
 
 
 @pytest.mark.parametrize("bad", [{"lr": -1.0}, {"lr": 0.1, "momentum": 1.0}])
-def test_bad_settings_are_refused(bad: dict) -> None:
+def test_bad_settings_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         EchoFilter([torch.nn.Parameter(torch.ones(2, 2))], **bad)

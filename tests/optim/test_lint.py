@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -25,17 +27,17 @@ class HomeMadeMuon(SGD):
     """Takes anything, as Muons outside torch do."""
 
 
-def rules(model: nn.Module, *optimizers: Optimizer, **options: object) -> dict[str, str]:
+def rules(model: nn.Module, *optimizers: Optimizer, **options: Any) -> dict[str, str]:
     return {c.rule: c.parameter for c in lint(model, optimizers, **options)}
 
 
-def rest(model: nn.Module, *taken: nn.Parameter) -> list[nn.Parameter]:
+def rest(model: nn.Module, *taken: torch.Tensor) -> list[nn.Parameter]:
     return [p for p in model.parameters() if all(p is not t for t in taken)]
 
 
 def test_a_sound_routing_passes() -> None:
     model = Model()
-    hidden = [block.weight for block in model.blocks]
+    hidden = [block.get_parameter("weight") for block in model.blocks]
     assert lint(model, [Muon(hidden), AdamW(rest(model, *hidden))], filters=["blocks."]) == []
 
 
@@ -97,7 +99,7 @@ def test_spectral_descent_is_orthogonal_and_its_euclidean_groups_are_not() -> No
 
 def test_names_are_those_of_the_bare_model() -> None:
     model = Model()
-    compiled = torch.compile(model, backend="eager")
+    compiled: Any = torch.compile(model, backend="eager")
     found = lint(compiled, Muon([model.lm_head.weight]), filters=["lm_head", "_orig_mod.norm"])
     assert {c.parameter for c in found if c.rule == "head"} == {"lm_head.weight"}
     assert {c.parameter for c in found if c.rule == "ungrouped"} == {
@@ -128,7 +130,7 @@ def test_groups_of_one_class_are_checked_for_what_they_say(
     key: str, muon: object, adamw: object
 ) -> None:
     model = Model()
-    hidden = [block.weight for block in model.blocks]
+    hidden = [block.get_parameter("weight") for block in model.blocks]
     sound = HomeMadeMuon(
         [{"params": hidden, key: muon}, {"params": rest(model, *hidden), key: adamw}]
     )

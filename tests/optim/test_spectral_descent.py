@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -38,6 +40,6 @@ def test_the_step_of_a_gain_is_a_sign_step() -> None:
         ({"lr": 0.1, "step": "sideways"}, "step is 'sideways'"),
     ],
 )
-def test_bad_settings_are_named(options: dict, message: str) -> None:
+def test_bad_settings_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         SpecGD([torch.nn.Parameter(torch.ones(2, 2))], **options)

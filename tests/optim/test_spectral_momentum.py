@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -27,7 +29,8 @@ def stepped(optimizer_of, shape: tuple[int, ...], steps: int = 3) -> Tensor:
 def test_whole_and_orthogonal_it_is_muon(
     shape: tuple[int, int], adjust: str, nesterov: bool
 ) -> None:
-    settings = {"lr": 0.1, "weight_decay": 0.2, "adjust_lr_fn": adjust, "nesterov": nesterov}
+    settings: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.2, "nesterov": nesterov}
+    settings["adjust_lr_fn"] = adjust
     ours = stepped(lambda p: SpectralMomentum(p, **settings), shape)
     torchs = stepped(lambda p: torch.optim.Muon(p, **settings), shape)
     # torch multiplies in bfloat16: its relative rounding is 2⁻⁸ a product; 0.011 measured
@@ -97,7 +100,7 @@ def test_parts_are_stepped_as_if_they_were_parameters(generator: torch.Generator
         ({"cut": 5}, r"shape \(4, 3\) has no 5 parts"),
     ],
 )
-def test_bad_settings(settings: dict, message: str) -> None:
+def test_bad_settings(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         SpectralMomentum([nn.Parameter(torch.zeros(4, 3))], **settings)
 

@@ -15,7 +15,9 @@ class Reader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tags, self.text, self.attributes = [], "", []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)

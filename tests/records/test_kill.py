@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -43,7 +44,7 @@ def check_spectra(run: Run) -> None:
 
 
 def kill_at_random(
-    writers: Nursery, moment: random.Random, path: Path, **attempt: int
+    writers: Nursery, moment: random.Random, path: Path, **attempt: Any
 ) -> list[int]:
     writer = writers.start(path, **attempt)
     if moment.random() < 0.8:

@@ -116,8 +116,8 @@ def test_what_is_written_is_read(
         chosen = [r for r in records if storable(r.measure) == storable(measure)]
         assert from_frame(run.metrics(measure=measure)) == as_rows(chosen, METRIC_FIELDS)
     for source in (Source.GRADIENT, Source.WEIGHT):
-        chosen = [spectrum for spectrum in vectors if spectrum.source == source]
-        assert from_frame(run.spectra(source)) == as_rows(chosen, SPECTRUM_FIELDS)
+        own = [spectrum for spectrum in vectors if spectrum.source == source]
+        assert from_frame(run.spectra(source)) == as_rows(own, SPECTRUM_FIELDS)
 
 
 def test_filters_combine_and_take_several(tmp_path: Path) -> None:
@@ -151,7 +151,8 @@ def test_a_run_without_records_has_empty_frames(tmp_path: Path) -> None:
     assert run.metrics().is_empty()
     assert run.spectra().is_empty()
     assert run.history(None).is_empty()
-    assert run.thinned == run.damaged == ()
+    assert run.thinned == ()
+    assert run.damaged == ()
 
 
 def test_a_folder_with_any_name(tmp_path: Path) -> None:
@@ -268,8 +269,8 @@ def test_a_damaged_part_is_named_and_the_rest_reads(tmp_path: Path, damage: str)
             {
                 "truncated": content[:-20],
                 "flipped": content,
-                "emptied": b"",
-                "replaced": sorted((tmp_path / table).iterdir())[4].read_bytes(),
+                "emptied": bytearray(),
+                "replaced": bytearray(sorted((tmp_path / table).iterdir())[4].read_bytes()),
             }[damage]
         )
         run = open_run(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_lone_surrogates_are_spelled_out() -> None:
     assert [storable(name) for name in ("\ud800.w", "é")] == ["\\ud800.w", "é"]
 
 
-def record_with(**fields: object) -> Record:
+def record_with(**fields: Any) -> Record:
     """A record past its type checks, as untyped callers make them."""
     record = Record(0, None, Source.WEIGHT, "m", 0.0)
     for name, value in fields.items():

@@ -55,7 +55,7 @@ def kill_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Non
     left = [0]
 
     def limited(operation: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: object, **kwargs: object) -> Any:
+        def run(*args: object, **kwargs: Any) -> Any:
             if not left[0]:
                 raise Killed
             left[0] -= 1
@@ -136,7 +136,11 @@ def test_the_disk_has_what_older_parts_are_given_up_for(
     table, done = written(tmp_path, parts=2), []
 
     def noted(name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *args: (done.append(name), operation(*args))[1]
+        def noting(*args: Any) -> Any:
+            done.append(name)
+            return operation(*args)
+
+        return noting
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", noted("fsync", os.fsync))

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -174,8 +175,9 @@ def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", ["rank", "start_step", "disk_budget", "flush_rows"])
 def test_arguments_out_of_range_are_named(tmp_path: Path, wrong: str) -> None:
+    option: dict[str, Any] = {wrong: -1}
     with pytest.raises(InputError, match=f"{wrong} is -1; pass at least"):
-        RunWriter(tmp_path / "run", manifest={}, **{wrong: -1})
+        RunWriter(tmp_path / "run", manifest={}, **option)
     assert not (tmp_path / "run").exists()
 
 

@@ -229,7 +229,7 @@ def test_without_a_browser_the_test_says_how_to_get_one(monkeypatch, tmp_path):
 
     monkeypatch.setattr("support.browser.shutil.which", lambda name: None)
     with pytest.raises(pytest.fail.Exception, match=re.escape(ABSENT)):
-        find_browser(Nothing)
+        find_browser(Nothing)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])

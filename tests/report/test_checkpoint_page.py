@@ -40,7 +40,7 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def finding(run: Run) -> Finding:
+def finding(run: Run) -> Finding[Any, Any]:
     return randomness(run, replicates=19)
 
 
@@ -51,7 +51,9 @@ def data_of(page: str) -> dict[str, Any]:
     return found
 
 
-def test_the_page_tells_what_was_found(run: Run, finding: Finding, tmp_path: Path) -> None:
+def test_the_page_tells_what_was_found(
+    run: Run, finding: Finding[Any, Any], tmp_path: Path
+) -> None:
     page = render_inspection(run, tmp_path / "p.html", findings=[finding]).read_text("utf-8")
     assert '<h1><span class="name">model.<wbr>safetensors</span></h1>' in page
     assert "safetensors, inspected" in page
@@ -84,7 +86,8 @@ def test_without_findings_only_measured_columns_are_shown(run: Run, tmp_path: Pa
 
 def test_a_difference_has_columns_of_its_own(tmp_path: Path) -> None:
     paths = [save_safetensors(tmp_path / f"m{i}.safetensors", layers(i)) for i in range(2)]
-    compared = compare_checkpoints(*map(open_checkpoint, paths), tmp_path / "run")
+    before, after = map(open_checkpoint, paths)
+    compared = compare_checkpoints(before, after, tmp_path / "run")
     page = render_inspection(compared.run, tmp_path / "p.html").read_text("utf-8")
     assert "the change between two checkpoints" in page
     assert "relative change, median" in page

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -28,7 +29,7 @@ def test_bulk_and_tail_are_marked(run: Run) -> None:
     words = [text.get_text() for text in axes.get_legend().get_texts()]
     assert words[0].startswith("bulk up to ")
     assert words[1].startswith("tail: α = ")
-    edge = axes.lines[0].get_xdata()[0]
+    edge = np.asarray(axes.lines[0].get_xdata())[0]
     values = torch.tensor(run.spectra(block=run.blocks[0].name)["values"].to_list()[0]) ** 2
     assert 0.8 * float(values.max()) < edge < 1.3 * float(values.max())
 

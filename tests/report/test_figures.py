@@ -24,7 +24,8 @@ def test_waterfalls_show_the_spectra(realistic_run):
     lines = figure.axes[0].lines
     assert len(lines) == 24
     last = realistic_run.spectra(source="weight", block=block)["values"][-1].to_numpy()
-    heights = lines[-1].get_ydata() - lines[-1].get_ydata()[0]
+    height = np.asarray(lines[-1].get_ydata())
+    heights = height - height[0]
     assert heights == pytest.approx(np.log10(last / last[0])[: len(heights)], abs=1e-6)
     assert figure.axes[0].get_title(loc="left") == f"weight of {block}"
 

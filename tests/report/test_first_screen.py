@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -94,7 +96,7 @@ def test_groups_of_one_rate_are_one_curve(tmp_path):
 
 
 def test_what_is_to_be_done_comes_first():
-    findings = [
+    findings: list[Finding[Any, Any]] = [
         Finding(
             name=sign.name,
             question="?",

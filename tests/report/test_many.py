@@ -68,11 +68,11 @@ def test_fifty_runs(browser, tmp_path):
         writer.write(losses[: 0 if number == 9 else None])
         writer.close({})
         runs.append(open_run(tmp_path / f"run {number}"))
-    losses = [None if n == 9 else Loss(1.4 + n / 100, 0.01) for n in range(50)]
+    late = [None if n == 9 else Loss(1.4 + n / 100, 0.01) for n in range(50)]
     found = Comparison(
         names=[run.path.name for run in runs],
         steps=599,
-        losses=[LossRow("loss", 599, losses)],
+        losses=[LossRow("loss", 599, late)],
         roles=[],
         overheads=[None] * 50,
         findings=[[] for _ in runs],

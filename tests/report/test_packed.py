@@ -96,7 +96,7 @@ def test_the_density_is_that_of_all_eigenvalues_with_the_fitted_law():
     below = np.cumsum(np.array(found.heights) * widths)
     x, y = np.array(found.bulk.x), np.array(found.bulk.y)
     law = np.concatenate([[0], np.cumsum((y[1:] + y[:-1]) / 2 * np.diff(x))])
-    expected = np.interp(found.edges[1:], x, law)
+    expected = np.interp(np.array(found.edges[1:]), x, law)
     assert below == pytest.approx(expected, abs=0.01)
     assert found.bulk.upper == pytest.approx((1 + (402 / 1200) ** 0.5) ** 2, rel=1e-3)
 

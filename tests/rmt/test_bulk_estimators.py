@@ -8,6 +8,7 @@ from scipy.optimize import minimize_scalar
 
 from spectrain.rmt import MarchenkoPastur, RepelledBulk, laguerre_eigenvalues
 from spectrain.rmt.bulk_estimators import (
+    BulkLaw,
     Part,
     Scale,
     freedman_diaconis,
@@ -17,7 +18,7 @@ from spectrain.rmt.bulk_estimators import (
     start,
 )
 
-LAWS = {
+LAWS: dict[str, BulkLaw] = {
     "marchenko_pastur": MarchenkoPastur(0.4),
     "square": MarchenkoPastur(1.0),
     "repelled": RepelledBulk((60, 40), 1.1, (5.0, 7.0)),

@@ -28,7 +28,8 @@ def dense_hermite(size: int, count: int, beta: int, variance: float) -> np.ndarr
 
 @pytest.mark.parametrize("shape", [(9, 4), (5, 5), (3, 1)])
 def test_laguerre_has_the_law_of_dense_matrices(shape, generator):
-    dense = dense_laguerre(*shape, count=4000, variance=1.7)
+    rows, columns = shape
+    dense = dense_laguerre(rows, columns, count=4000, variance=1.7)
     drawn = laguerre_eigenvalues(shape, count=4000, generator=generator, variance=1.7)
     for i in range(shape[1]):
         assert ks_2samp(dense[:, i], drawn[:, i]).pvalue > 1e-3

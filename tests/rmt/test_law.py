@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from spectrain.rmt import (
 )
 from spectrain.rmt.law import as_float, bisect, finite_sample, numpy_generator, require_positive
 
-LAWS = {
+LAWS: dict[str, Any] = {
     "marchenko_pastur": MarchenkoPastur(0.25, 2.0, 0.8),
     "marchenko_pastur_nearly_square": MarchenkoPastur(0.97),
     "marchenko_pastur_thin": MarchenkoPastur(0.001, 3.0),

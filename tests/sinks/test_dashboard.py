@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from spectrain.core import Block, Record, Role, Source
@@ -11,7 +13,7 @@ from spectrain.sinks.dashboard import MEASURES, MOST
 ROLES = [Role.ATTENTION_Q, Role.ATTENTION_K, Role.ATTENTION_V, Role.MLP_IN, Role.MLP_OUT]
 
 
-def manifest(layers: int, roles: list[Role]) -> dict:
+def manifest(layers: int, roles: list[Role]) -> dict[str, Any]:
     blocks = [
         Block(f"layers.{depth}.{role}", role, depth, (4, 4), f"layers.{depth}.{role}")
         for depth in range(layers)
@@ -21,7 +23,7 @@ def manifest(layers: int, roles: list[Role]) -> dict:
     return {"blocks": [block.to_dict() for block in blocks]}
 
 
-def rows(described: dict, step: int) -> list[Record]:
+def rows(described: dict[str, Any], step: int) -> list[Record]:
     return [
         Record(
             step, block["name"], Source(series.split("/")[0]), series.split("/")[1], float(place)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor
@@ -11,13 +13,17 @@ from spectrain.stability.largest import FIRST_POWERS, POWERS
 from support.prescribed import with_values
 
 
+def gram(w: Tensor, v: Tensor) -> Tensor:
+    return w.mT @ (w @ v)
+
+
 def follow(weights: list[Tensor]) -> list[tuple[float, float, float]]:
     """Value, error and truth of each of successive weights, warm from the second on."""
     frame = first_frame(weights[0].shape[1], torch.Generator().manual_seed(0))
     found = []
     for number, weight in enumerate(weights):
         one = follow_largest(
-            lambda v, w=weight: w.mT @ (w @ v),
+            partial(gram, weight),
             frame.to(weight.dtype),
             powers=POWERS if number else FIRST_POWERS,
         )
@@ -68,7 +74,7 @@ def test_a_batch_is_its_members():
     frame = torch.stack([first_frame(30, torch.Generator().manual_seed(n)) for n in range(3)])
     together = follow_largest(lambda v: weights.mT @ (weights @ v), frame)
     for n in range(3):
-        alone = follow_largest(lambda v, w=weights[n]: w.mT @ (w @ v), frame[n])
+        alone = follow_largest(partial(gram, weights[n]), frame[n])
         torch.testing.assert_close(together.value[n], alone.value, rtol=1e-5, atol=0)
 
 

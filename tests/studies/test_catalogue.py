@@ -24,8 +24,9 @@ def test_every_study_states_claims_that_can_be_tested(name):
 @pytest.mark.parametrize("name", STUDIES)
 def test_experiments_have_names_of_their_own_and_cases_at_every_scale(name):
     study = load_study(name)
-    users = [*study.claims.values(), *study.figures.values()]
-    experiments = {id(need): need for user in users for need in user.needs}.values()
+    needs = [each.needs for each in study.claims.values()]
+    needs += [each.needs for each in study.figures.values()]
+    experiments = {id(need): need for each in needs for need in each}.values()
     assert len({need.name for need in experiments}) == len(experiments)
     for config in study.scales.values():
         assert all(need.cases(config) for need in experiments)

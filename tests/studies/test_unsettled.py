@@ -24,7 +24,7 @@ LEDGER = Path(__file__).parents[2] / "docs" / "ledger"
 def test_every_open_claim_is_told_once(name: str) -> None:
     rows = json.loads((LEDGER / f"{name}.json").read_text("utf-8"))["claims"]
     left = open_claims(load_study(name).claims, {row["id"]: row for row in rows})
-    told = []
+    told: list[str] = []
     for each in read_unsettled(name):
         assert each.minutes > 0
         found = matching(each.claims, name, left)

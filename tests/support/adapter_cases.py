@@ -69,7 +69,8 @@ def turned() -> Case:
 
 
 def two() -> Case:
-    tensors, wanted = {}, {}
+    tensors: dict[str, Tensor] = {}
+    wanted: dict[str, Tensor] = {}
     for name in ("one", "other"):
         own, config, change = lora_names(f".lora_A.{name}.weight", f".lora_B.{name}.weight")
         tensors |= own

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Playwright, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ABSENT = (
@@ -59,7 +60,7 @@ def visit(
     file: Path,
     *,
     width: int = 1280,
-    scheme: str = "light",
+    scheme: Literal["dark", "light"] = "light",
     bypass_csp: bool = False,
 ) -> Visit:
     """Open a page in a fresh context."""
@@ -73,7 +74,7 @@ def visit(
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     page.on("request", lambda request: seen.requests.append(request.url))
 
-    def dismiss(dialog):
+    def dismiss(dialog: Dialog) -> None:
         seen.dialogs.append(dialog.message)
         dialog.dismiss()
 

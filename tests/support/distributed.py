@@ -125,12 +125,12 @@ def fsdp(model: nn.Module, *, hybrid: bool = False, **options: Any) -> Placed:
     size = dist.get_world_size()
     shape, names = ((2, size // 2), ("replicate", "shard")) if hybrid else ((size,), ("shard",))
     mesh = init_device_mesh("cpu", shape, mesh_dim_names=names)
-    for layer in model.layers:
+    for layer in model.get_submodule("layers").children():
         fully_shard(layer, mesh=mesh, **options)
-    fully_shard(model, mesh=mesh, **options)
+    sharded = fully_shard(model, mesh=mesh, **options)
 
     def hold_back(last: bool) -> Any:
-        model.set_requires_gradient_sync(last)
+        sharded.set_requires_gradient_sync(last)
         return nullcontext()
 
     return Placed(model, dist.get_rank(), size, hold_back)
@@ -143,7 +143,7 @@ def compiled_ddp(model: nn.Module) -> Placed:
 
 def compiled_fsdp(model: nn.Module) -> Placed:
     """Layer by layer, as the gathering between them is not compiled."""
-    for layer in model.layers:
+    for layer in model.get_submodule("layers").children():
         layer.compile(backend="aot_eager")
     return fsdp(model)
 
@@ -159,13 +159,13 @@ def tensor_parallel(model: nn.Module, *, sharded: bool = False, sequence: bool =
             "up": ColwiseParallel(input_layouts=Shard(1)),
             "down": RowwiseParallel(),
         }
-    for layer in model.layers:
+    for layer in model.get_submodule("layers").children():
         if sequence:
             cut = PrepareModuleInput(input_layouts=Replicate(), desired_input_layouts=Shard(1))
-            parallelize_module(layer.mlp_norm, mesh["tp"], cut)
+            parallelize_module(layer.get_submodule("mlp_norm"), mesh["tp"], cut)
         parallelize_module(layer, mesh["tp"], plan)
     if sharded:
-        for layer in model.layers:
+        for layer in model.get_submodule("layers").children():
             fully_shard(layer, mesh=mesh["dp"])
         fully_shard(model, mesh=mesh["dp"])
         return Placed(model, mesh.get_local_rank("dp"), 2)
@@ -275,8 +275,10 @@ def train_and_die(folder: Path, start: int, killed: int | None) -> None:
         optimizer.load_state_dict(state["optimizer"])
     wrapped = MODES["ddp"](model).model
     generator = torch.Generator().manual_seed(5)
-    options = {"every": 1, "start_step": start, "resume": start > 0}
-    with spectrain.watch(wrapped, optimizer, folder / "run", **options) as run:
+    watched = spectrain.watch(
+        wrapped, optimizer, folder / "run", every=1, start_step=start, resume=start > 0
+    )
+    with watched as run:
         for step in range(6):
             tokens = torch.randint(11, (8, 5), generator=generator)
             if step < start:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 FP4 = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
 
-Made = tuple[dict[str, Tensor], dict[str, object], Tensor]
+Made = tuple[dict[str, Tensor], dict[str, Any], Tensor]
 """Tensors of a file, its config.json, and the matrix that they stand for."""
 
 
@@ -257,12 +259,12 @@ FORMATS: dict[str, Callable[[], Made]] = {
     "nf4": lambda: nf4(False),
     "nf4, nested": lambda: nf4(True),
     "bitsandbytes int8": bitsandbytes8,
-    **{f"GPTQ {bits} bits": lambda bits=bits: gptq(bits) for bits in (2, 3, 4, 8)},
+    **{f"GPTQ {bits} bits": partial(gptq, bits) for bits in (2, 3, 4, 8)},
     "GPTQ v2": lambda: gptq(4, version=2),
     "GPTQ with act-order": lambda: gptq(4, order=True),
     "AWQ": awq,
-    **{f"HQQ {bits} bits": lambda bits=bits: hqq(bits) for bits in (1, 2, 4, 8)},
-    **{f"MLX {bits} bits": lambda bits=bits: mlx(bits) for bits in (2, 3, 4, 6, 8)},
+    **{f"HQQ {bits} bits": partial(hqq, bits) for bits in (1, 2, 4, 8)},
+    **{f"MLX {bits} bits": partial(mlx, bits) for bits in (2, 3, 4, 6, 8)},
     "quanto": quanto,
     "int8": lambda: int8(False),
     "int8 with zero point": lambda: int8(True),
@@ -276,7 +278,7 @@ FORMATS: dict[str, Callable[[], Made]] = {
     "fp8 by groups, E8M0": lambda: by_groups("E8M0"),
     "fp8 scale, as DeepSeek has it": lambda: fp8("scale", (2, 3)),
     **{
-        f"fp8 {name} {shape}": lambda name=name, shape=shape: fp8(name, shape)
+        f"fp8 {name} {shape}": partial(fp8, name, shape)
         for name in ("weight_scale_inv", "weight_scale", "scale_weight")
         for shape in ((), (1,), (200,), (200, 1), (1, 300), (2, 3))
     },

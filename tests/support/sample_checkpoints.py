@@ -16,6 +16,8 @@ import torch.distributed.checkpoint as dcp
 from safetensors.torch import save_file
 from torch import Tensor
 
+from spectrain.checkpoint import Stored
+
 
 def weights(seed: int = 0) -> dict[str, Tensor]:
     """A few tensors of several shapes and dtypes."""
@@ -98,3 +100,10 @@ class Malicious:
 
     def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
         return os.system, (f"touch {self.target}",)
+
+
+def dense(stored: Stored) -> torch.Tensor:
+    """What is no product of factors."""
+    loaded = stored.load()
+    assert isinstance(loaded, torch.Tensor)
+    return loaded

@@ -12,6 +12,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -242,6 +243,10 @@ def _adapter(tensors: Callable[[], dict[str, Tensor]], config: dict[str, Any]) -
     return make
 
 
+def _factors(kind: str) -> dict[str, Tensor]:
+    return CASES[kind]()[0]
+
+
 def _dora() -> dict[str, Tensor]:
     tensors, _, _ = CASES["LoRA of PEFT"]()
     return tensors | {"base_model.model.layers.0.q_proj.lora_magnitude_vector": torch.ones(8)}
@@ -344,13 +349,10 @@ SITUATIONS: dict[str, Make] = {
     "quantized: fp8 without a scale": _tensors(
         lambda: {"w.weight": torch.ones(4, 4).to(torch.float8_e4m3fn)}
     ),
-    **{f"not understood: {kind}": _tensors(lambda k=kind: UNKNOWN[k]) for kind in UNKNOWN},
-    **{
-        f"adapter: {kind}": _adapter(lambda k=kind: CASES[k]()[0], CASES[kind]()[1])
-        for kind in CASES
-    },
+    **{f"not understood: {kind}": _tensors(partial(UNKNOWN.__getitem__, kind)) for kind in UNKNOWN},
+    **{f"adapter: {kind}": _adapter(partial(_factors, kind), CASES[kind]()[1]) for kind in CASES},
     "adapter: DoRA": _adapter(_dora, {"lora_alpha": 6, "use_dora": True}),
-    **{f"adapter: {kind}": _adapter(lambda k=kind: ALONE[k], {}) for kind in ALONE},
+    **{f"adapter: {kind}": _adapter(partial(ALONE.__getitem__, kind), {}) for kind in ALONE},
     "a pointer of Git LFS": _bytes(
         "model.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n"
     ),

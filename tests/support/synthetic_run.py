@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -134,7 +135,7 @@ def write_run(path: Path, recipe: Recipe | None = None) -> Run:
     return open_run(path)
 
 
-_SUMMARY = {
+_SUMMARY: dict[str, Any] = {
     "finished": True,
     "steps": 1052,
     "sampled_steps": 60,

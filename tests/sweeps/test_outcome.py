@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ from spectrain.sweeps import read_outcome, write_outcome
 
 def test_an_outcome_comes_back_as_it_was(tmp_path):
     file = tmp_path / "deep" / "a.npz"
-    outcome = {"x": np.arange(6.0).reshape(2, 3), "n": 3, "loss": 0.25, "arm": "muon", "ok": True}
+    outcome: dict[str, Any] = {"n": 3, "loss": 0.25, "arm": "muon", "ok": True}
+    outcome["x"] = np.arange(6.0).reshape(2, 3)
     write_outcome(file, outcome)
     back = read_outcome(file)
     assert np.array_equal(back.pop("x"), outcome.pop("x"))

@@ -1,5 +1,6 @@
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -134,7 +135,7 @@ def test_with_ray_results_come_one_by_one_and_a_lost_task_is_tried_again(tmp_pat
 
 
 def test_a_task_that_ray_always_loses_is_given_up(tmp_path, monkeypatch):
-    ray = FakeRay()
+    ray: Any = FakeRay()
     ray.deaths = 100
     ray.get = lambda asked: (_ for _ in ()).throw(ray.exceptions.RayError("the worker died"))
     monkeypatch.setitem(sys.modules, "ray", ray)

@@ -1,4 +1,5 @@
 from hashlib import sha256
+from typing import Literal
 
 import pytest
 import torch
@@ -44,7 +45,8 @@ def test_batches_are_windows_and_their_successors():
 
 def test_windows_start_everywhere_and_only_in_their_part():
     corpus = Corpus.from_text("".join(map(chr, range(100, 140))), name="t")
-    for split, part in (("train", corpus.train), ("validation", corpus.validation)):
+    splits: list[Literal["train", "validation"]] = ["train", "validation"]
+    for split, part in zip(splits, (corpus.train, corpus.validation), strict=True):
         drawn = corpus.batch(split, size=1000, context=2, generator=step_generator(0, 0))
         assert set(drawn[0][:, 0].tolist()) == set(part[:-2].tolist())
         assert set(drawn[1][:, -1].tolist()) == set(part[2:].tolist())

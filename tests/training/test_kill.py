@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from spectrain.records import open_run
 from spectrain.training import TrainConfig, resume, train
 
 MAIN = "from spectrain.cli.main import main; raise SystemExit(main())"
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "layers": 1,
     "width": 16,
     "heads": 2,
@@ -107,7 +108,7 @@ def new_attempt(run):
 
 def later(delay, *, after):
     """The condition that another one has held for so many seconds."""
-    due = []
+    due: list[float] = []
 
     def condition():
         if not due and after():

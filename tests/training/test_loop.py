@@ -204,11 +204,12 @@ def test_a_changed_text_does_not_resume(small, monkeypatch):
 def test_threads_are_those_asked_for_and_then_those_before(small, monkeypatch):
     before, seen = torch.get_num_threads(), []
     backward = Trainer.backward
-    monkeypatch.setattr(
-        Trainer,
-        "backward",
-        lambda self, step: seen.append(torch.get_num_threads()) or backward(self, step),
-    )
+
+    def noting(self, step):
+        seen.append(torch.get_num_threads())
+        return backward(self, step)
+
+    monkeypatch.setattr(Trainer, "backward", noting)
     train(replace(small, threads=before + 1, steps=1))
     assert seen == [before + 1]
     assert torch.get_num_threads() == before

@@ -101,7 +101,7 @@ def of_a_loader() -> GIVEN:
         nn.Flatten(),
         nn.Linear(4 * 4 * 4, 3),
     )
-    data = [(drawn(n, 1, 8, 8), n % 3) for n in range(24)]
+    data: Any = [(drawn(n, 1, 8, 8), n % 3) for n in range(24)]
 
     def loss(model: nn.Module, batch: list[Tensor]) -> Tensor:
         return functional.cross_entropy(model(batch[0]), batch[1])

@@ -64,5 +64,5 @@ def _diagonalised(matrix: Float[Tensor, "*batch d d"]) -> Float[Tensor, "*batch"
     """By all eigenvalues. In float32, divide and conquer fails where few rows are not zero."""
     try:
         return torch.linalg.eigvalsh(matrix)[..., -1]
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # exported, but not by name
+    except torch.linalg.LinAlgError:
         return torch.linalg.eigvalsh(matrix.double())[..., -1].to(matrix.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import sqrt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def watched(
     *,
     inputs: Tensor | None = None,
     clip: float | None = None,
-) -> Finding:
+) -> Finding[Any, Any]:
     torch.manual_seed(0)
     model = nn.Linear(SHAPE[1], SHAPE[0], bias=False)
     optimizer = make(list(model.parameters()))
@@ -101,7 +102,7 @@ def test_steps_without_a_gradient_are_no_short_steps(tmp_path: Path) -> None:
     """Behind a layer of zeros the first gradients are zero, and decay leaves rounding alone."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 12, bias=False), nn.Linear(12, 8, bias=False))
-    nn.init.zeros_(model[1].weight)
+    nn.init.zeros_(model.get_parameter("1.weight"))
     head = SGD(model[1].parameters(), lr=0.1)
     muon = Muon(model[0].parameters(), lr=0.02, weight_decay=0.1)
     with spectrain.watch(model, [muon, head], tmp_path / "run", every=1, strict=True) as run:

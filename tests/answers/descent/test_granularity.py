@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import spectrain
 from spectrain.answers import descent
+from spectrain.answers.descent import DescentRow
 from spectrain.core import Block, Record, Role, Source, View
 from spectrain.records import RunWriter, open_run
 from support.synthetic_run import make_block
@@ -73,7 +74,10 @@ def test_the_cut_of_the_largest_guarantee(ranks, fused, heads, favoured, gain, t
 
 
 def test_parts_that_see_different_activations_are_not_compared_fused(tmp_path):
-    values = {"nuclear_rank": (6.0,) * 3, "nuclear_rank_fused": (9.0,) * 3}
+    values: dict[str, tuple[float, ...]] = {
+        "nuclear_rank": (6.0,) * 3,
+        "nuclear_rank_fused": (9.0,) * 3,
+    }
     write(tmp_path / "run", values, (2.0, 2.0, 4.0))
     assert [row.granularity for row in descent(open_run(tmp_path / "run")).rows] == [None] * 3
 
@@ -104,7 +108,7 @@ class Attention(nn.Module):
         return self.c_proj(mixed.transpose(1, 2).flatten(2))
 
 
-def watched(model: nn.Module, batch: tuple[int, ...], path: Path) -> list[dict]:
+def watched(model: nn.Module, batch: tuple[int, ...], path: Path) -> list[DescentRow]:
     torch.manual_seed(0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     with spectrain.watch(model, optimizer, path, every=1, strict=True) as run:

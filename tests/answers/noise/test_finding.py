@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,11 @@ BLOCKS = [
 
 
 def write(
-    path: Path, snr: dict[str | None, float], *, batch_size: bool = True, extra: list[Record] = ()
+    path: Path,
+    snr: dict[str | None, float],
+    *,
+    batch_size: bool = True,
+    extra: Sequence[Record] = (),
 ) -> Run:
     """Energies with the given signal-to-noise ratio of a replica, χ² noise on both."""
     generator = np.random.default_rng(0)

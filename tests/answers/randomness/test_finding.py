@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -193,11 +194,11 @@ def test_measured_bulks_are_understood(tmp_path: Path) -> None:
     assert "without its random bulk" in finding.statement
 
 
-def judged(matrix: torch.Tensor, **zeros: float) -> Judgement:
+def judged(matrix: torch.Tensor, **zeros: Any) -> Judgement:
     """What is said of a matrix."""
     return judge_spectrum(
         torch.linalg.svdvals(matrix.double()).square().numpy(),
-        tuple(matrix.shape),
+        (len(matrix), matrix.shape[1]),
         generator=torch.Generator().manual_seed(0),
         replicates=39,
         zeros=Zeros(**zeros) if zeros else None,

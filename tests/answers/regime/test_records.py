@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -218,17 +219,13 @@ def test_first_weights_that_are_not_forgotten(tmp_path: Path) -> None:
 def test_a_shared_scale_settles_later(tmp_path: Path) -> None:
     """The product of a weight and its multiplier relaxes fast, their ratio only slowly."""
     multiplier = make_block("w_multiplier", Role.MULTIPLIER, 0, (40, 40))
-    beside = (type(multiplier)(**{**_fields(multiplier), "parameter": "w"}),)
+    beside = (replace(multiplier, parameter="w"),)
     energy = adamw_noise(N).energy
     early = written(tmp_path / "early", path_of(900), energy=energy, beside=beside)
     assert row_of(early).verdict == "approaching"
     assert "of 16 relaxation times" in str(row_of(early).reason)
     late = written(tmp_path / "late", path_of(1700), energy=energy, beside=beside)
     assert row_of(late).verdict == "equilibrium"
-
-
-def _fields(block: Block) -> dict[str, object]:
-    return {name: getattr(block, name) for name in block.__dataclass_fields__}
 
 
 def test_coupled_decay_is_judged(tmp_path: Path) -> None:

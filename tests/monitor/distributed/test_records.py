@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -49,7 +50,7 @@ def assert_same_records(folder: Path, reference: Path) -> None:
     assert worst.filter(pl.col("error") > pl.col("allowed")).is_empty(), worst.sort("error")
 
 
-def check_modes(tmp_path: Path, processes: int, modes: list[str], **options: object) -> None:
+def check_modes(tmp_path: Path, processes: int, modes: list[str], **options: Any) -> None:
     """Records equal those of one process, weights and losses those of the unwatched training."""
     train(Job("alone", tmp_path / "reference", **options))
     jobs = [Job(mode, folder, **options) for mode in modes for folder in (None, tmp_path / mode)]

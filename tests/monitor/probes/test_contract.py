@@ -39,7 +39,7 @@ class Agreement(Probe):
             sample.number(block, Source.GRADIENT, "agreement", value)
 
 
-ALL = [*PROBES.values(), PropagatingProbe, Agreement]
+ALL: list[type[Probe]] = [*PROBES.values(), PropagatingProbe, Agreement]
 
 
 @pytest.fixture(scope="module")

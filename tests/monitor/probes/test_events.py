@@ -64,7 +64,7 @@ class SharpnessAware(Optimizer):
         super().__init__(parameters, {"lr": 0.1})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
         if closure is None:
             raise TypeError("needs a closure")
         parameters = [p for group in self.param_groups for p in group["params"]]
@@ -90,7 +90,7 @@ def train(
         optimizer.zero_grad()
         loss = (model(torch.ones(2, 4)) - torch.arange(4.0)).square().mean()
         loss.backward()
-        taken.append(model.weight.grad.clone())  # type: ignore[union-attr]
+        taken.append(model.weight.grad.clone())
         return loss
 
     with spectrain.watch(model, optimizer, folder / "run", probes=[Diary], **options):
@@ -148,7 +148,7 @@ def test_a_closure_stays_what_it_was_between_samples(tmp_path: Path) -> None:
     seen: list[Any] = []
 
     class Keeps(SGD):
-        def step(self, closure: Any = None) -> Any:  # type: ignore[override]
+        def step(self, closure: Any = None) -> Any:
             seen.append(closure)
             return super().step(closure)
 

@@ -110,7 +110,8 @@ def test_adam_is_blind_to_the_gradients_scale() -> None:
         w = weight(8, 8)
         inner = torch.optim.Adam([w], lr=0.01, eps=1e-12)
         ends.append(run(Intervened(inner, gradient=Scale(scale)), w, given))
-    assert torch.allclose(*ends, atol=1e-5)
+    small, large = ends
+    assert torch.allclose(small, large, atol=1e-5)
 
 
 def test_every_third_step() -> None:
@@ -146,6 +147,7 @@ def test_vectors_pass_and_kernels_are_matrices() -> None:
     optimizer.step()
     step = (start - kernel.detach()).flatten(1)
     assert torch.allclose(step @ step.mT, torch.eye(4), atol=1e-5)
+    assert bias.grad is not None
     assert torch.equal(bias.grad, plain)
 
 

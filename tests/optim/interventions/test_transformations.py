@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -72,7 +73,7 @@ def change(request: pytest.FixtureRequest) -> Transformation:
 
 
 def applied(change: Transformation, a: Tensor) -> Tensor:
-    memory: dict = {}
+    memory: dict[str, Any] = {}
     change.apply(matrix(BEFORE, seed=7).to(a.dtype), memory)
     return change.apply(a, memory)
 

@@ -152,7 +152,7 @@ def test_classes_of_torch_do_not_read_flags_and_their_heirs_keep_their_rules() -
             return super().step(closure)
 
     class Changed(AdamW):
-        def step(self, closure: Any = None) -> None:
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]
             """Something else."""
 
     class Muonlike(SGD):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -19,19 +20,19 @@ TOLERANCE = 0.03
 RATE = 0.02
 
 
-def adamw(**options: object) -> Make:
-    return lambda p: AdamW(p, **{"lr": RATE, "weight_decay": 0.5, **options})
+def adamw(**options: Any) -> Make:
+    return lambda p: AdamW(p, **({"lr": RATE, "weight_decay": 0.5} | options))
 
 
-def sgd(**options: object) -> Make:
-    return lambda p: SGD(p, **{"lr": RATE, "weight_decay": 0.05, **options})
+def sgd(**options: Any) -> Make:
+    return lambda p: SGD(p, **({"lr": RATE, "weight_decay": 0.05} | options))
 
 
-def muon(**options: object) -> Make:
-    return lambda p: Muon(p, **{"lr": RATE, "weight_decay": 0.5, "momentum": 0.9, **options})
+def muon(**options: Any) -> Make:
+    return lambda p: Muon(p, **({"lr": RATE, "weight_decay": 0.5, "momentum": 0.9} | options))
 
 
-FAST_BETA2 = {"betas": (0.9, 0.95)}
+FAST_BETA2: dict[str, Any] = {"betas": (0.9, 0.95)}
 CASES: dict[str, tuple[Make, tuple[int, ...]]] = {
     "adamw": (adamw(), WIDE),
     "adamw beta2=.95": (adamw(**FAST_BETA2), WIDE),

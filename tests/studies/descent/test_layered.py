@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ from spectrain_studies.descent.layered.one_step import (
 from spectrain_studies.descent.mean_spike.experiment import Spiked, run_spiked
 
 
-def network(**changed: object) -> Network:
+def network(**changed: Any) -> Network:
     given = {
         "activation": "tanh",
         "loss": "squared",
@@ -48,7 +49,7 @@ def network(**changed: object) -> Network:
         "rounds": 3,
         "seed": 0,
     }
-    return Network(**{**given, **changed})  # type: ignore[arg-type]
+    return Network(**{**given, **changed})
 
 
 @pytest.mark.parametrize("name", SMOOTH)

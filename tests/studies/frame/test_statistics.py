@@ -6,10 +6,10 @@ import math
 
 import pytest
 
+from spectrain.noise.estimate import symmetric
 from spectrain_studies.frame.statistics import (
     proportionality,
     quotient,
-    symmetric,
     weighted_log_slope,
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,12 +60,12 @@ TINY = Config(
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("study")
     return execute(load_study("noise"), "quick", folder, config=TINY).to_dict() | {"out": folder}
 
 
-def test_the_whole_study_runs_and_judges_every_claim(tiny: dict) -> None:
+def test_the_whole_study_runs_and_judges_every_claim(tiny: dict[str, Any]) -> None:
     told = {row["id"]: row for row in tiny["claims"]}
     assert set(told) == set(load_study("noise").claims)
     assert tiny["problems"] == []
@@ -73,7 +74,7 @@ def test_the_whole_study_runs_and_judges_every_claim(tiny: dict) -> None:
     json.dumps(tiny["claims"], allow_nan=False)
 
 
-def test_what_no_sampling_can_change_is_decided_at_any_scale(tiny: dict) -> None:
+def test_what_no_sampling_can_change_is_decided_at_any_scale(tiny: dict[str, Any]) -> None:
     verdicts = {row["id"].removeprefix("noise/"): row["verdict"] for row in tiny["claims"]}
     assert verdicts["echo-exact"] == "holds"
     assert verdicts["echo-published"] == "fails"
@@ -85,7 +86,7 @@ def test_what_no_sampling_can_change_is_decided_at_any_scale(tiny: dict) -> None
     assert verdicts["coverage-energies"] == "undecided"  # two data sets
 
 
-def test_figures_are_drawn(tiny: dict) -> None:
+def test_figures_are_drawn(tiny: dict[str, Any]) -> None:
     assert {Path(name).stem for name in tiny["figures"]} == set(load_study("noise").figures)
     assert all((tiny["out"] / name).stat().st_size > 3000 for name in tiny["figures"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def tasks(images: str) -> dict[str, Task]:
-    pictures = {"images": images, "examples": 75}
+    pictures: dict[str, Any] = {"images": images, "examples": 75}
     return {
         "gpt": Task("gpt", layers=1, width=8, batch=2, context=8, characters=4_000),
         "mlp": Task("mlp", layers=2, width=12, batch=16, **pictures),
@@ -54,7 +55,9 @@ def tasks(images: str) -> dict[str, Task]:
 def tiny(tasks: dict[str, Task]) -> RankConfig:
     """All experiments, in seconds."""
     return RankConfig(
-        **{name: tasks[name] for name in ("gpt", "mlp", "conv")},
+        gpt=tasks["gpt"],
+        mlp=tasks["mlp"],
+        conv=tasks["conv"],
         health=HealthPlan(
             kinds=("mlp", "gated", "teacher", "ngram", "conv"),
             shapes=((1, 8, 8), (2, 8, 8)),

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 from spectrain_studies.rank import STUDY
 from spectrain_studies.rank.four_answers.page import MISSING, QUESTIONS, answers
 
 
-def row(name: str, **told) -> dict:
+def row(name: str, **told) -> dict[str, Any]:
     return {
         "id": f"rank/{name}",
         "statement": "It is | so.",

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from spectrain_studies.rank.coherence.experiment import COHERENCE, run_coherence
+from spectrain_studies.rank.data import draw
 from spectrain_studies.rank.interventions.experiment import ReinflationCase, run_reinflation
 from spectrain_studies.rank.layers.experiment import LAYERS, run_layers
 from spectrain_studies.rank.learning import DYNAMICS, best_size, run_arm
@@ -124,7 +125,7 @@ def test_coherence_of_repeated_minibatches_is_perfect(tiny, monkeypatch) -> None
     """With one and the same minibatch there is no noise: the cosine of halves is 1."""
     from spectrain_studies.rank.coherence import experiment as coherence
 
-    drawn = coherence.draw
+    drawn = draw
     monkeypatch.setattr(coherence, "draw", lambda task, seeds, step: drawn(task, seeds, 0))
     found = run_coherence(COHERENCE.cases(tiny)[1])
     assert found["halves_raw"] == pytest.approx(1.0)

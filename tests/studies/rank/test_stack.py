@@ -50,8 +50,10 @@ def test_muons_first_step_is_its_definition(tasks) -> None:
         model = make_model(tasks["mlp"], seed)
         x, y = draw(tasks["mlp"], [seed], step=0)
         cross_entropy(model(x[0]), y[0]).backward()
-        for layer, name in zip(model.hidden, stack.hidden, strict=True):
-            factor = newton_schulz(layer.weight.grad).factor
+        for layer, name in zip(model.get_submodule("hidden").children(), stack.hidden, strict=True):
+            gradient = layer.get_parameter("weight").grad
+            assert gradient is not None
+            factor = newton_schulz(gradient).factor
             wanted = -rate * (number + 1) * max(1, 12 / factor.shape[1]) ** 0.5 * factor
             moved = stack.parameters[name].detach()[number] - start[name][number]
             assert (moved - wanted).norm() <= 1e-3 * wanted.norm()

@@ -93,7 +93,7 @@ def test_every_setup_is_recorded_and_repeatable(setup):
 def test_a_layer_of_the_wrong_pace_is_named(power):
     outcome = run_transfer(TransferCase("mlp", 0, power, PLAN))
     if power:
-        assert names(Result(TransferCase("mlp", 0, power, PLAN), outcome))
+        assert names(Result(TransferCase("mlp", 0, power, PLAN), dict(outcome)))
     else:
         assert not [*outcome["fast"], *outcome["slow"]]
 

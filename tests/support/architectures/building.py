@@ -37,11 +37,16 @@ def mix(query: Tensor, key: Tensor, value: Tensor, heads: int = HEADS) -> Tensor
 class Tree(nn.Module):
     """Submodules by name, and a forward given as a function of the module and its input."""
 
+    config: Any
+
     def __init__(self, forward: Callable[..., Tensor], /, **children: Any) -> None:
         super().__init__()
         for name, child in children.items():
             setattr(self, name, child)
         self._forward = forward
+
+    def __getattr__(self, name: str) -> Any:
+        return super().__getattr__(name)
 
     def forward(self, *arguments: Tensor) -> Tensor:
         return self._forward(self, *arguments)

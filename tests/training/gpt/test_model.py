@@ -1,6 +1,7 @@
 """The model against a transcription of its formulas, columns as positions, in float64."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -8,8 +9,8 @@ import torch
 from spectrain.core import InputError
 from spectrain.training.gpt import GPT, GPTConfig, preset
 
-SMALL = {"vocabulary": 11, "layers": 2, "heads": 2, "width": 8, "context": 6}
-VARIANTS = {
+SMALL: dict[str, Any] = {"vocabulary": 11, "layers": 2, "heads": 2, "width": 8, "context": 6}
+VARIANTS: dict[str, dict[str, Any]] = {
     "nanogpt": {"norm": "layernorm", "bias": True, "activation": "relu", "separate_heads": True},
     "modern": {
         "norm": "rmsnorm",
