@@ -16,6 +16,8 @@ from coverage import CoverageData
 
 SECONDS = 15.0
 """Tests of a line are taken, the quickest first, until they need so long."""
+BESIDE = 45.0
+"""The same for tests beside a line that no test runs in its own process."""
 KEPT = 40
 """Tests of a line that are remembered, the quickest."""
 
@@ -35,13 +37,27 @@ class Covering:
     lines: Mapping[str, Mapping[int, tuple[str, ...]]]
 
     def tests(self, file: str, line: int) -> tuple[str, ...]:
-        """Tests that run a line; where none does (it ran at import), those that run its file."""
+        """Tests that run a line, the quickest first.
+
+        Where none does, it ran at import or in processes that the tests started: then those that
+        run its file, and those in the folder of tests that bears the name of its package.
+        """
         own = self.lines.get(file, {})
+        if own.get(line):
+            return self._quickest(own[line], SECONDS)
+        folder = f"{folder_of_tests(file)}/"
+        beside = sorted(
+            (test for test in self.seconds if test.startswith(folder)), key=self.seconds.__getitem__
+        )
+        chosen = self._quickest(own.get(0, ()), SECONDS) + self._quickest(beside, BESIDE)
+        return tuple(dict.fromkeys(chosen))
+
+    def _quickest(self, tests: Iterable[str], limit: float) -> tuple[str, ...]:
         chosen: list[str] = []
         spent = 0.0
-        for test in own.get(line) or own.get(0, ()):
+        for test in tests:
             spent += self.seconds[test]
-            if chosen and spent > SECONDS:
+            if chosen and spent > limit:
                 break
             chosen.append(test)
         return tuple(chosen)
@@ -62,6 +78,13 @@ class Covering:
                 for file, own in found["lines"].items()
             },
         )
+
+
+def folder_of_tests(file: str) -> str:
+    """The folder whose tests are named after the package of a file."""
+    package = Path(file).parent.as_posix()
+    studies = package.replace("studies/src/spectrain_studies", "tests/studies")
+    return studies.replace("src/spectrain", "tests")
 
 
 def measure(root: Path, packages: Sequence[str], *, workers: int = 2) -> Covering:

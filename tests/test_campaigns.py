@@ -53,6 +53,18 @@ def test_a_line_meets_the_quickest_tests_that_run_it(tmp_path: Path) -> None:
     assert again.tests("b.py", 1) == ()
 
 
+def test_a_line_that_no_test_runs_itself_meets_the_tests_of_its_folder() -> None:
+    pytest.importorskip("coverage")
+    from campaigns.covering import Covering
+
+    beside = "tests/monitor/distributed/test_x.py::test_in_processes"
+    seconds = {beside: 9.0, "tests/monitor/test_y.py::test_y": 0.1, "src/doctest": 0.1}
+    file = "src/spectrain/monitor/distributed/x.py"
+    covering = Covering(seconds, {file: {0: ("src/doctest",), 3: ("src/doctest",)}})
+    assert covering.tests(file, 3) == ("src/doctest",)
+    assert covering.tests(file, 4) == ("src/doctest", beside)
+
+
 def test_the_lowest_constraints_are_the_bounds() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     bounds = {line.replace(">=", "==") for line in project["dependencies"]}

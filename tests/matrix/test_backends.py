@@ -15,6 +15,7 @@ from spectrain.matrix import (
     MEASURES,
     Spectrum,
     SpectrumStatus,
+    backends,
     diagonal_spectrum,
     effective_rank,
     gram_spectrum,
@@ -348,3 +349,20 @@ def test_a_long_table_with_few_rows_or_none_that_are_not_zero(filled: int, wide:
     expected = torch.linalg.svdvals(matrix.double())
     torch.testing.assert_close(found.values, expected, rtol=0, atol=1e-14)  # seen: 7e-16
     assert found.status.item() == int(SpectrumStatus.OK if filled else SpectrumStatus.ZERO)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_gram_matrices_of_accelerators_are_those_of_processors(dtype, generator) -> None:
+    """All at once against one by one, which only a processor takes."""
+    flat = (
+        torch.randn(3, 24, 40, generator=generator)
+        * torch.tensor([1e-20, 1.0, 1e20])[:, None, None]
+    )
+    largest = flat.abs().amax((1, 2))
+    (values, error), (expected, bound) = (
+        one(flat, largest, dtype) for one in (backends._grams, backends._grams_on_cpu)
+    )
+    exact = torch.linalg.svdvals(flat.double())
+    assert ((values - exact).abs() <= error).all()
+    torch.testing.assert_close(values, expected, rtol=1e-4, atol=0)
+    torch.testing.assert_close(error, bound, rtol=0.5, atol=0)

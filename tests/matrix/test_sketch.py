@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -13,7 +14,7 @@ from spectrain.core.errors import InputError
 from spectrain.matrix import MEASURES, Spectrum, SpectrumStatus
 from spectrain.matrix.lanczos import begin, extend, no_triples, ritz, ritz_mixing, rules
 from spectrain.matrix.probing import LEAST
-from spectrain.matrix.sketch import Sketch, sketch
+from spectrain.matrix.sketch import LOOSEST, Sketch, _loosened, sketch
 from support.prescribed import exponential, flat, orthonormal, rank_one, spike_and_bulk
 
 SIZE, LONGER = 320, 400
@@ -253,3 +254,15 @@ def test_what_is_left_of_one_column_is_rounding(seed: int) -> None:
 def test_refuses(matrix: Tensor, products: int | None) -> None:
     with pytest.raises(InputError):
         sketch(matrix, products=products)
+
+
+def test_what_is_a_small_part_may_be_known_less_well() -> None:
+    """As loosely as an error of the rest's Σσ and entropy leaves that of the whole's entropy."""
+    rest = torch.full((40, 40), 1e-3)
+    whole, likely = 10.0, 40**0.5 * 40 * 1e-3
+    share = likely / (whole + likely)
+    loosened = _loosened(0.01, whole, rest, 1.0)
+    lever = abs(math.log((1 - share) / share)) + math.log(40)
+    assert loosened == pytest.approx(0.01 / (share * (1 + (1 - share) * lever)))
+    assert 0.01 < loosened < LOOSEST
+    assert _loosened(0.01, 0.0, rest, 1.0) == 0.01

@@ -234,3 +234,27 @@ def test_numbers_whose_squares_overflow_are_finite(tmp_path: Path) -> None:
             model.weight.grad = torch.full((4, 4), -3e38)
             optimizer.step()
     assert open_run(tmp_path / "run").metrics(measure="not_finite").is_empty()
+
+
+def test_a_watch_that_ended_leaves_no_hook(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    before = hooks_of(model, optimizer)
+    with spectrain.watch(model, optimizer, tmp_path / "run", every=1):
+        model(torch.randn(8, 4)).square().mean().backward()
+        optimizer.step()
+        assert hooks_of(model, optimizer) != before
+    assert hooks_of(model, optimizer) == before
+
+
+def hooks_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, int]:
+    """Hooks by what holds them and their kind."""
+    holders = {**dict(model.named_modules()), **dict(model.named_parameters()), "step": optimizer}
+    return {
+        f"{name}.{kind}": len(hooks)
+        for name, holder in holders.items()
+        for kind in (*vars(holder), "_backward_hooks", "_post_accumulate_grad_hooks")
+        if kind.endswith("_hooks")
+        and isinstance(hooks := getattr(holder, kind, None), dict)
+        and hooks
+    }

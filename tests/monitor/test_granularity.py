@@ -11,21 +11,21 @@ from torch import Tensor, nn
 import spectrain
 from spectrain.core import Source
 
-WIDTH, HEADS = 12, 3
+WIDTH = 12
 
 
 class Fused(nn.Module):
     """One attention with a fused projection."""
 
-    def __init__(self) -> None:
+    def __init__(self, heads: int) -> None:
         super().__init__()
-        self.num_heads = HEADS
+        self.num_heads = heads
         self.c_attn = nn.Linear(WIDTH, 3 * WIDTH, bias=False)
         self.c_proj = nn.Linear(WIDTH, WIDTH, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = (
-            part.unflatten(-1, (HEADS, -1)).transpose(1, 2)
+            part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for part in self.c_attn(x).chunk(3, dim=-1)
         )
         mixed = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -33,9 +33,9 @@ class Fused(nn.Module):
 
 
 class Model(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, heads: int) -> None:
         super().__init__()
-        self.attn = Fused()
+        self.attn = Fused(heads)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.attn(x)
@@ -45,9 +45,10 @@ def nuclear(matrix: Tensor) -> float:
     return torch.linalg.matrix_norm(matrix.double(), "nuc").item()
 
 
-def test_fused_and_head_by_head_are_the_definitions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("heads", [2, 3])
+def test_fused_and_head_by_head_are_the_definitions(tmp_path: Path, heads: int) -> None:
     torch.manual_seed(0)
-    model = Model()
+    model = Model(heads)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     with spectrain.watch(model, optimizer, tmp_path / "run", every=1, strict=True) as run:
         model(torch.randn(4, 7, WIDTH)).square().mean().backward()
@@ -60,8 +61,8 @@ def test_fused_and_head_by_head_are_the_definitions(tmp_path: Path) -> None:
     for index, part in enumerate("qkv"):
         name = f"attn.c_attn.weight[{part}]"
         own = gradient[index * WIDTH : (index + 1) * WIDTH]
-        heads = sum(nuclear(head) ** 2 for head in own.chunk(HEADS))
-        expected = heads / own.double().square().sum().item()
+        apart = sum(nuclear(head) ** 2 for head in own.chunk(heads))
+        expected = apart / own.double().square().sum().item()
         assert found[name, "nuclear_rank_fused"] == pytest.approx(fused, rel=1e-6)
         assert found[name, "nuclear_rank_heads"] == pytest.approx(expected, rel=1e-6)
         assert found[name, "nuclear_rank_heads"] <= found[name, "nuclear_rank"] * (1 + 1e-6)

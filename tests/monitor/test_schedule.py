@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from spectrain.core import InputError
 from spectrain.monitor import budget
 from spectrain.monitor import schedule as schedules
+from spectrain.monitor.account import Account
 from spectrain.monitor.budget import earned
 from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.schedule import AIM, FREE, FREE_STEPS, MOST_STEPS, UNNOTICED, Schedule
@@ -325,3 +326,15 @@ def test_a_schedule_that_forgets_its_debt_is_caught(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Schedule, "allowance", property(lambda schedule: 1e9))
     with pytest.raises(AssertionError):
         keeps_the_budget()
+
+
+def test_prices_follow_what_was_paid_last() -> None:
+    """The first reading replaces the guess, each later one counts half."""
+    account = Account(factor=4.0)
+    assert account.price(2.0) == 8.0
+    account.book(1.0, work=0.0)  # nothing was read: no price is met
+    assert (account.factor, account.seconds) == (4.0, 1.0)
+    account.book(6.0, work=2.0)
+    assert account.factor == 3.0
+    account.book(2.0, work=2.0)
+    assert (account.factor, account.seconds) == (2.0, 9.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import unified_diff
 from pathlib import Path
 
 import pytest
@@ -14,4 +15,8 @@ def compare(file: Path, printed: str) -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(printed, "utf-8")
         pytest.fail(f"{file} was written: look at it")
-    assert printed == file.read_text("utf-8")
+    known = file.read_text("utf-8")
+    if printed != known:
+        before, after = known.splitlines(), printed.splitlines()
+        changed = unified_diff(before, after, str(file), "printed", lineterm="", n=1)
+        pytest.fail("\n".join(changed), pytrace=False)

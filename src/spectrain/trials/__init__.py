@@ -2,6 +2,7 @@
 
 from spectrain.trials.changes import (
     Change,
+    advised_setup,
     candidates,
     cut,
     decay,
@@ -26,6 +27,7 @@ __all__ = [
     "Stepper",
     "TrialResult",
     "Verification",
+    "advised_setup",
     "candidates",
     "cut",
     "decay",

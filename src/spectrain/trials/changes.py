@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from math import prod
+from typing import Any
+
+from torch import nn
 
 from spectrain.core import Block, InputError, Role
 from spectrain.network import Network
-from spectrain.trials.setup import SetUp, Stepper
+from spectrain.trials.setup import SetUp, Stepper, usual_setup
 
 QUERY_KEY = (Role.ATTENTION_Q, Role.ATTENTION_K)
 RECURRENT = (Role.RECURRENT_INPUT, Role.RECURRENT_HIDDEN)
@@ -28,6 +31,8 @@ class Change:
         alone: tried on the base alone, in an arm of its own: it leaves other changes nothing to
             alter, so that a design cannot separate its effect from theirs.
         why: the reason for trying it.
+        advised: whether whole trainings of other networks speak for it, so that
+            :func:`advised_setup` starts from it.
     """
 
     name: str
@@ -36,6 +41,7 @@ class Change:
     carries: bool = True
     alone: bool = False
     why: str = ""
+    advised: bool = False
 
     def __call__(self, setup: SetUp) -> SetUp:
         """The altered set-up."""
@@ -186,6 +192,31 @@ def candidates(setup: SetUp, network: Network) -> tuple[Change, ...]:
     return tuple(_candidates(setup, network))
 
 
+def advised_setup(model: nn.Module, network: Network, **rates: Any) -> SetUp:
+    """Usual routing with the candidates that whole trainings of other networks spoke for.
+
+    These are rows of even size in Muon's steps (NorMuon), and the recurrent matrices of an LSTM or
+    GRU on Muon gate by gate. What they gained stands with the claims ``descent/advised-*``.
+
+    Args:
+        model: whose parameters are assigned.
+        network: its blocks.
+        rates: learning rates, decay and averages, as :func:`usual_setup` takes them.
+
+    Example:
+        >>> from spectrain.network import find_blocks
+        >>> model = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4))
+        >>> setup = advised_setup(model, find_blocks(model))
+        >>> setup.assignments["1.weight"].rows_beta, setup.assignments["0.weight"].rows_beta
+        (0.95, 0.0)
+    """
+    setup = usual_setup(model, network, **rates)
+    for change in candidates(setup, network):
+        if change.advised:
+            setup = change(setup)
+    return setup
+
+
 def _candidates(setup: SetUp, network: Network) -> Iterator[Change]:
     ruled = {rule: {n for n, a in setup.assignments.items() if a.rule is rule} for rule in Stepper}
     muon = sorted(ruled[Stepper.MUON])
@@ -198,9 +229,10 @@ def _candidates(setup: SetUp, network: Network) -> Iterator[Change]:
 
     recurrent = set(of(Stepper.ADAMW, *RECURRENT))
     for parts, those in sorted(_cuts(network, recurrent, per_head=False).items()):
-        yield to_muon(setup, *those, parts=parts, name=f"recurrent to Muon in {parts} gates")
-    if muon:
-        yield even_rows(setup, *muon, name="even rows")
+        name = f"recurrent to Muon in {parts} gates"
+        yield replace(to_muon(setup, *those, parts=parts, name=name), advised=True)
+    if uneven := [n for n in muon if not setup.assignments[n].rows_beta]:
+        yield replace(even_rows(setup, *uneven, name="even rows"), advised=True)
     if names := of(Stepper.ADAMW, Role.HEAD):
         yield to_muon(setup, *names, name="head to Muon")
     if names := [n for n in of(Stepper.ADAMW, Role.EMBEDDING) if n in _matrices(network)]:

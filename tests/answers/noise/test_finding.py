@@ -13,8 +13,14 @@ import torch
 import spectrain
 from spectrain.answers import Finding, noise
 from spectrain.answers.finding import Sign
+from spectrain.answers.noise.finding import _directional
 from spectrain.answers.noise.row import Kind, NoiseGroup, NoiseRow, Verdict
-from spectrain.answers.noise.samples import read_directions, read_energies, signal_to_noise_of
+from spectrain.answers.noise.samples import (
+    Directions,
+    read_directions,
+    read_energies,
+    signal_to_noise_of,
+)
 from spectrain.core import Record, Role, Source
 from spectrain.noise import (
     NO_BATCH_SIZE,
@@ -198,6 +204,20 @@ def test_counts_over_samples_have_an_error(tmp_path: Path) -> None:
     assert row.signal_mean == pytest.approx(2, abs=0.3)
     assert row.signal_error is not None
     assert row.signal_error <= 0.3
+
+
+def test_the_error_of_a_count_is_that_of_a_mean() -> None:
+    three = [1.0] * 3
+    samples = [
+        Directions(
+            *(step, 8, three, three, three, three, three, three, three, 1.0, {}, "undecided"),
+            p=[1e-9] * count + [0.9] * (3 - count),
+        )
+        for step, count in enumerate([2, 3, 2, 1])
+    ]
+    counted = _directional(samples, NoiseRow(block="a", role=Role.HEAD, depth=None, shape=(3, 3)))
+    assert counted["signal_mean"] == 2.0
+    assert counted["signal_error"] == pytest.approx((2 / 3) ** 0.5 / 2)
 
 
 def test_the_scale_of_orthogonalized_replicas(tmp_path: Path) -> None:

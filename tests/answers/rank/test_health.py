@@ -6,10 +6,11 @@ from collections.abc import Callable
 from math import nan
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from spectrain.answers import rank
-from spectrain.answers.rank.health import gradient_health
+from spectrain.answers.rank.health import _exploding, gradient_health
 from spectrain.core import Record, Source
 from spectrain.records import Run, RunWriter, open_run
 from support.synthetic_run import gpt_blocks
@@ -156,3 +157,13 @@ def test_the_finding_names_them(tmp_path) -> None:
     assert next(row for row in finding.rows if row.block == SUBJECT)["state"] == "dead"
     wild = rank(run_with(tmp_path / "wild", lambda step: 1.0 if step < 20 else 500.0))
     assert any(text.startswith("Exploding:") and SUBJECT in text for text in wild.advice)
+
+
+@pytest.mark.parametrize(("small", "exploding"), [(20, False), (27, True)])
+def test_a_start_that_was_sampled_densely_is_left_out(small: int, exploding: bool) -> None:
+    """Near-zero gradients of the first twentieth say nothing of the rest, however many they are."""
+    steps = [*range(20), *range(100, 1001, 100)]
+    values = [1e-4 if place < small else 1.0 for place in range(len(steps))]
+    samples = pl.DataFrame({"step": steps, "value": values})
+    unlogged = pl.DataFrame({"step": [], "value": []}, {"step": pl.Int64, "value": pl.Float64})
+    assert _exploding(samples, unlogged) is exploding

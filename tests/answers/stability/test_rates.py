@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy.stats import binomtest, false_discovery_control
+from scipy.stats import binomtest, false_discovery_control, linregress
+from scipy.stats import t as student
 
 from spectrain.answers.stability import calibration
-from spectrain.answers.stability.growth import course
+from spectrain.answers.stability.growth import LEVEL, _raised, course
 from spectrain.answers.stability.indicators import RISE
 from spectrain.answers.stability.row import Indicator
 
@@ -57,3 +58,24 @@ def test_no_growth_is_claimed_where_there_is_none(draw):
 def test_exponential_growth_is_found():
     """Seen in 50 runs: 49."""
     assert claimed(calibration.exponential, 50, 8) >= 45
+
+
+def test_a_rate_has_the_errors_of_a_regression_with_autocorrelated_residuals() -> None:
+    """Without autocorrelation, those of the textbook."""
+    steps = np.arange(60.0)
+    logs = 0.01 * steps + 0.2 * np.random.default_rng(4).standard_normal(60)
+    found = course(Indicator.GAIN, steps, np.exp(logs), limit=50.0)
+    assert found is not None
+    at, late = steps[-found.samples :], logs[-found.samples :]
+    line = linregress(at, late)
+    residuals = late - line.intercept - line.slope * at
+    phi = _raised(residuals, 2.0)
+    freedom = (found.samples - 2) * (1 - phi) / (1 + phi)
+    error = line.stderr * np.sqrt((1 + phi) / (1 - phi))
+    half = student.ppf((1 + LEVEL) / 2, freedom) * error
+    assert found.rate == pytest.approx(line.slope)
+    assert (found.low, found.high) == pytest.approx((line.slope - half, line.slope + half))
+    asked = (np.log(50.0) - line.intercept - line.slope * at[-1]) / (steps[-1] - steps[0])
+    expected = student.cdf((asked - line.slope) / error, freedom)
+    assert found.p_value == pytest.approx(expected)
+    assert 0.001 < expected < 0.999

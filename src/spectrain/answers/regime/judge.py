@@ -121,7 +121,7 @@ def _entered(
     """First recorded step from which the block stayed in its regime."""
     match verdict:
         case Verdict.SIGNAL_DRIVEN:
-            inside = np.abs(distance) > width
+            inside = distance > width
         case Verdict.BELOW:
             inside = distance < -width
         case Verdict.EQUILIBRIUM:

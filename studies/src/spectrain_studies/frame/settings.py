@@ -63,7 +63,9 @@ def _like(old: Any, text: str, name: str) -> Any:
         with suppress(ValueError):
             value = float(value)
     if old is not None and type(value) is not type(old):
+        known = list(old) if isinstance(old, tuple) else old
         raise InputError(
-            f"{name} is {type(old).__name__}, not {text!r}", remedy=f"it is now {old!r}"
+            f"{name} is {type(old).__name__}, not {text!r}",
+            remedy=f"write it as it is now: {name}={known}",
         )
     return value
