@@ -239,3 +239,96 @@ class Plain(nn.Module):
 def test_attention_without_a_softmax_says_that(tmp_path: Path) -> None:
     train(tmp_path / "run", Plain(product_of))
     assert set(rows(tmp_path / "run")["reason"]) == {NONE_SEEN}
+
+
+class Multi(nn.Module):
+    """Two layers of torch's own, one of which masks."""
+
+    def __init__(self, *, batch_first: bool = True, weights: bool = False, narrow: int = 8) -> None:
+        super().__init__()
+        self.batch_first, self.weights = batch_first, weights
+        self.table, self.head = nn.Embedding(11, 8), nn.Linear(8, 11)
+        self.layer = nn.TransformerEncoderLayer(8, HEADS, 16, 0.0, batch_first=batch_first)
+        self.attn = nn.MultiheadAttention(
+            8, HEADS, kdim=narrow, vdim=narrow, batch_first=batch_first
+        )
+        self.narrow = narrow
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        places = tokens.shape[1]
+        causal = nn.Transformer.generate_square_subsequent_mask(places)
+        padding = torch.arange(places) >= places - 1
+        x = self.table(tokens)
+        x = x if self.batch_first else x.transpose(0, 1)
+        x = self.layer(x, src_mask=causal, is_causal=True)
+        given = x[..., : self.narrow]
+        x = self.attn(
+            x,
+            given,
+            given,
+            key_padding_mask=padding.expand(len(tokens), -1),
+            need_weights=self.weights,
+        )[0]
+        return self.head(x if self.batch_first else x.transpose(0, 1))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"batch_first": False}, {"weights": True}, {"narrow": 6}],
+    ids=["batch first", "places first", "with weights", "separate projections"],
+)
+def test_multi_head_attention_of_torch_tells_its_largest_logits(
+    tmp_path: Path, options: dict
+) -> None:
+    def made() -> Multi:
+        torch.manual_seed(0)
+        return Multi(**options)
+
+    expected: list[float] = []
+
+    def by_hand(module: nn.MultiheadAttention, args: tuple, kwargs: dict, output: object) -> None:
+        q, k = (x if module.batch_first else x.transpose(0, 1) for x in args[:2])
+        if module.in_proj_weight is None:
+            weights = module.q_proj_weight, module.k_proj_weight
+        else:
+            weights = module.in_proj_weight.chunk(3)[:2]
+        q, k = (
+            nn.functional.linear(x, w, b).unflatten(-1, (HEADS, -1)).transpose(1, 2)
+            for x, w, b in zip((q, k), weights, module.in_proj_bias.chunk(3)[:2], strict=True)
+        )
+        scores = q @ k.mT / 2.0
+        if kwargs.get("attn_mask") is not None:
+            scores = scores + kwargs["attn_mask"]
+        else:
+            scores = scores[..., :-1]
+        expected.extend(scores.amax((0, 2, 3)).tolist())
+
+    model = made()
+    for one in (model.layer.self_attn, model.attn):
+        one.register_forward_hook(by_hand, with_kwargs=True)
+    plain = train(None, model)
+    assert train(tmp_path / "run", made()) == plain
+    found = rows(tmp_path / "run").sort("step", "block", "index")
+    assert found.height == 2 * HEADS * STEPS
+    assert found["block"].unique(maintain_order=True).len() == 2
+    told = {
+        (row["step"], "layer" in row["block"], row["index"]): row["value"]
+        for row in found.iter_rows(named=True)
+    }
+    order = [
+        (s, layer, h + 1) for s in range(STEPS) for layer in (True, False) for h in range(HEADS)
+    ]
+    assert [told[key] for key in order] == pytest.approx(expected, rel=1e-5)
+
+
+def test_scores_are_formed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made() -> Multi:
+        torch.manual_seed(0)
+        return Multi()
+
+    train(tmp_path / "whole", made())
+    monkeypatch.setattr("spectrain.monitor.multi_head.ENTRIES", 2 * HEADS * 6)
+    train(tmp_path / "parts", made())
+    assert rows(tmp_path / "parts")["value"].to_list() == pytest.approx(
+        rows(tmp_path / "whole")["value"].to_list(), rel=1e-6
+    )

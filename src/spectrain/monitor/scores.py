@@ -10,21 +10,30 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from spectrain.monitor.multi_head import MULTI_HEAD
+
 SOFTMAX = frozenset({torch.softmax, functional.softmax, Tensor.softmax, torch.special.softmax})
 FUSED = functional.scaled_dot_product_attention
 
 Seen = Callable[[Tensor], None]
+Called = Callable[[tuple[Any, ...], Mapping[str, Any]], None]
 
 
 class ScoresMode(TorchFunctionMode):
     """Shows the input of every softmax that is called within, and notes fused attention.
 
     Functions are called with the arguments that they were given: results are the same to the bit.
+
+    Args:
+        seen: is given the scores.
+        fused: is called where they are not formed.
+        called: is given the arguments of a multi-head attention as one function, of which nothing
+            within is seen.
     """
 
-    def __init__(self, seen: Seen, fused: Callable[[], None]) -> None:
+    def __init__(self, seen: Seen, fused: Callable[[], None], called: Called) -> None:
         super().__init__()
-        self._seen, self._fused = seen, fused
+        self._seen, self._fused, self._called = seen, fused, called
 
     def begin(self) -> None:
         """Observe from here on."""
@@ -48,6 +57,8 @@ class ScoresMode(TorchFunctionMode):
                 self._seen(scores)
         elif func is FUSED:
             self._fused()
+        elif func is MULTI_HEAD:
+            self._called(args, given)
         return func(*args, **given)
 
 

@@ -48,6 +48,9 @@ def tasks(images: str) -> dict[str, Task]:
         "teacher": Task("teacher", layers=2, width=8, batch=16),
         "lstm": Task("lstm", layers=2, width=8, batch=2, context=8, characters=4_000),
         "ngram": Task("ngram", layers=2, width=8, batch=2, context=8, characters=4_000),
+        "bag": Task("bag", layers=2, width=8, batch=2, context=8, characters=4_000),
+        "linear": Task("linear", layers=2, width=8, batch=16, **pictures),
+        "rare": Task("rare", layers=1, width=8, batch=16),
     }
 
 

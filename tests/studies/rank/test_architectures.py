@@ -74,14 +74,45 @@ def test_a_gate_of_zero_adds_nothing() -> None:
 
 
 def test_the_teacher_labels_alike_whenever_it_is_asked(tasks) -> None:
-    x, y = taught(400, torch.Generator().manual_seed(0))
+    x, y = taught("teacher", 400, torch.Generator().manual_seed(0))
     assert x.shape == (400, 1, SIDE, SIDE)
     assert len(y.unique()) == 10
-    again = taught(400, torch.Generator().manual_seed(0))
+    again = taught("teacher", 400, torch.Generator().manual_seed(0))
     assert torch.equal(x, again[0])
     assert torch.equal(y, again[1])
     deviation = x.flatten(1).std(0)
     assert deviation[0] / deviation[99] == pytest.approx(10, rel=0.15)
+
+
+def rows_of(kind: str) -> tuple[torch.Tensor, torch.Tensor]:
+    x, y = taught(kind, 2000, torch.Generator().manual_seed(0))
+    return x.flatten(1), y
+
+
+def test_tables_are_labelled_by_their_rule() -> None:
+    x, y = rows_of("tree")
+    assert torch.equal(y, ((x[:, :3] > 0).long() * torch.tensor([1, 2, 4])).sum(1))
+    x, y = rows_of("vote")
+    assert torch.equal(y, (x[:, :9] > 0).sum(1))
+    x, y = rows_of("decile")
+    assert (y[x[:, 0].argsort()].diff() >= 0).all()
+    assert y.bincount().min() > 150
+
+
+def test_tables_have_the_columns_that_are_described() -> None:
+    x, _ = rows_of("rare")
+    assert set(x.unique().tolist()) == {0.0, 1.0}
+    assert x.mean(0)[[0, 8]].tolist() == pytest.approx([1 / 2, 1 / 10], abs=0.04)
+    x, y = rows_of("pairs")
+    assert torch.equal(x.unflatten(1, (2, -1)).sum(2), torch.ones(len(x), 2))
+    same = x @ x.mT == 2.0  # both categories are the same
+    assert torch.equal(y[:, None].eq(y)[same], torch.ones(int(same.sum()), dtype=torch.bool))
+    x, y = rows_of("scales")
+    plain, labels = rows_of("teacher")
+    units = (x / plain).mean(0)
+    assert torch.allclose(x, plain * units, atol=1e-4)
+    assert torch.equal(y, labels)
+    assert 0.1 < units.min() < 0.3 < 3.0 < units.max() < 10.0
 
 
 @pytest.mark.parametrize("kind", ["mlp", "teacher", "lstm"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import inf, isfinite
 from typing import Any
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from spectrain.core import Quantity, Record, Source
+from spectrain.monitor.multi_head import largest_of_call
 from spectrain.monitor.plan import Cadence, SamplePlan
 from spectrain.monitor.probes.probe import Probe, Scene, register
 from spectrain.monitor.sample import NOT_FINITE, Sample, on_host
@@ -33,8 +34,9 @@ class ScoresProbe(Probe):
     """Largest entry of what the softmax of each head receives, masked and scaled as it is.
 
     While eager attention computes a sampled step, calls of softmax are observed and passed on
-    unchanged. Fused and compiled attention are left alone from the start, or once they are
-    recognised: then the bound of :class:`~spectrain.monitor.probes.logits.LogitsProbe` stands
+    unchanged. That of ``nn.MultiheadAttention`` cannot be observed: its scores are formed once more
+    from what it is given. Fused and compiled attention are left alone from the start, or once they
+    are recognised: then the bound of :class:`~spectrain.monitor.probes.logits.LogitsProbe` stands
     alone.
     """
 
@@ -93,7 +95,11 @@ class ScoresProbe(Probe):
         if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
         if self.name not in self.scene.guard.disabled and home not in self._left:
-            mode = ScoresMode(partial(self._see, home, pair), partial(self._fused, home))
+            mode = ScoresMode(
+                partial(self._see, home, pair),
+                partial(self._fused, home),
+                partial(self._see_call, home, pair),
+            )
             mode.begin()
             self._within.append((module, mode))
 
@@ -103,10 +109,18 @@ class ScoresProbe(Probe):
 
     def _see(self, home: str, pair: QueryKey, scores: Tensor) -> None:
         with self.scene.guard(self.name):
-            largest = largest_by_head(scores, pair.heads)
-            if largest is not None and len(largest) % len(pair.queries) == 0:
-                known = self._found.get(home)
-                self._found[home] = largest if known is None else torch.maximum(known, largest)
+            self._keep(home, pair, largest_by_head(scores, pair.heads))
+
+    def _see_call(
+        self, home: str, pair: QueryKey, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        with self.scene.guard(self.name):
+            self._keep(home, pair, largest_of_call(args, kwargs))
+
+    def _keep(self, home: str, pair: QueryKey, largest: Tensor | None) -> None:
+        if largest is not None and len(largest) % len(pair.queries) == 0:
+            known = self._found.get(home)
+            self._found[home] = largest if known is None else torch.maximum(known, largest)
 
     def _fused(self, home: str) -> None:
         self._left[home] = IS_FUSED

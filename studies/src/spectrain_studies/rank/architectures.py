@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from math import sqrt
 
 import torch
@@ -18,15 +19,21 @@ BEHIND = 4
 
 
 class Perceptron(nn.Module):
-    """Layers of equal width on flattened images, ReLU or tanh between them."""
+    """Layers of equal width on flattened images, an activation between them."""
 
-    def __init__(self, layers: int, width: int, *, tanh: bool = False) -> None:
+    def __init__(
+        self,
+        layers: int,
+        width: int,
+        *,
+        activation: Callable[[Tensor], Tensor] = torch.relu,
+    ) -> None:
         super().__init__()
         sizes = [SIDE * SIDE, *[width] * layers]
         pairs = itertools.pairwise(sizes)
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairs)
         self.head = nn.Linear(width, CLASSES)
-        self.activation = torch.tanh if tanh else torch.relu
+        self.activation = activation
 
     def forward(self, x: Float[Tensor, "batch 1 side side"]) -> Float[Tensor, "batch classes"]:
         """Logits."""
@@ -159,6 +166,29 @@ class Ngram(nn.Module):
         seen = pad(self.embedding(x), (0, 0, BEHIND - 1, 0))
         length = x.shape[-1]
         x = torch.cat([seen[:, behind : behind + length] for behind in range(BEHIND)], -1)
+        for layer in self.hidden:
+            x = layer(x).tanh()
+        return self.head(x)
+
+
+class Bag(nn.Module):
+    """The mean of the embeddings of the last characters through narrow layers: tables dominate.
+
+    Source: Joulin et al. 2016, arXiv:1607.01759, with layers between.
+    """
+
+    def __init__(self, layers: int, width: int, vocabulary: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, width)
+        sizes = [width, *[max(width // 8, 2)] * layers]
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
+        self.head = nn.Linear(sizes[-1], vocabulary)
+
+    def forward(self, x: Int[Tensor, "batch context"]) -> Float[Tensor, "batch context vocabulary"]:
+        """Logits."""
+        seen = pad(self.embedding(x), (0, 0, BEHIND - 1, 0))
+        length = x.shape[-1]
+        x = torch.stack([seen[:, behind : behind + length] for behind in range(BEHIND)]).mean(0)
         for layer in self.hidden:
             x = layer(x).tanh()
         return self.head(x)

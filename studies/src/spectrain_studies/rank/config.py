@@ -12,8 +12,9 @@ class Task:
     """A model and the data that it learns.
 
     Attributes:
-        kind: ``gpt``, ``lstm`` or ``ngram`` on text; ``mlp``, ``conv``, ``gated`` or ``mixer`` on
-            images; ``teacher``, a tanh network that learns another from fresh draws.
+        kind: ``gpt``, ``lstm``, ``ngram`` or ``bag`` on text; ``mlp``, ``linear``, ``conv``,
+            ``gated`` or ``mixer`` on images; the others learn a rule from fresh draws, see
+            :func:`spectrain_studies.rank.data.taught`.
         layers: transformer blocks, hidden layers or convolutions.
         width: features of the residual stream, of a hidden layer, or channels.
         batch: sequences or images a step.

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, one_hot
 
 from spectrain.core import InputError
 from spectrain.training.corpus import Corpus, load_corpus, step_generator
@@ -23,8 +23,11 @@ HELD_OUT = 16
 HELD_OUT_IMAGES = 128
 """Images on which losses are evaluated."""
 
-TEXT = frozenset({"gpt", "lstm", "ngram"})
+TEXT = frozenset({"gpt", "lstm", "ngram", "bag"})
 """Kinds of models that read text."""
+
+TAUGHT = frozenset({"teacher", "rare", "tree", "decile", "vote", "scales", "pairs"})
+"""Kinds of models that learn a rule from fresh draws."""
 
 _EVALUATION = 2**31
 """Seed of the evaluation sequences, beyond those of any run."""
@@ -44,7 +47,7 @@ class Pixels:
 
 def available(task: Task) -> bool:
     """Whether the task's data is on this machine: images may be missing, all else is there."""
-    if task.kind in TEXT or task.kind == "teacher":
+    if task.kind in TEXT | TAUGHT:
         return True
     try:
         _pixels(task.images, task.examples)
@@ -69,8 +72,9 @@ def held_out(task: Task, *, times: int = 1) -> Batch:
                 context=task.context,
                 generator=step_generator(_EVALUATION, 0),
             )
-        case "teacher":
-            return taught(times * HELD_OUT_IMAGES, step_generator(_EVALUATION, 0))
+        case "taught":
+            generator = step_generator(_EVALUATION, 0)
+            return taught(task.kind, times * HELD_OUT_IMAGES, generator)
     pixels = _pixels(task.images, task.examples, times)
     return pixels.test, pixels.test_labels
 
@@ -85,18 +89,48 @@ def trained_on(task: Task) -> Batch:
                 context=task.context,
                 generator=step_generator(_EVALUATION, 1),
             )
-        case "teacher":
-            return taught(HELD_OUT_IMAGES, step_generator(_EVALUATION, 1))
+        case "taught":
+            return taught(task.kind, HELD_OUT_IMAGES, step_generator(_EVALUATION, 1))
     pixels = _pixels(task.images, task.examples)
     return pixels.train[:HELD_OUT_IMAGES], pixels.labels[:HELD_OUT_IMAGES]
 
 
-def taught(count: int, generator: torch.Generator) -> Batch:
-    """Gaussian images whose pixel j has variance 1/j, labelled by a fixed tanh network."""
-    scale = torch.arange(1, SIDE * SIDE + 1).rsqrt()
-    x = scale * torch.randn(count, SIDE * SIDE, generator=generator)
-    first, second = _teacher()
-    labels = ((x @ first).tanh() @ second).argmax(-1)
+def taught(kind: str, count: int, generator: torch.Generator) -> Batch:
+    """Rows of a table as images, labelled by a fixed rule that most kinds read off few columns.
+
+    Columns are standard normal, but where the rule says otherwise:
+
+    - ``teacher``: column j has variance 1/j, and a tanh network labels.
+    - ``scales``: the same columns and network, each column in a unit of its own, 0.1 to 10.
+    - ``rare``: column j is 1 with probability 1/(1 + j) and else 0, and a linear map labels.
+    - ``pairs``: two categories of 98, one-hot, and the table of a bilinear map labels.
+    - ``tree``: the signs of the first three columns label.
+    - ``decile``: the tenth of its distribution in which the first lies does.
+    - ``vote``: the number of positive ones among the first nine does.
+    """
+    columns = torch.arange(1, SIDE * SIDE + 1)
+    x = torch.randn(count, SIDE * SIDE, generator=generator)
+    first, second, units = _teacher()
+    match kind:
+        case "tree":
+            labels = ((x[:, :3] > 0) * torch.tensor([1, 2, 4])).sum(-1)
+        case "decile":
+            labels = (CLASSES * torch.special.ndtr(x[:, 0])).long().clamp_max(CLASSES - 1)
+        case "vote":
+            labels = (x[:, :9] > 0).sum(-1)
+        case "rare":
+            x = (torch.rand(count, SIDE * SIDE, generator=generator) < 1 / (1 + columns)).float()
+            labels = (x @ first @ second).argmax(-1)
+        case "pairs":
+            half = SIDE * SIDE // 2
+            drawn = torch.randint(half, (count, 2), generator=generator)
+            x = one_hot(drawn, half).flatten(1).float()
+            left, right = first[drawn[:, 0]], first[half + drawn[:, 1]]
+            labels = ((left * right) @ second).argmax(-1)
+        case _:
+            x = columns.rsqrt() * x
+            labels = ((x @ first).tanh() @ second).argmax(-1)
+            x = x * units if kind == "scales" else x
     return x.reshape(count, 1, SIDE, SIDE), labels
 
 
@@ -111,25 +145,26 @@ def _draw(task: Task, generator: torch.Generator) -> Batch:
             return corpus_of(task).batch(
                 "train", size=task.batch, context=task.context, generator=generator
             )
-        case "teacher":
-            return taught(task.batch, generator)
+        case "taught":
+            return taught(task.kind, task.batch, generator)
     pixels = _pixels(task.images, task.examples)
     chosen = torch.randint(len(pixels.train), (task.batch,), generator=generator)
     return pixels.train[chosen], pixels.labels[chosen]
 
 
-def _source(task: Task) -> Literal["text", "teacher", "images"]:
+def _source(task: Task) -> Literal["text", "taught", "images"]:
     if task.kind in TEXT:
         return "text"
-    return "teacher" if task.kind == "teacher" else "images"
+    return "taught" if task.kind in TAUGHT else "images"
 
 
 @lru_cache(maxsize=1)
-def _teacher() -> tuple[Tensor, Tensor]:
-    """Its weights: 32 hidden units."""
+def _teacher() -> tuple[Tensor, Tensor, Tensor]:
+    """Its weights, of 32 hidden units, and the units of columns."""
     generator = step_generator(_EVALUATION, 2)
     first = torch.randn(SIDE * SIDE, 32, generator=generator)
-    return first, torch.randn(32, CLASSES, generator=generator)
+    second = torch.randn(32, CLASSES, generator=generator)
+    return first, second, 10 ** (2 * torch.rand(SIDE * SIDE, generator=generator) - 1)
 
 
 @lru_cache(maxsize=4)

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from spectrain.core import InputError
 from spectrain.training.gpt import GPT, preset
 from spectrain_studies.rank.architectures import (
+    Bag,
     Convolutions,
     Gated,
     Mixer,
@@ -23,7 +24,7 @@ from spectrain_studies.rank.architectures import (
     drawn,
 )
 from spectrain_studies.rank.config import Task
-from spectrain_studies.rank.data import Batch, corpus_of
+from spectrain_studies.rank.data import TAUGHT, Batch, corpus_of
 
 
 class Stack:
@@ -98,10 +99,14 @@ def make_model(task: Task, seed: int) -> nn.Module:
             return GPT(config, generator=generator)
         case "mlp":
             return drawn(Perceptron(task.layers, task.width), generator)
+        case "linear":
+            plain = Perceptron(task.layers, task.width, activation=nn.Identity())
+            return drawn(plain, generator, gain=1.0)
         case "conv":
             return drawn(Convolutions(task.layers, task.width), generator)
-        case "teacher":
-            return drawn(Perceptron(task.layers, task.width, tanh=True), generator, gain=1.0)
+        case "teacher" | "scales":
+            bent = Perceptron(task.layers, task.width, activation=torch.tanh)
+            return drawn(bent, generator, gain=1.0)
         case "gated":
             return drawn(Gated(task.layers, task.width), generator, gain=1.0)
         case "mixer":
@@ -110,9 +115,14 @@ def make_model(task: Task, seed: int) -> nn.Module:
             return drawn(Recurrent(task.layers, task.width, _letters(task)), generator, gain=1.0)
         case "ngram":
             return drawn(Ngram(task.layers, task.width, _letters(task)), generator, gain=1.0)
+        case "bag":
+            return drawn(Bag(task.layers, task.width, _letters(task)), generator, gain=1.0)
+    if task.kind in TAUGHT:
+        return drawn(Perceptron(task.layers, task.width), generator)
     raise InputError(
         f"there is no model {task.kind!r}",
-        remedy="choose gpt, lstm, ngram, mlp, conv, gated, mixer or teacher",
+        remedy="choose gpt, lstm, ngram, bag, mlp, linear, conv, gated, mixer or one of "
+        + ", ".join(sorted(TAUGHT)),
     )
 
 

@@ -10,8 +10,8 @@ class Divergence:
     """Healthy and driven trainings.
 
     Attributes:
-        setups: name, whether nothing was chosen on it, and seeds of each drive.
-        healthy: so many times the seeds where the drive should do no harm.
+        setups: name, whether nothing was chosen on it, and seeds of each drive that should do no
+            harm; every other drive has one.
         steps: of a run.
         every: steps between two samples.
         lead: share of the run by which a divergence is to be announced before the loss shows it.
@@ -19,14 +19,16 @@ class Divergence:
 
     setups: tuple[tuple[str, bool, int], ...] = (
         ("mlp-sgd", False, 1),
+        ("conv-sgd", False, 1),
         ("encoder-adamw", False, 1),
-        ("residual-adamw", True, 1),
-        ("half-adamw", True, 1),
-        ("gpt-adamw", True, 1),
+        ("long-adamw", False, 1),
+        ("residual-adamw", True, 4),
+        ("half-adamw", True, 3),
+        ("gpt-adamw", True, 3),
+        ("gpt-muon", True, 3),
     )
-    healthy: int = 2
     steps: int = 240
-    every: int = 4
+    every: int = 6
     lead: float = 0.05
 
 
@@ -64,7 +66,7 @@ PAPER = Config()
 
 QUICK = Config(
     divergence=Divergence(
-        setups=(("mlp-sgd", False, 1), ("residual-adamw", True, 1)), healthy=2, steps=160
+        setups=(("mlp-sgd", False, 2), ("residual-adamw", True, 2)), steps=160, every=4
     ),
     transfer=Transfer(plants=40),
 )

@@ -22,20 +22,16 @@ class HealthPlan:
         draws: of the bootstrap.
     """
 
-    kinds: tuple[str, ...] = ("gpt", "lstm", "ngram", "mlp", "conv", "gated", "mixer", "teacher")
-    shapes: tuple[tuple[int, int, int], ...] = (
-        (1, 32, 32),
-        (1, 48, 16),
-        (2, 32, 64),
-        (2, 24, 16),
-        (3, 32, 32),
-        (4, 24, 32),
+    kinds: tuple[str, ...] = (
+        *("gpt", "lstm", "ngram", "bag", "mlp", "linear", "conv", "gated", "mixer", "teacher"),
+        *("scales", "rare", "pairs", "tree", "decile", "vote"),
     )
+    shapes: tuple[tuple[int, int, int], ...] = ((1, 48, 16), (2, 32, 4))
     steps: int = 200
     early: float = 0.1
     samples: int = 5
     seeds: int = 3
     tuning_seeds: int = 1
-    sizes: tuple[float, ...] = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+    sizes: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
     held_out: int = 2
     draws: int = 1000

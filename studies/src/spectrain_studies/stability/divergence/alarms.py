@@ -29,6 +29,10 @@ START = 0.1
 RISEN = " risen"
 """Ends the name of a score that is taken against its own past."""
 
+GROWN, EARLY = " grown", 0.25
+"""Ends the name of a score that is taken against its own early course, from the start to that share
+of the run; before, it is not known."""
+
 LEVEL = 0.05
 """Share of healthy runs of development in which a threshold may give an alarm."""
 
@@ -81,17 +85,24 @@ def course(result: Result, score: str) -> tuple[Int64[np.ndarray, " n"], Values]
     """Sampled steps after the start, and the running median of a score; −∞ where it is unknown.
 
     Of a score that is named ``… risen`` the median of all its samples so far, after the start, is
-    taken away: what is usual differs from set-up to set-up.
+    taken away, and of one named ``… grown`` that of its early samples: what is usual differs from
+    set-up to set-up.
     """
-    steps, name = np.asarray(result["steps"]), score.removesuffix(RISEN)
+    name = score.removesuffix(RISEN).removesuffix(GROWN)
+    steps = np.asarray(result["steps"])
     values = np.nan_to_num(np.asarray(result[name], dtype=np.float64), nan=-np.inf)
-    later = steps >= START * result.case.steps
-    smooth = running_median(values, SMOOTH)[later]
-    if name != score:
-        with np.errstate(invalid="ignore"):
-            risen = smooth - running_median(values[later], len(values))
-        smooth = np.nan_to_num(risen, nan=-np.inf, neginf=-np.inf, posinf=np.inf)
-    return steps[later], smooth
+    begun = steps >= START * result.case.steps
+    smooth, own, at = running_median(values, SMOOTH)[begun], values[begun], steps[begun]
+    if name == score:
+        return at, smooth
+    early = at < EARLY * result.case.steps
+    if score.endswith(RISEN):
+        usual = running_median(own, len(values))
+    else:
+        usual = np.where(early, np.inf, np.median(own[early]) if early.any() else np.inf)
+    with np.errstate(invalid="ignore"):
+        risen = smooth - usual
+    return at, np.nan_to_num(risen, nan=-np.inf, neginf=-np.inf, posinf=np.inf)
 
 
 def threshold(results: Iterable[Result], score: str, level: float = LEVEL) -> float:
@@ -106,14 +117,40 @@ def threshold(results: Iterable[Result], score: str, level: float = LEVEL) -> fl
     return float(highest[len(highest) - 1 - int(level * len(highest))])
 
 
-def alarm(result: Result, thresholds: Mapping[str, float]) -> int | None:
-    """The first sampled step at which one of the scores is above its threshold."""
-    first = []
-    for score, limit in thresholds.items():
-        steps, values = course(result, score)
-        if (values > limit).any():
-            first.append(int(steps[np.argmax(values > limit)]))
-    return min(first, default=None)
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When an alarm is given.
+
+    Attributes:
+        thresholds: by score.
+        together: whether all scores must be above theirs at once; else one of them.
+        lasting: samples in a row for which that must be so.
+    """
+
+    thresholds: Mapping[str, float]
+    together: bool = False
+    lasting: int = 1
+
+
+def alarm(result: Result, rule: Rule) -> int | None:
+    """The first sampled step at which the rule gives an alarm."""
+    courses = [(course(result, score), limit) for score, limit in rule.thresholds.items()]
+    above = np.array([values > limit for (_, values), limit in courses])
+    told = np.asarray(above.all(0) if rule.together else above.any(0))
+    told = lasts(told.astype(np.float64), rule.lasting) > 0
+    return int(courses[0][0][0][np.argmax(told)]) if told.any() else None
+
+
+def lasts(values: Values, samples: int) -> Values:
+    """The least of the last so many values; −∞ before there are so many.
+
+    Example:
+        >>> lasts(np.array([3.0, 1.0, 2.0, 2.0]), 2).tolist()
+        [-inf, 1.0, 1.0, 2.0]
+    """
+    least = pl.Series(values).rolling_min(samples, min_samples=samples)
+    found: Values = least.fill_null(-np.inf).to_numpy().copy()
+    return found
 
 
 def is_healthy(result: Result) -> bool:
@@ -131,7 +168,7 @@ def diverged(results: Sequence[Result], *, test: bool) -> list[Result]:
     return [each for each in results if each.case.test is test and shown(each["losses"]).diverged]
 
 
-def lead(result: Result, thresholds: Mapping[str, float]) -> float:
+def lead(result: Result, rule: Rule) -> float:
     """Steps from the alarm to where the loss shows the divergence; −∞ without an alarm."""
-    step, given = shown(result["losses"]).step, alarm(result, thresholds)
+    step, given = shown(result["losses"]).step, alarm(result, rule)
     return -np.inf if step is None or given is None else float(step - given)

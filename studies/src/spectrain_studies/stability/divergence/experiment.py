@@ -16,6 +16,7 @@ from jaxtyping import Float64
 from spectrain.answers.stability.finding import decide
 from spectrain.answers.stability.indicators import Samples, read_indicators, watched
 from spectrain.answers.stability.row import Indicator, Verdict
+from spectrain.core import Source
 from spectrain.monitor import watch
 from spectrain.records import Run, open_run
 from spectrain_studies.frame import Experiment, Outcome
@@ -28,11 +29,12 @@ MEASURES = (
     *("weight/operator_norm", "weight/logit_bound", "weight/rms_gain", "update/rms_gain"),
     *("gradient/frobenius_norm", "input/frobenius_norm", "input/overflow_margin"),
     *("input/channel_kurtosis", "input/top_channel_share", "input/stream_rms"),
+    *("input/max_logit", "gradient/persistent_energy"),
 )
 FIRST_SCALE, GROWTH = 2.0**10, 50
 """Of the gradient scaler: its start, and the steps after which it doubles."""
 
-ASKED = 3
+ASKED = 4
 """Samples from one asking of the answer to the next: its word stands until then."""
 
 BEFORE, LAST = 32, 8
@@ -46,15 +48,24 @@ SCORES = (
     "stream",
     "kurtosis",
     "gradient",
+    "seen",
+    "turning",
     "step",
     "middle",
+    "apart",
+    "step per rate",
+    "middle per rate",
     "loss",
+    "spread",
 )
 """What is followed beside the answer's verdict, each larger where it is worse.
 
 Of the worst block: bound of the logits, ‖W‖_op and range of the precision, over their limits; norms
 of the input, of the stream and of the gradient, over the median so far; kurtosis of the channels;
-‖ΔW x‖/‖W x‖, and the same of the median block; and the loss by its own past.
+the largest logits that were seen, over their limit; by how much the gradient turns against the
+optimizer's average of those before; ‖ΔW x‖/‖W x‖, the same of the median block, the one over the
+other, and both over the learning rate; the loss by its own past, and how unsteady it is by its own
+past.
 """
 
 
@@ -83,7 +94,7 @@ def run_case(case: RunCase) -> Outcome:
     """Losses, one a step; the scores at every sample; the samples at which the answer warned."""
     with TemporaryDirectory() as folder:
         losses = _train(case, Path(folder) / "run")
-        return {"losses": losses, **_read(open_run(Path(folder) / "run"), losses)}
+        return {"losses": losses, **_read(case, open_run(Path(folder) / "run"), losses)}
 
 
 def _train(case: RunCase, folder: Path) -> Values:
@@ -121,7 +132,7 @@ def _train(case: RunCase, folder: Path) -> Values:
     return np.asarray(losses)
 
 
-def _read(run: Run, losses: Values) -> dict[str, Any]:
+def _read(case: RunCase, run: Run, losses: Values) -> dict[str, Any]:
     """What was known at each sampled step, of the worst block in it."""
     series = read_indicators(run)
     steps = pl.concat([*series["weight"].values()])["step"].unique().sort().to_numpy()
@@ -131,7 +142,12 @@ def _read(run: Run, losses: Values) -> dict[str, Any]:
         worst = frame.group_by("step").agg(of_all).sort("step")
         known = worst.filter(pl.col("step").is_in(steps))
         found[name][np.searchsorted(steps, known["step"])] = known["score"].to_numpy()
+    found["apart"] = found["step"] - found["middle"]
+    rates = np.log([case.drive.factor(int(step), case.steps) for step in steps])
+    for name in ("step", "middle"):
+        found[f"{name} per rate"] = found[name] - rates
     found["loss"] = np.array([stands_out(losses[: step + 1]) for step in steps])
+    found["spread"] = np.array([unsteady(losses[: step + 1]) for step in steps])
     warned = np.zeros(len(steps))
     for place in range(ASKED - 1, len(steps), ASKED):
         warned[place:] = _warns(run, series, int(steps[place]))
@@ -140,7 +156,12 @@ def _read(run: Run, losses: Values) -> dict[str, Any]:
 
 def _scored(run: Run, series: Mapping[str, Samples]) -> Iterator[tuple[str, pl.DataFrame]]:
     """Steps and scores of all blocks, by name: logarithms that are larger where it is worse."""
-    limits = {"gain": Indicator.GAIN, "logits": Indicator.LOGITS, "range": Indicator.RANGE}
+    limits = {
+        "gain": Indicator.GAIN,
+        "logits": Indicator.LOGITS,
+        "range": Indicator.RANGE,
+        "seen": Indicator.SEEN,
+    }
     for name, indicator in limits.items():
         yield (
             name,
@@ -151,6 +172,8 @@ def _scored(run: Run, series: Mapping[str, Samples]) -> Iterator[tuple[str, pl.D
                 if one.indicator is indicator and len(one.values)
             ),
         )
+    turned = run.metrics(source=Source.GRADIENT, measure="persistent_energy")
+    yield "turning", turned.drop_nulls("value").select("step", score=-pl.col("value"))
     for name, key in (("input", "fed"), ("stream", "stream"), ("gradient", "gradient")):
         yield name, _frame(_risen(frame) for frame in series[key].values())
     yield "kurtosis", _frame(_log(frame) for frame in series["kurtosis"].values())
@@ -197,6 +220,21 @@ def stands_out(losses: Values) -> float:
     return float(np.median(last) - median) / max(spread, 1e-3 * abs(median), 1e-12)
 
 
+def unsteady(losses: Values) -> float:
+    """The logarithm of how much larger the last steps of the loss are than those before them.
+
+    Example:
+        >>> round(unsteady(np.cumsum([*(32 * [0.1, -0.1]), *(4 * [0.2, -0.2])])), 2)  # twofold
+        0.69
+    """
+    steps = np.abs(np.diff(losses))
+    before, last = steps[-BEFORE - LAST : -LAST], steps[-LAST:]
+    if len(before) < BEFORE or not np.isfinite(last).all():
+        return 0.0
+    least = max(1e-3 * abs(float(np.median(losses))), 1e-12)
+    return float(np.log(max(np.median(last), least) / max(np.median(before), least)))
+
+
 def _warns(run: Run, series: Mapping[str, Samples], step: int) -> bool:
     """Whether the answer, asked at this step, calls a block growing or an alarm."""
     past = {
@@ -216,7 +254,7 @@ def _cases(config: Config) -> list[RunCase]:
         RunCase(setup, test, drive, seed, plan.steps, plan.every)
         for setup, test, seeds in plan.setups
         for drive in DRIVES
-        for seed in range(seeds * (plan.healthy if drive.healthy else 1))
+        for seed in range(seeds if drive.healthy else 1)
     ]
 
 

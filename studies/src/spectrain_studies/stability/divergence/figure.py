@@ -9,13 +9,7 @@ import numpy as np
 from spectrain_studies.frame import Results
 from spectrain_studies.stability.config import Config
 from spectrain_studies.stability.divergence.alarms import alarm, diverged, healthy, lead
-from spectrain_studies.stability.divergence.claims import (
-    ANSWER,
-    SECOND,
-    TOGETHER,
-    Thresholds,
-    chosen,
-)
+from spectrain_studies.stability.divergence.claims import WHO, chosen, rule_of
 from spectrain_studies.stability.divergence.experiment import DIVERGENCE, SCORES
 from spectrain_studies.stability.study import STUDY
 
@@ -36,20 +30,16 @@ def lead_times(config: Config, runs: Results) -> Figure:
 
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
-    rules: dict[str, Thresholds] = {
-        "the answer": ANSWER,
-        "step or middle": chosen(runs, TOGETHER),
-        "middle risen": chosen(runs, SECOND),
-        **{score: chosen(runs, [score]) for score in SCORES},
-    }
+    designs = {which: rule_of(config, runs, which) for which in WHO}
+    rules = designs | {score: chosen(runs, [score]) for score in SCORES}
     steps = config.divergence.steps
     at = np.linspace(-0.2, 0.5, 141)
     false = []
-    for name, thresholds in rules.items():
-        leads = np.array([lead(each, thresholds) / steps for each in diverged(runs, test=True)])
-        style = "-" if name in {"the answer", "step or middle", "middle risen"} else "--"
+    for name, rule in rules.items():
+        leads = np.array([lead(each, rule) / steps for each in diverged(runs, test=True)])
+        style = "-" if name in designs else "--"
         left.plot(at, [(leads >= x).mean() if len(leads) else 0 for x in at], style, label=name)
-        alarms = [alarm(each, thresholds) is not None for each in healthy(runs, test=True)]
+        alarms = [alarm(each, rule) is not None for each in healthy(runs, test=True)]
         false.append(np.mean(alarms) if alarms else 0.0)
     left.axvline(config.divergence.lead, color="0.6", linewidth=1)
     left.set(xlabel="lead over the length of the run", ylabel="share announced", ylim=(0, 1))

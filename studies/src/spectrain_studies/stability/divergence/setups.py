@@ -55,17 +55,17 @@ DRIVES = (
     Drive("base", healthy=True),
     Drive("half the rate", healthy=True, rate=0.5),
     Drive("twice the batch", healthy=True, batch=2.0),
+    Drive("a third of warm-up", healthy=True, warmup=1 / 3),
+    Drive("rate × 4", rate=4.0),
     Drive("rate × 8", rate=8.0),
-    Drive("rate × 32", rate=32.0),
     Drive("rate × 16, no warm-up", rate=16.0, warmup=0.0),
-    Drive("rate × 16, a quarter of the batch", rate=16.0, batch=0.25),
     Drive("rate × 16, ε of 1e-15", rate=16.0, epsilon=1e-15),
     Drive("rate rising to × 32", rate=32.0, ramp=True),
+    Drive("rate rising to × 64, a quarter of the batch", rate=64.0, ramp=True, batch=0.25),
     Drive("rate rising to × 128", rate=128.0, ramp=True),
-    Drive("rate rising to × 512", rate=512.0, ramp=True),
     Drive("rate rising to × 128, no decay", rate=128.0, ramp=True, decay=False),
 )
-"""What is done: three that should do no harm, and nine that are to."""
+"""What is done: four that should do no harm, and eight that are to."""
 
 
 @dataclass(frozen=True)
@@ -171,13 +171,59 @@ def _adamw(model: nn.Module, rate: float, drive: Drive) -> tuple[Optimizer, ...]
     return (optimizer,)
 
 
-def gpt_adamw(drive: Drive, seed: int) -> Training:
-    """A GPT with layer norms, learned positions and no QK norm, under AdamW."""
+def _gpt(context: int, seed: int) -> GPT:
+    """With layer norms, learned positions and no QK norm; its attention forms its logits."""
     shape = GPTConfig(
-        vocabulary=len(_corpus().alphabet), layers=2, heads=2, width=16, context=16, bias=True
+        vocabulary=len(_corpus().alphabet),
+        layers=2,
+        heads=2,
+        width=16,
+        context=context,
+        bias=True,
+        eager_attention=True,
     )
-    model = GPT(shape, generator=torch.Generator().manual_seed(seed))
+    return GPT(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def gpt_adamw(drive: Drive, seed: int) -> Training:
+    """A GPT under AdamW."""
+    model = _gpt(16, seed)
     return Training(model, _adamw(model, 1e-2, drive), _language(model), 4)
+
+
+def long_adamw(drive: Drive, seed: int) -> Training:
+    """A GPT of four times the context under AdamW."""
+    model = _gpt(64, seed)
+    return Training(model, _adamw(model, 1e-2, drive), _language(model), 2)
+
+
+def gpt_muon(drive: Drive, seed: int) -> Training:
+    """A GPT whose hidden matrices are Muon's and do not decay, all else AdamW's."""
+    model = _gpt(16, seed)
+    hidden = [p for name, p in model.named_parameters() if "blocks" in name and p.ndim == 2]
+    others = {id(p) for p in hidden}
+    rest = [p for p in model.parameters() if id(p) not in others]
+    muon = torch.optim.Muon(hidden, lr=2e-2, weight_decay=0.0)
+    adamw = torch.optim.AdamW(rest, lr=1e-2, betas=(0.9, 0.95), eps=drive.epsilon)
+    return Training(model, (muon, adamw), _language(model), 4)
+
+
+def conv_sgd(drive: Drive, seed: int) -> Training:
+    """Convolutions with batch norms on digits, under SGD with momentum."""
+    layers: list[nn.Module] = [nn.Unflatten(1, (1, 8, 8))]
+    for before, after in pairwise((1, 8, 16, 16)):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
+    model = _seeded(
+        lambda: nn.Sequential(*layers, nn.AvgPool2d(4), nn.Flatten(), nn.Linear(64, CLASSES)), seed
+    )
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            generator = torch.Generator().manual_seed(seed)
+            scale = (2 / module.weight[0].numel()) ** 0.5
+            nn.init.normal_(module.weight, std=scale, generator=generator)
+    decay = 1e-3 if drive.decay else 0.0
+    made = torch.optim.SGD(model.parameters(), lr=2e-2, momentum=0.9, weight_decay=decay)
+    return Training(model, (made,), _images(model), 32)
 
 
 def encoder_adamw(drive: Drive, seed: int) -> Training:
@@ -234,6 +280,9 @@ def half_adamw(drive: Drive, seed: int) -> Training:
 
 SETUPS: Mapping[str, Callable[[Drive, int], Training]] = {
     "gpt-adamw": gpt_adamw,
+    "gpt-muon": gpt_muon,
+    "long-adamw": long_adamw,
+    "conv-sgd": conv_sgd,
     "mlp-sgd": mlp_sgd,
     "encoder-adamw": encoder_adamw,
     "residual-adamw": residual_adam,
