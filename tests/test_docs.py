@@ -72,6 +72,7 @@ def test_the_code_on_trials_runs(
         exec(compile(block, "docs/trials.md", "exec"), namespace)
     names = {one.change.name for one in namespace["found"].effects}
     assert names == {"*embedding* to Muon", "*mlp* with exponent 0.25", "no decay"}
+    assert "even rows" not in {one.change.name for one in namespace["from_advised"].effects}
 
 
 def test_the_code_on_optimizers_runs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -278,7 +278,7 @@ class Multi(nn.Module):
     ids=["batch first", "places first", "with weights", "separate projections"],
 )
 def test_multi_head_attention_of_torch_tells_its_largest_logits(
-    tmp_path: Path, options: dict
+    tmp_path: Path, options: dict[str, Any]
 ) -> None:
     def made() -> Multi:
         torch.manual_seed(0)
@@ -286,7 +286,12 @@ def test_multi_head_attention_of_torch_tells_its_largest_logits(
 
     expected: list[float] = []
 
-    def by_hand(module: nn.MultiheadAttention, args: tuple, kwargs: dict, output: object) -> None:
+    def by_hand(
+        module: nn.MultiheadAttention,
+        args: Sequence[Tensor],
+        kwargs: dict[str, Any],
+        output: object,
+    ) -> None:
         q, k = (x if module.batch_first else x.transpose(0, 1) for x in args[:2])
         if module.in_proj_weight is None:
             weights = module.q_proj_weight, module.k_proj_weight

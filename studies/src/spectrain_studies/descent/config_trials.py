@@ -65,11 +65,11 @@ class Trials:
 PAPER = Trials()
 QUICK = Trials(
     Branches(workloads=2, steps=6, horizons=(1, 2, 3), held_out=1, tested=1),
-    whole=Whole(workloads=2, steps=6, rates=(0.5, 1.0, 2.0), tuning=1, seeds=2, tested=1),
+    whole=Whole(workloads=4, steps=6, rates=(0.5, 1.0, 2.0), tuning=1, seeds=2, tested=1),
 )
 
 THINNED = {
-    "quick": ("Trials and whole trainings: 6 steps on 2 workloads.",),
+    "quick": ("Trials and whole trainings: 6 steps on 2 and 4 workloads.",),
     "paper": (
         "Trials: networks of 8,000 to 50,000 parameters over 400 steps, 2 seeds a change; usual "
         "rates, doubled on language, where a search found that better.",

@@ -225,7 +225,6 @@ def _at_home(config: Config, runs: Results, score: str) -> float:
 
 
 NAMES = {
-    "logits": "the bound of the logits over its limit",
     "gain": "the largest singular value over its limit",
     "range": "the largest input over the range of its precision",
     "input": "the norm of an input over its past",

@@ -41,7 +41,6 @@ BEFORE, LAST = 32, 8
 """Losses that say what is usual, and those that are held against them."""
 
 SCORES = (
-    "logits",
     "gain",
     "range",
     "input",
@@ -60,12 +59,11 @@ SCORES = (
 )
 """What is followed beside the answer's verdict, each larger where it is worse.
 
-Of the worst block: bound of the logits, ‖W‖_op and range of the precision, over their limits; norms
-of the input, of the stream and of the gradient, over the median so far; kurtosis of the channels;
-the largest logits that were seen, over their limit; by how much the gradient turns against the
-optimizer's average of those before; ‖ΔW x‖/‖W x‖, the same of the median block, the one over the
-other, and both over the learning rate; the loss by its own past, and how unsteady it is by its own
-past.
+Of the worst block: ‖W‖_op and range of the precision, over their limits; norms of the input, of the
+stream and of the gradient, over the median so far; kurtosis of the channels; the largest logits
+that were seen, over their limit; by how much the gradient turns against the optimizer's average of
+those before; ‖ΔW x‖/‖W x‖, the same of the median block, the one over the other, and both over the
+learning rate; the loss by its own past, and how unsteady it is by its own past.
 """
 
 
@@ -158,7 +156,6 @@ def _scored(run: Run, series: Mapping[str, Samples]) -> Iterator[tuple[str, pl.D
     """Steps and scores of all blocks, by name: logarithms that are larger where it is worse."""
     limits = {
         "gain": Indicator.GAIN,
-        "logits": Indicator.LOGITS,
         "range": Indicator.RANGE,
         "seen": Indicator.SEEN,
     }
