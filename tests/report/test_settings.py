@@ -37,6 +37,26 @@ def test_settings_that_differ_are_found_and_seeds_are_told_apart(tmp_path):
     assert seed_groups(settings, 3) == [[0, 1], [2]]
 
 
+def test_what_comes_with_another_optimizer_is_no_setting_of_its_own(tmp_path):
+    adamw = {"name": "group 0.0", "optimizer": "AdamW", "settings": {"lr": 0.01, "amsgrad": False}}
+    muon = {"name": "group 0.0", "optimizer": "Muon", "settings": {"lr": 0.02, "nesterov": True}}
+    second = {"name": "group 1.0", "optimizer": "AdamW", "settings": {"lr": 0.01}}
+    other = {**adamw, "settings": {"lr": 0.01, "amsgrad": True}}
+    made = {
+        name: RunWriter(tmp_path / name, manifest={"groups": groups})
+        for name, groups in (("a", [adamw]), ("b", [muon, second]), ("c", [other]))
+    }
+    for writer in made.values():
+        writer.close({})
+    a, b, c = (open_run(tmp_path / name) for name in made)
+    assert {s.name: s.values for s in differing([a, b])[0]} == {
+        "group 0.0 optimizer": ["AdamW", "Muon"],
+        "group 0.0 lr": ["0.01", "0.02"],
+        "group 1.0 optimizer": [None, "AdamW"],
+    }
+    assert [s.name for s in differing([a, c])[0]] == ["group 0.0 amsgrad"]
+
+
 def test_intervals_are_students(tmp_path):
     values = np.random.default_rng(0).standard_normal(5)
     found = interval(list(values))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -59,14 +60,20 @@ def differing(runs: Sequence[Run]) -> tuple[list[Setting], list[Setting]]:
     """The settings that differ, and the seeds that do.
 
     Looked at are the configuration, the settings of the parameter groups as the optimizers hold
-    them, and the versions. What only names the run's own folder is left out.
+    them, and the versions. What only names the run's own folder is left out; so is what a group has
+    in some runs only, where it is stepped by another optimizer in the others.
     """
     flat = [dict(_settings(run)) for run in runs]
     keys = list(dict.fromkeys(key for one in flat for key in one))
     settings = [Setting(key, [one.get(key) for one in flat]) for key in keys]
-    apart = [s for s in settings if len(set(s.values)) > 1 and not _names_folder(s, runs)]
+    implied = _implied(settings, runs)
+    apart = [
+        s
+        for s in settings
+        if len(set(s.values)) > 1 and not _names_folder(s, runs) and s.name not in implied
+    ]
     seeds = [setting for setting in apart if _is_seed(setting.name)]
-    return [_shortly(setting) for setting in apart if setting not in seeds], seeds
+    return [setting for setting in apart if setting not in seeds], seeds
 
 
 def seed_groups(settings: Sequence[Setting], runs: int) -> list[list[int]]:
@@ -133,9 +140,29 @@ def _settings(run: Run) -> Iterator[tuple[str, str]]:
         if manifest.get(part):
             yield from flatten(manifest[part], "" if part == "config" else part)
     for group in manifest.get("groups", ()):
-        name = group.get("name", "group")
-        yield f"{name}.optimizer", str(group.get("optimizer"))
-        yield from flatten(group.get("settings") or {}, str(name))
+        name = _of_group(group)
+        yield f"{name}optimizer", str(group.get("optimizer"))
+        settings = group.get("settings") or {}
+        yield from ((f"{name}{key}", value) for key, value in flatten(settings, ""))
+
+
+def _of_group(group: Mapping[str, Any]) -> str:
+    """What the names of a parameter group's settings begin with."""
+    return f"{group.get('name', 'group')} "
+
+
+def _implied(settings: Sequence[Setting], runs: Sequence[Run]) -> set[str]:
+    """Settings that some runs lack since their group has another optimizer, or is not there."""
+    groups = {_of_group(group) for run in runs for group in run.manifest.get("groups", ())}
+    by_name = {setting.name: setting for setting in settings}
+    others = {g for g in groups if len(set(by_name[f"{g}optimizer"].values)) > 1}
+    return {
+        setting.name
+        for setting in settings
+        if None in setting.values
+        and any(setting.name.startswith(group) for group in others)
+        and not setting.name.endswith(" optimizer")
+    }
 
 
 def _is_seed(name: str) -> bool:
@@ -147,7 +174,3 @@ def _names_folder(setting: Setting, runs: Sequence[Run]) -> bool:
         value is not None and value.replace("\\", "/").rstrip("/").endswith(run.path.name)
         for value, run in zip(setting.values, runs, strict=True)
     )
-
-
-def _shortly(setting: Setting) -> Setting:
-    return Setting(setting.name.removeprefix("group "), setting.values)
