@@ -36,7 +36,7 @@ class Decay(StrEnum):
 
     ``NONE``: not at all. ``DECOUPLED``: the step multiplies the weights by a factor of its own.
     ``COUPLED``: λW is added to the gradient, or to the update before it is scaled. ``UNKNOWN``: the
-        optimizer does not say.
+    optimizer does not say.
     """
 
     NONE = "none"
