@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from spectrain.answers import QUESTIONS
-from support.browser import visit
+from support.browser import until, visit
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 BLOCK = "layers.3.mlp.in.weight"
@@ -90,7 +90,7 @@ def test_the_axis_tells_what_is_not_recorded_and_smoothing_draws_the_mean(page):
     values = "byId('loss-chart').data.filter((t) => t.name === 'loss').at(-1).y"
     raw = page.evaluate(values)
     page.locator("#smoothing").fill("0.9")
-    page.wait_for_function("byId('loss-chart').data.length > 4")
+    until(page, "byId('loss-chart').data.length > 4")
     keep, total, weight, expected = 0.9, 0.0, 0.0, []
     steps = page.evaluate("data.curves[0].steps")
     for i, value in enumerate(raw):

@@ -33,6 +33,19 @@ def find_browser(playwright: Playwright) -> str:
     return system or own
 
 
+def until(page: Page, condition: str) -> None:
+    """Wait for an expression to be true, asked from outside.
+
+    Playwright's own ``wait_for_function`` evaluates it within the page from the second time on,
+    which the pages' policy forbids.
+    """
+    for _ in range(PATIENCE // 50):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"never true: {condition}")
+
+
 @contextmanager
 def running_browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
