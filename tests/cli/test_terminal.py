@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,6 +60,15 @@ def test_answers_and_tables_fit(width: int, capsys: Any, monkeypatch: Any) -> No
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= width
     compare(SNAPSHOTS / f"answers-{width}.txt", printed)
+
+
+def test_in_full_an_answer_still_says_what_to_do(capsys: Any) -> None:
+    """The action stands before the advice, and not twice where the advice has it."""
+    finding = replace(ANSWERS[1], advice=("Wait.", ANSWERS[1].action))
+    explain.show([ANSWERS[1], finding], verbose=True)
+    arrows = [line.strip() for line in capsys.readouterr().out.splitlines() if "→" in line]
+    action = f"→ {ANSWERS[1].action}"
+    assert arrows == [action, "→ Wait.", action]
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -140,7 +140,7 @@ class Finding(Generic[R, G]):
         label: theorem, heuristic or statistical test.
         rows: the evidence, one row a block.
         groups: the same evidence by role or by depth.
-        advice: what to do about it, all of it.
+        advice: what to do about it; the action need not be among it.
         limits: what the answer does not cover, and what could not be said for lack of data.
     """
 
@@ -157,6 +157,12 @@ class Finding(Generic[R, G]):
     groups: tuple[G, ...] = ()
     advice: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+
+    @property
+    def to_do(self) -> tuple[str, ...]:
+        """Everything to do: the action, unless the advice says it already, and the advice."""
+        first = (self.action,) if self.action and self.action not in self.advice else ()
+        return (*first, *self.advice)
 
     def __repr__(self) -> str:
         return f"Finding({self.name}: {self.sign}; {self.sentence})"

@@ -107,7 +107,7 @@ def _in_full(finding: Finding[Any, Any]) -> None:
     out.print(Text.assemble(sign, " ", (finding.name, "bold"), " ", finding.question))
     parts = (
         ("", (finding.statement,)),
-        ("", [f"→ {line}" for line in finding.advice]),
+        ("", [f"→ {line}" for line in finding.to_do]),
         ("dim", (finding.confidence,)),
         ("dim", finding.limits),
     )

@@ -245,7 +245,7 @@ def finding_card(finding: Finding[Any, Any]) -> Html:
         ),
         element("h3", finding.question),
         element("p", finding.statement, class_="statement"),
-        _list(finding.advice, "advice"),
+        _list(finding.to_do, "advice"),
         element("p", finding.confidence, class_="confidence") if finding.confidence else "",
         _list(finding.limits, "limits"),
         class_="finding",
